@@ -1,0 +1,208 @@
+package v1alpha1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// ModelDecision records one decision. Creating it is the lock, its status is
+// the only journal: whoever leads next resumes from what it says.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:shortName=decision
+// +kubebuilder:printcolumn:name="Guard",type=string,JSONPath=`.spec.guard`
+// +kubebuilder:printcolumn:name="Cause",type=string,JSONPath=`.spec.cause`
+// +kubebuilder:printcolumn:name="Action",type=string,JSONPath=`.spec.action`
+// +kubebuilder:printcolumn:name="From",type=string,JSONPath=`.spec.from`
+// +kubebuilder:printcolumn:name="To",type=string,JSONPath=`.spec.to`
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.spec.reason`
+// +kubebuilder:printcolumn:name="State",type=string,JSONPath=`.status.state`
+// +kubebuilder:printcolumn:name="Verified by",type=string,JSONPath=`.status.verifiedBy`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+type ModelDecision struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	Spec   ModelDecisionSpec   `json:"spec"`
+	Status ModelDecisionStatus `json:"status,omitempty"`
+}
+
+// ModelDecisionSpec is what was decided, and on what evidence. It never changes.
+//
+// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="a decision is immutable"
+type ModelDecisionSpec struct {
+	Guard       string      `json:"guard"`
+	Model       string      `json:"model"`
+	Workload    WorkloadRef `json:"workload"`
+	WorkloadUID string      `json:"workloadUID"`
+	// DecidedAt is the time of the decision.
+	DecidedAt metav1.MicroTime `json:"decidedAt"`
+	// Attempt counts decisions on the same trouble, from 1.
+	Attempt int32 `json:"attempt"`
+
+	// Cause is the diagnosis.
+	Cause string `json:"cause"`
+	// Action is rollback, retrain, redeploy or hold.
+	Action string `json:"action"`
+	// Reason is the word for why this action.
+	Reason string `json:"reason"`
+	// Autonomy is the level that the guard gave to this action.
+	Autonomy AutonomyLevel `json:"autonomy"`
+	// From is the active version, To the version chosen.
+	From string `json:"from,omitempty"`
+	To   string `json:"to,omitempty"`
+	// ToProfileDigest and the artifact of the version chosen, as they will be
+	// written into the pod template.
+	ToProfileDigest string `json:"toProfileDigest,omitempty"`
+	ToArtifact      string `json:"toArtifact,omitempty"`
+	FromArtifact    string `json:"fromArtifact,omitempty"`
+	// Columns of broken input, or that drifted most.
+	// +kubebuilder:validation:MaxItems=32
+	Columns []string `json:"columns,omitempty"`
+
+	// Alerts that led to it.
+	// +kubebuilder:validation:MaxItems=64
+	Alerts []AlertEvidence `json:"alerts,omitempty"`
+	// Match is the ranked list of the registry, nearest first.
+	Match *MatchEvidence `json:"match,omitempty"`
+	// Baseline is what the active version showed before the change, for verify.
+	Baseline *Baseline `json:"baseline,omitempty"`
+}
+
+// AlertEvidence is one alert as it stood.
+type AlertEvidence struct {
+	Name     string           `json:"name"`
+	State    string           `json:"state"`
+	ActiveAt metav1.MicroTime `json:"activeAt"`
+	// Clock and window of the rule.
+	Clock  string `json:"clock,omitempty"`
+	Window string `json:"window,omitempty"`
+	// Subject is the feature, output or code that the alert is about.
+	Subject string `json:"subject,omitempty"`
+	// Value of the rule's expression, a decimal number.
+	Value string `json:"value,omitempty"`
+	// Summary is the alert's own sentence.
+	Summary string `json:"summary,omitempty"`
+}
+
+// MatchEvidence is what the registry answered.
+type MatchEvidence struct {
+	From metav1.MicroTime `json:"from"`
+	To   metav1.MicroTime `json:"to"`
+	Rows int64            `json:"rows"`
+	Pods int32            `json:"pods"`
+	// +kubebuilder:validation:MaxItems=20
+	Candidates []CandidateEvidence `json:"candidates,omitempty"`
+	// +kubebuilder:validation:MaxItems=50
+	Excluded []ExcludedVersion `json:"excluded,omitempty"`
+	// Shares of live and of the chosen version, for the ten worst columns.
+	// +kubebuilder:validation:MaxItems=10
+	Shares []ColumnShares `json:"shares,omitempty"`
+}
+
+// CandidateEvidence is one version as the match ranked it.
+type CandidateEvidence struct {
+	Version   string `json:"version"`
+	Distance  string `json:"distance"`
+	Tolerance string `json:"tolerance"`
+	Fits      bool   `json:"fits"`
+	Better    bool   `json:"better"`
+	// Live marks the version in service.
+	Live bool `json:"live,omitempty"`
+	// Worst columns, with their distances.
+	// +kubebuilder:validation:MaxItems=10
+	Worst []ColumnDistance `json:"worst,omitempty"`
+}
+
+// ColumnDistance is the distance of one column.
+type ColumnDistance struct {
+	Name     string `json:"name"`
+	Distance string `json:"distance"`
+}
+
+// ExcludedVersion is a version that was not considered, with the word why.
+type ExcludedVersion struct {
+	Version string `json:"version"`
+	Reason  string `json:"reason"`
+}
+
+// ColumnShares compares the bins of one column: today, the version in service
+// and the version chosen are each on the bins of the version chosen.
+type ColumnShares struct {
+	Name   string   `json:"name"`
+	Bins   []string `json:"bins"`
+	Today  []string `json:"today"`
+	Chosen []string `json:"chosen"`
+}
+
+// Baseline is what the active version showed, to compare the next one with.
+// All numbers are decimal; an absent one was not known.
+type Baseline struct {
+	ErrorRatio string `json:"errorRatio,omitempty"`
+	Requests   string `json:"requests,omitempty"`
+	P99Seconds string `json:"p99Seconds,omitempty"`
+	// Error is the mean absolute error (regression) or the share of wrong
+	// answers (classification), from Labels labelled rows.
+	Error  string `json:"error,omitempty"`
+	Labels string `json:"labels,omitempty"`
+	// ErrorSquares is the mean of the squared error, for its spread.
+	ErrorSquares string `json:"errorSquares,omitempty"`
+}
+
+// DecisionState is where a decision stands.
+//
+// +kubebuilder:validation:Enum=Proposed;AwaitingApproval;Acting;Verifying;Training;Done;Held;Superseded;Failed
+type DecisionState string
+
+// The states of a decision. Done, Held, Superseded and Failed are final;
+// Proposed is what Observe ends with.
+const (
+	Proposed         DecisionState = "Proposed"
+	AwaitingApproval DecisionState = "AwaitingApproval"
+	StateActing      DecisionState = "Acting"
+	StateVerifying   DecisionState = "Verifying"
+	StateTraining    DecisionState = "Training"
+	Done             DecisionState = "Done"
+	StateHeld        DecisionState = "Held"
+	Superseded       DecisionState = "Superseded"
+	Failed           DecisionState = "Failed"
+)
+
+// ModelDecisionStatus is the journal.
+type ModelDecisionStatus struct {
+	State DecisionState `json:"state,omitempty"`
+	// Reason is the word for the state.
+	Reason  string `json:"reason,omitempty"`
+	Message string `json:"message,omitempty"`
+	// Steps with their times, oldest first. A step is written before it is
+	// taken (…ing) and after (…ed).
+	// +kubebuilder:validation:MaxItems=64
+	Steps []Step `json:"steps,omitempty"`
+	// Outcome is ok, worse, inconclusive, undone or superseded.
+	Outcome string `json:"outcome,omitempty"`
+	// VerifiedBy is labels, predictions or traffic.
+	VerifiedBy string `json:"verifiedBy,omitempty"`
+	// ApprovedBy is the name of who approved it.
+	ApprovedBy string `json:"approvedBy,omitempty"`
+	// Job started by a retraining, and the version that it registered.
+	Job     string `json:"job,omitempty"`
+	Version string `json:"version,omitempty"`
+	// After is what the version chosen showed while it was verified.
+	After *Baseline `json:"after,omitempty"`
+	// Generation of the workload that the patch returned.
+	Generation int64 `json:"generation,omitempty"`
+}
+
+// Step is one line of the journal.
+type Step struct {
+	Name    string           `json:"name"`
+	Time    metav1.MicroTime `json:"time"`
+	Message string           `json:"message,omitempty"`
+}
+
+// ModelDecisionList is a list of decisions.
+//
+// +kubebuilder:object:root=true
+type ModelDecisionList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []ModelDecision `json:"items"`
+}
