@@ -253,4 +253,3 @@ type ModelGuardList struct {
 	metav1.ListMeta `json:"metadata,omitempty"`
 	Items           []ModelGuard `json:"items"`
 }
-
