@@ -1,0 +1,192 @@
+// Package retrain makes versions of the example's model: from a season of the
+// data, or, as the Job that Leeway starts, from the labelled rows of today.
+package retrain
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/csv"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/leeway-dev/leeway/examples/flights/bucket"
+	"github.com/leeway-dev/leeway/examples/flights/data"
+	"github.com/leeway-dev/leeway/examples/flights/model"
+)
+
+// Where the example keeps things.
+const (
+	Models   = "s3://flights/models/"
+	Labelled = "s3://flights/labelled/"
+)
+
+// Prediction is the column of the training rows that holds what the model
+// itself predicts; its profile is the reference of the predictions.
+const Prediction = "prediction"
+
+// Job is one training as Leeway asks for it, from the environment of the Job.
+type Job struct {
+	Model, Parent, Decision string
+	From, To                time.Time
+	Store                   string // of the registry, such as kube:
+	CLI                     string // path of the leeway program
+	Dir                     string // a writable folder
+	Log                     func(format string, args ...any)
+}
+
+// Version is a trained model and what is to be registered with it.
+type Version struct {
+	Artifact []byte
+	MAE      float64 // minutes, on rows that it was not trained on
+	Rows     int
+}
+
+// Train makes a version and writes its rows, with its own predictions, as CSV.
+func Train(rows, held []data.Flight, csvPath string) (Version, error) {
+	m, err := model.Train(rows)
+	if err != nil {
+		return Version{}, err
+	}
+	artifact, err := json.Marshal(m)
+	if err != nil {
+		return Version{}, err
+	}
+	return Version{artifact, m.MeanAbsoluteError(held), len(rows)}, writeRows(csvPath, m, rows)
+}
+
+func writeRows(to string, m *model.Model, rows []data.Flight) error {
+	var b bytes.Buffer
+	out := csv.NewWriter(&b)
+	out.Write(data.Header(Prediction)) // writes to memory do not fail
+	for _, f := range rows {
+		out.Write(append(f.Record(), strconv.FormatFloat(m.Predict(f), 'f', 3, 64)))
+	}
+	out.Flush()
+	return os.WriteFile(to, b.Bytes(), 0o600)
+}
+
+// FromEnv reads what Leeway tells a retraining Job.
+func FromEnv(getenv func(string) string) (Job, error) {
+	j := Job{Model: getenv("LEEWAY_MODEL"), Parent: getenv("LEEWAY_PARENT_VERSION"), Decision: getenv("LEEWAY_DECISION")}
+	var err error
+	if j.From, err = time.Parse(time.RFC3339, getenv("LEEWAY_WINDOW_FROM")); err != nil {
+		return j, fmt.Errorf("LEEWAY_WINDOW_FROM: %w", err)
+	}
+	if j.To, err = time.Parse(time.RFC3339, getenv("LEEWAY_WINDOW_TO")); err != nil {
+		return j, fmt.Errorf("LEEWAY_WINDOW_TO: %w", err)
+	}
+	return j, nil
+}
+
+// Run trains on the labelled rows that arrived since the trouble began, and
+// registers what comes out. It prints the version's number.
+func (j Job) Run(ctx context.Context) error {
+	store, err := bucket.New(ctx)
+	if err != nil {
+		return err
+	}
+	rows, held, err := j.labelled(ctx, store)
+	if err != nil {
+		return err
+	}
+	j.Log("%d labelled rows since %s, and %d held out", len(rows), j.From.Format(time.TimeOnly), len(held))
+	train, profile := path.Join(j.Dir, "train.csv"), path.Join(j.Dir, "profile.json")
+	v, err := Train(rows, held, train)
+	if err != nil {
+		return err
+	}
+	live, err := j.live(ctx, store)
+	if err != nil {
+		return err
+	}
+	liveError := live.MeanAbsoluteError(held)
+	j.Log("mean absolute error on the held-out rows: %.2f minutes; version %s: %.2f", v.MAE, j.Parent, liveError)
+	sum := sha256.Sum256(v.Artifact)
+	uri := Models + j.Model + "-" + hex.EncodeToString(sum[:6]) + ".json"
+	if err := store.Put(ctx, uri, v.Artifact); err != nil {
+		return err
+	}
+	if _, err := j.leeway(ctx, "profile", train, "--label", data.Label, "--prediction", Prediction, "-o", profile); err != nil {
+		return err
+	}
+	number, err := j.leeway(ctx, "register", "--store", j.Store, "--model", j.Model, "--artifact", uri, "--profile", profile,
+		"--metric", fmt.Sprintf("mae=%.6f", v.MAE),
+		"--evaluation", fmt.Sprintf("%s@holdout:mae=%.6f", j.Parent, liveError),
+		"--parent", j.Parent, "--decision", j.Decision,
+		"--dataset-name", "labelled rows", "--dataset-uri", Labelled, "--dataset-rows", strconv.Itoa(v.Rows),
+		"--dataset-from", j.From.Format(time.RFC3339), "--dataset-to", time.Now().UTC().Format(time.RFC3339))
+	if err != nil {
+		return err
+	}
+	j.Log("registered as version %s", strings.TrimSpace(number))
+	return nil
+}
+
+// labelled reads the rows whose labels came in since the window began. Every
+// fifth is held out.
+func (j Job) labelled(ctx context.Context, store *bucket.Client) (rows, held []data.Flight, err error) {
+	objects, err := store.List(ctx, Labelled)
+	if err != nil {
+		return nil, nil, err
+	}
+	n := 0
+	for _, o := range objects {
+		ms, err := strconv.ParseInt(strings.TrimSuffix(path.Base(o.URI), ".csv"), 10, 64)
+		if err != nil || time.UnixMilli(ms).Before(j.From) {
+			continue
+		}
+		b, err := store.Get(ctx, o.URI)
+		if err != nil {
+			return nil, nil, err
+		}
+		flights, err := data.ReadCSV(bytes.NewReader(b))
+		if err != nil {
+			return nil, nil, fmt.Errorf("%s: %w", o.URI, err)
+		}
+		for _, f := range flights {
+			if n++; n%5 == 0 {
+				held = append(held, f)
+			} else {
+				rows = append(rows, f)
+			}
+		}
+	}
+	return rows, held, nil
+}
+
+// live loads the version that is in service, to compare with it.
+func (j Job) live(ctx context.Context, store *bucket.Client) (*model.Model, error) {
+	out, err := j.leeway(ctx, "show", j.Model, j.Parent, "--store", j.Store, "-o", "json")
+	if err != nil {
+		return nil, err
+	}
+	var version struct {
+		Artifact struct{ URI string }
+	}
+	if err := json.Unmarshal([]byte(out), &version); err != nil {
+		return nil, fmt.Errorf("leeway show: %w", err)
+	}
+	b, err := store.Get(ctx, version.Artifact.URI)
+	if err != nil {
+		return nil, err
+	}
+	return model.Parse(b)
+}
+
+func (j Job) leeway(ctx context.Context, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, j.CLI, args...)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("leeway %s: %w", args[0], err)
+	}
+	return string(out), nil
+}
