@@ -1,0 +1,79 @@
+package follow
+
+import "time"
+
+// Reason says why a connection is no longer followed.
+type Reason string
+
+// The reasons, in the order of a connection's life.
+const (
+	ReasonTLS         Reason = "tls"          // the client began a TLS handshake
+	ReasonHTTP2       Reason = "http2"        // HTTP/2 with prior knowledge: h2c, gRPC
+	ReasonNotHTTP     Reason = "not_http"     // no HTTP/1.x start line
+	ReasonHead        Reason = "head_limit"   // a head, chunk or trailer line is longer than the limit
+	ReasonFraming     Reason = "framing"      // ambiguous or invalid Content-Length, Transfer-Encoding or chunk
+	ReasonConnect     Reason = "connect"      // a CONNECT request
+	ReasonUpgrade     Reason = "upgrade"      // 101 Switching Protocols
+	ReasonUnsolicited Reason = "unsolicited"  // a response nobody asked for
+	ReasonPipeline    Reason = "pipeline"     // too many requests wait for an answer
+	ReasonMemory      Reason = "memory_limit" // the sink has no room for a partial head
+)
+
+// Reasons lists every reason, for counters that exist at 0 from the start.
+func Reasons() []Reason {
+	return []Reason{ReasonTLS, ReasonHTTP2, ReasonNotHTTP, ReasonHead, ReasonFraming, ReasonConnect, ReasonUpgrade, ReasonUnsolicited, ReasonPipeline, ReasonMemory}
+}
+
+// Outcome says how an exchange ended.
+type Outcome uint8
+
+const (
+	// Answered: the whole response passed.
+	Answered Outcome = iota
+	// ServerGone: the server's direction ended before the response did.
+	ServerGone
+	// ClientGone: the connection ended from the client's side before the response did.
+	ClientGone
+	// Lost: the connection became opaque while the response was due; what came of it is not known.
+	Lost
+)
+
+// Exchange is one request and its response.
+type Exchange struct {
+	Start    time.Time // the request's head was complete
+	End      time.Time // the last byte of the response was read, or the exchange was given up
+	Status   int       // final status; 0 until there is one
+	Outcome  Outcome
+	Value    any  // the sink's own
+	Complete bool // the request's body has passed whole
+	Early    bool // the response ended before the request's body did
+
+	head bool // HEAD: the response has no body whatever its head says
+	next *Exchange
+}
+
+// Head is what a message's head says. Its slices are valid during the call only.
+type Head struct {
+	Method, Target, ContentType []byte
+	Length                      int64 // Content-Length, −1 without
+	Encoded                     bool  // has a Content-Encoding other than identity
+	Binary                      bool  // has an Inference-Header-Content-Length
+}
+
+// Sink is told what passes. Its methods are called from within Request, Response and the end calls, and must not block.
+type Sink interface {
+	// Request: a request head is complete.
+	Request(*Exchange, Head)
+	// RequestBody: decoded body bytes (no chunk framing). The slice is the relay's own.
+	RequestBody(*Exchange, []byte)
+	// Response: the head of the final response is complete.
+	Response(*Exchange, Head)
+	// ResponseBody: decoded body bytes.
+	ResponseBody(*Exchange, []byte)
+	// Done: called exactly once for every exchange announced by Request.
+	Done(*Exchange)
+	// Opaque: called at most once; nothing follows.
+	Opaque(Reason)
+	// Reserve asks for n more bytes of memory for a partial head, negative n gives back.
+	Reserve(n int) bool
+}
