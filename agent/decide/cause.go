@@ -1,0 +1,84 @@
+package decide
+
+import "time"
+
+// Cause is a diagnosis. The order of the constants is the order in which they
+// are tried: the first that holds is the diagnosis.
+type Cause string
+
+// The causes, highest first. Correlated and Saturation have their place in the
+// order; nothing diagnoses them yet.
+const (
+	None            Cause = ""
+	Blind           Cause = "blind"
+	HumanChanged    Cause = "human_changed"
+	RollingOut      Cause = "rolling_out"
+	Correlated      Cause = "correlated"
+	BrokenInput     Cause = "broken_input"
+	BadRelease      Cause = "bad_release"
+	Saturation      Cause = "saturation"
+	Serving         Cause = "serving"
+	InputDrift      Cause = "input_drift"
+	PredictionDrift Cause = "prediction_drift"
+	ConceptDrift    Cause = "concept_drift"
+)
+
+// AlertCause is what an alert's label leeway_cause says.
+type AlertCause string
+
+// The causes that an alert may carry.
+const (
+	AlertInputDrift      AlertCause = "input_drift"
+	AlertPredictionDrift AlertCause = "prediction_drift"
+	AlertQuality         AlertCause = "quality"
+	AlertErrors          AlertCause = "errors"
+	AlertLatency         AlertCause = "latency"
+	AlertBrokenInput     AlertCause = "broken_input"
+)
+
+// Clock says on which of the drift clocks a rule runs.
+type Clock string
+
+// The clocks. Page feeds the diagnosis and never leads to an act alone; errors,
+// latency, broken input and quality have no clock.
+const (
+	Page Clock = "page"
+	Act  Clock = "act"
+	Slow Clock = "slow"
+)
+
+// Alert is one pending or firing alert of the rules.
+type Alert struct {
+	Name   string
+	Cause  AlertCause
+	Clock  Clock
+	Window time.Duration
+	Firing bool // else pending
+	// ActiveAt is when the rule's expression first held, so before its "for".
+	ActiveAt  time.Time
+	Namespace string
+	Model     string
+	Version   string
+	// Subject is the feature, output or code class that the alert is about.
+	Subject string
+	Value   float64
+	Summary string
+}
+
+// Action is what to do.
+type Action string
+
+// The actions.
+const (
+	NoAction Action = "none"
+	Hold     Action = "hold"
+	Wait     Action = "wait"
+	Rollback Action = "rollback"
+	Train    Action = "retrain"
+	Redeploy Action = "redeploy"
+)
+
+// Acts says whether the action changes the workload or starts a training.
+func (a Action) Acts() bool {
+	return a == Rollback || a == Train || a == Redeploy
+}

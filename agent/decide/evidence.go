@@ -1,0 +1,132 @@
+package decide
+
+import "time"
+
+// Evidence is everything that a diagnosis rests on.
+type Evidence struct {
+	Namespace string
+	Model     string
+	// Active is the version that the pod template names.
+	Active string
+	// SettledAt is when the current pod template was first wholly rolled out,
+	// zero while it has not been.
+	SettledAt time.Time
+	// RollingOut says that a rollout is under way.
+	RollingOut bool
+	// RolloutSince is when the latest rollout began, RolloutRequests were
+	// answered by the active version since then. Both stay after it has settled.
+	RolloutRequests float64
+	RolloutSince    time.Time
+	// Blind is the reason why nothing can be seen, or empty; BlindDetail says
+	// the rest in a few words, such as the pods whose profile is missing.
+	Blind       Reason
+	BlindDetail string
+	// Human says that somebody else changed the model's fields, by HumanManager
+	// at HumanAt, since Leeway last did.
+	Human        bool
+	HumanManager string
+	HumanAt      time.Time
+	// OpenSince is when the open decision or training was begun, zero without
+	// one. A person's later change supersedes it.
+	OpenSince time.Time
+	// Mismatch says what the artifact field names, where that is not the
+	// artifact of the active version; else empty.
+	Mismatch string
+	// Requests per second now, and when the active version settled.
+	Load, LoadBefore float64
+	// Alerts of the whole cluster, pending and firing.
+	Alerts []Alert
+	// History of the workload, newest first; the first entry is the active stay.
+	History []Served
+	// Versions of the model in the registry.
+	Versions []Known
+	// Past decisions on this workload that were acted on, newest first.
+	Past []Past
+	// RetrainOpen says that a training is under way.
+	RetrainOpen bool
+	// FleetGuards are all guards of the cluster, FleetActing those of the others
+	// that are acting now.
+	FleetGuards, FleetActing int
+}
+
+// Served is one stay of a version in the workload, newest first in a history.
+type Served struct {
+	Version string
+	// SettledAt is zero when it was never wholly rolled out.
+	SettledAt time.Time
+	// ReplacedAt is zero while it is active.
+	ReplacedAt time.Time
+	// SeenSince is, by cause, when there first was something to judge by: the
+	// first labels, for quality. Absent: since it settled.
+	SeenSince map[AlertCause]time.Time
+	// LastAlert is when an eligible, firing alert of a cause was last seen.
+	LastAlert map[AlertCause]time.Time
+	// LongestQuiet is, by cause, the longest time without such an alert that one
+	// then ended. Track keeps both.
+	LongestQuiet map[AlertCause]time.Duration
+	// LeftFor is the cause that Leeway left it for.
+	LeftFor Cause
+}
+
+// Known is what the registry knows of a version, as far as judging needs it.
+type Known struct {
+	Version string
+	// Rejected or retired versions are never gone back to. RejectedAt may be
+	// zero where it is not known.
+	Rejected   bool
+	RejectedAt time.Time
+	Retired    bool
+	// Gated says that it passed the gate of a retraining, or of a person.
+	Gated bool
+	// Compat and Schema must agree with the active version's.
+	Compat string
+	Schema string
+}
+
+// Past is one decision that changed the workload, or started a training.
+type Past struct {
+	At     time.Time
+	Action Action
+	From   string
+	To     string
+	Cause  Cause
+}
+
+// Candidate is a version as the match ranked it.
+type Candidate struct {
+	Version   string
+	Distance  float64
+	Tolerance float64
+	// Calibrated says that the tolerance was learned from its own training rows.
+	Calibrated bool
+	Fits       bool
+	Better     bool
+}
+
+// Match is the registry's answer on today's rows.
+type Match struct {
+	// Rows matched on; fewer than the guard's minSamples answer nothing.
+	Rows int64
+	// Live is the version in service, nil when it has no profile.
+	Live *Candidate
+	// Candidates, nearest first, without the version in service.
+	Candidates []Candidate
+}
+
+// Policy is the guard's, in plain types.
+type Policy struct {
+	// MatchWindow bounds how far back rows are matched; zero: no bound.
+	MatchWindow     time.Duration
+	MinSamples      int64
+	ToleranceAuto   bool
+	GoodAfter       time.Duration
+	VerifyFor       time.Duration
+	Cooldown        time.Duration
+	ChangesPerDay   int
+	RetrainsPerWeek int
+	ReturnAfter     time.Duration
+	CanRetrain      bool
+	// ReadyWithin is how long a rollout may take. Zero: ten minutes, which is
+	// the progress deadline of a Deployment, or VerifyFor if that is longer.
+	ReadyWithin time.Duration
+}
