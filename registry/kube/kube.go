@@ -1,0 +1,137 @@
+package kube
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/leeway-dev/leeway/registry"
+	"github.com/leeway-dev/leeway/registry/v1alpha1"
+)
+
+// Labels of a ModelVersion object. They help people to select; what counts is
+// the spec.
+const (
+	// LabelModel is the name of the model.
+	LabelModel = "leeway.dev/model"
+	// LabelKey is the beginning of the key of what was registered for a
+	// decision; registry.Key has the whole.
+	LabelKey = "leeway.dev/registration"
+)
+
+// Store is a registry in a namespace. It implements registry.Store.
+type Store struct {
+	client    client.Client
+	namespace string
+	now       func() time.Time
+}
+
+var _ registry.Store = (*Store)(nil)
+
+// New returns the registry in a namespace. The client's scheme must know
+// ModelVersion and ConfigMap. A client that reads from a cache will do for Get,
+// List and SetLifecycle; to register, give one that reads from the server. now
+// gives the time of changes.
+func New(c client.Client, namespace string, now func() time.Time) *Store {
+	return &Store{client: c, namespace: namespace, now: now}
+}
+
+// Get implements registry.Store.
+func (s *Store) Get(ctx context.Context, model string, number int64) (registry.Version, error) {
+	if err := registry.ValidateModel(model); err != nil {
+		return registry.Version{}, err
+	}
+	o, err := s.get(ctx, model, number)
+	if err != nil {
+		return registry.Version{}, err
+	}
+	return version(o), nil
+}
+
+// List implements registry.Store. It selects by the spec, not by a label, so
+// that objects made by other tools are found.
+func (s *Store) List(ctx context.Context, model string) ([]registry.Version, error) {
+	if err := registry.ValidateModel(model); err != nil {
+		return nil, err
+	}
+	var list v1alpha1.ModelVersionList
+	if err := s.client.List(ctx, &list, client.InNamespace(s.namespace)); err != nil {
+		return nil, s.explain(err, "list modelversions")
+	}
+	var versions []registry.Version
+	for i := range list.Items {
+		o := &list.Items[i]
+		if o.Spec.Model == model && o.Name == Name(model, o.Spec.Version) {
+			versions = append(versions, version(o))
+		}
+	}
+	slices.SortFunc(versions, func(a, b registry.Version) int { return cmp.Compare(a.Number, b.Number) })
+	return versions, nil
+}
+
+func (s *Store) get(ctx context.Context, model string, number int64) (*v1alpha1.ModelVersion, error) {
+	o := &v1alpha1.ModelVersion{}
+	err := s.client.Get(ctx, client.ObjectKey{Namespace: s.namespace, Name: Name(model, number)}, o)
+	if apierrors.IsNotFound(err) {
+		return nil, fmt.Errorf("version %d of %s in namespace %s: %w", number, model, s.namespace, registry.ErrNotFound)
+	}
+	if err != nil {
+		return nil, s.explain(err, "get modelversions")
+	}
+	if o.Spec.Model != model || o.Spec.Version != number {
+		return nil, fmt.Errorf("modelversion %s/%s: %w: its spec says version %d of %q", s.namespace, o.Name, registry.ErrInvalid, o.Spec.Version, o.Spec.Model)
+	}
+	return o, nil
+}
+
+// Name of the object that is a version.
+func Name(model string, number int64) string {
+	return model + "-" + strconv.FormatInt(number, 10)
+}
+
+func version(o *v1alpha1.ModelVersion) registry.Version {
+	return registry.Version{
+		Model:     o.Spec.Model,
+		Number:    o.Spec.Version,
+		Created:   o.CreationTimestamp.UTC(),
+		Spec:      o.Spec,
+		Lifecycle: lifecycle(o),
+		Reason:    o.Status.Reason,
+		Audit:     o.Status.Audit,
+	}
+}
+
+// lifecycle of a version that nobody has changed yet is registered: to write
+// that down would need a right to write statuses.
+func lifecycle(o *v1alpha1.ModelVersion) v1alpha1.Lifecycle {
+	return cmp.Or(o.Status.Lifecycle, v1alpha1.Registered)
+}
+
+// explain says what an answer of the API server means to the user of a
+// registry, and what to do.
+func (s *Store) explain(err error, verb string) error {
+	where := "registry kube:" + s.namespace
+	switch {
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("%s: %s: %w: %w", where, verb, registry.ErrUnreachable, err)
+	case meta.IsNoMatchError(err), apierrors.IsNotFound(err):
+		return fmt.Errorf("%s: %w: the cluster has no ModelVersions; install Leeway's custom resources: %w", where, registry.ErrUnreachable, err)
+	case apierrors.IsForbidden(err):
+		return fmt.Errorf("%s: %w: you may not %s here; ask for a RoleBinding that allows it: %w", where, registry.ErrForbidden, verb, err)
+	case apierrors.IsUnauthorized(err):
+		return fmt.Errorf("%s: %w: log in to the cluster again: %w", where, registry.ErrForbidden, err)
+	case apierrors.IsRequestEntityTooLargeError(err):
+		return fmt.Errorf("%s: %w: keep this model's versions in a registry s3://bucket/prefix: %w", where, registry.ErrTooLarge, err)
+	case apierrors.IsInvalid(err), apierrors.IsBadRequest(err):
+		return fmt.Errorf("%s: %w: %w", where, registry.ErrInvalid, err)
+	}
+	return fmt.Errorf("%s: %s: %w: %w", where, verb, registry.ErrUnreachable, err)
+}

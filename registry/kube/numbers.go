@@ -1,0 +1,157 @@
+package kube
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/leeway-dev/leeway/registry"
+	"github.com/leeway-dev/leeway/registry/v1alpha1"
+)
+
+// Numbers is the name of the ConfigMap that holds, per model, the highest
+// number ever given.
+const Numbers = "leeway-numbers"
+
+// maxPending bounds the numbers that were given and have no version: their
+// registrars died, and their decisions were not tried again.
+const maxPending = 64
+
+// given is what the ConfigMap says of one model.
+type given struct {
+	Last int64 `json:"last"`
+	// Pending holds the numbers given for keys whose version may not be there
+	// yet.
+	Pending map[string]int64 `json:"pending,omitempty"`
+}
+
+// give returns the number for a new version: the next one, or the one that was
+// given before for the same key. When the version is there already, it returns
+// that instead. Looking for it after the entry was read, and writing the entry
+// only if nobody else has since, leaves no moment in which two registrars of
+// the same key can both find nothing.
+func (s *Store) give(ctx context.Context, model, key string) (number int64, there *v1alpha1.ModelVersion, err error) {
+	err = s.change(ctx, model, func(g *given) (bool, error) {
+		if key != "" {
+			if number = g.Pending[key]; number > 0 {
+				return false, nil
+			}
+			if there, err = s.registered(ctx, model, key); err != nil || there != nil {
+				return false, err
+			}
+		}
+		if g.Last == 0 { // the first registration here, or the ConfigMap was lost
+			if g.Last, err = s.highest(ctx, model); err != nil {
+				return false, err
+			}
+		}
+		g.Last++
+		number = g.Last
+		if key != "" {
+			g.pend(key, number)
+		}
+		return true, nil
+	})
+	return number, there, err
+}
+
+// done forgets that a number was given for a key: the version is there, and
+// its label tells from now on, or the number was of no use.
+func (s *Store) done(ctx context.Context, model, key string, number int64) error {
+	if key == "" {
+		return nil
+	}
+	return s.change(ctx, model, func(g *given) (bool, error) {
+		if g.Pending[key] != number {
+			return false, nil
+		}
+		delete(g.Pending, key)
+		return true, nil
+	})
+}
+
+func (g *given) pend(key string, number int64) {
+	if g.Pending == nil {
+		g.Pending = map[string]int64{}
+	}
+	g.Pending[key] = number
+	if len(g.Pending) <= maxPending {
+		return
+	}
+	oldest := key
+	for k, n := range g.Pending {
+		if n < g.Pending[oldest] {
+			oldest = k
+		}
+	}
+	delete(g.Pending, oldest)
+}
+
+// change reads a model's entry, lets f change it, and writes it against what
+// was read, again and again until nobody was faster. f says whether there is
+// anything to write.
+func (s *Store) change(ctx context.Context, model string, f func(*given) (bool, error)) error {
+	b := wait.Backoff{Duration: 5 * time.Millisecond, Factor: 1, Jitter: 4, Steps: math.MaxInt}
+	return wait.ExponentialBackoffWithContext(ctx, b, func(ctx context.Context) (bool, error) {
+		m, err := s.numbers(ctx)
+		if err != nil {
+			return false, err
+		}
+		var g given
+		if entry := m.Data[model]; entry != "" {
+			if err := json.Unmarshal([]byte(entry), &g); err != nil {
+				return false, fmt.Errorf("configmap %s/%s: entry %s: %w: %w", s.namespace, Numbers, model, registry.ErrInvalid, err)
+			}
+		}
+		write, err := f(&g)
+		if err != nil || !write {
+			return err == nil, err
+		}
+		entry, err := json.Marshal(g)
+		if err != nil {
+			return false, err
+		}
+		if m.Data == nil {
+			m.Data = map[string]string{}
+		}
+		m.Data[model] = string(entry)
+		err = s.client.Update(ctx, m)
+		if apierrors.IsConflict(err) {
+			return false, nil
+		}
+		if err != nil {
+			return false, s.explain(err, "update the configmap "+Numbers)
+		}
+		return true, nil
+	})
+}
+
+// numbers returns the ConfigMap, made if need be.
+func (s *Store) numbers(ctx context.Context) (*corev1.ConfigMap, error) {
+	for {
+		m := &corev1.ConfigMap{}
+		err := s.client.Get(ctx, client.ObjectKey{Namespace: s.namespace, Name: Numbers}, m)
+		if err == nil {
+			return m, nil
+		}
+		if !apierrors.IsNotFound(err) {
+			return nil, s.explain(err, "get the configmap "+Numbers)
+		}
+		m = &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: Numbers}}
+		err = s.client.Create(ctx, m)
+		if err == nil {
+			return m, nil
+		}
+		if !apierrors.IsAlreadyExists(err) {
+			return nil, s.explain(err, "create the configmap "+Numbers)
+		}
+	}
+}
