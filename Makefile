@@ -1,0 +1,54 @@
+# Leeway. `make demo` shows it at work on a cluster of its own, `make test` proves it.
+SHELL := /bin/bash
+GO    ?= go
+OUT   ?= .
+export CGO_ENABLED ?= 0
+
+.PHONY: help build demo demo-down test test-unit test-e2e bench lint vulncheck generate images clean
+
+help: ## what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## the three programs, into bin/
+	$(GO) build -trimpath -o bin/ ./cmd/leeway ./cmd/leeway-agent ./cmd/leeway-sidecar
+
+demo: build ## drift → match → roll back or retrain, on a real cluster; KEEP=1 leaves it up
+	cd e2e && $(GO) run ./cmd/demo $(if $(KEEP),--keep)
+
+demo-down: ## takes down whatever a demo left
+	cd e2e && $(GO) run ./cmd/demo --down
+
+test: lint test-unit test-e2e vulncheck ## everything; installs what it needs
+
+test-unit: ## every package, with the race detector
+	CGO_ENABLED=1 $(GO) test -race -timeout 30m ./...
+
+test-e2e: build ## a real cluster, and the demo on it
+	cd e2e && $(GO) vet ./... && $(GO) test -timeout 60m -v ./...
+
+bench: ## benchmarks
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+lint: ## gofmt, go vet, staticcheck
+	@test -z "$$(gofmt -l . | tee /dev/stderr)" || { echo "run gofmt -w on these files"; exit 1; }
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+
+vulncheck: ## known vulnerabilities, where the database can be reached
+	@$(GO) tool govulncheck ./... || { s=$$?; if [ $$s = 3 ]; then exit 3; fi; \
+		echo "govulncheck: NOT RUN, its database cannot be reached from here"; }
+
+generate: ## deep copies, CRDs, roles, dashboards, rules
+	$(GO) tool controller-gen object paths=./agent/v1alpha1 paths=./registry/v1alpha1
+	$(GO) tool controller-gen crd paths=./agent/v1alpha1 paths=./registry/v1alpha1 output:crd:dir=$(OUT)/manifests/base/crd
+	@for r in controller:./agent/guard actor:./agent/workload node:./agent/node; do \
+		$(GO) tool controller-gen rbac:roleName=leeway-$${r%%:*},fileName=role-$${r%%:*}.yaml paths=$${r#*:} output:rbac:dir=$(OUT)/manifests/base; done
+	$(GO) run ./cmd/leeway rules render -o $(OUT)/rules
+	$(GO) run ./dashboards/generate $(OUT)/manifests/base/dashboards
+
+images: ## docker build of every image: make images REGISTRY=registry.example/leeway
+	@test -n "$(REGISTRY)" || { echo "say where to: make images REGISTRY=registry.example/leeway"; exit 2; }
+	for t in sidecar agent cli; do docker build --target $$t -t $(REGISTRY)/leeway-$$t:dev . || exit; done
+
+clean:
+	rm -rf bin build
