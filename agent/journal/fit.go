@@ -1,0 +1,147 @@
+package journal
+
+import (
+	"encoding/json"
+
+	"github.com/leeway-dev/leeway/agent/v1alpha1"
+)
+
+// MaxBytes bounds a decision as JSON. The evidence gets three quarters, so that
+// the journal has room to the end.
+const (
+	MaxBytes    = 32 << 10
+	maxEvidence = MaxBytes * 3 / 4
+	maxMessage  = 400
+	maxSteps    = 40
+)
+
+// Fit cuts a decision to its bound, in a fixed order, the least telling first:
+// the same decision is always cut the same way. What led to the choice goes
+// last. The spec is cut only before it is created, as it is immutable then.
+func Fit(d *v1alpha1.ModelDecision) {
+	if d.ResourceVersion == "" {
+		fitSpec(&d.Spec)
+	}
+	d.Status.Message = cut(d.Status.Message, 2*maxMessage)
+	for i := range d.Status.Steps {
+		d.Status.Steps[i].Message = cut(d.Status.Steps[i].Message, maxMessage)
+	}
+	if n := len(d.Status.Steps); n > maxSteps {
+		// The beginning says why, the end says where it stands.
+		d.Status.Steps = append(d.Status.Steps[:maxSteps/2:maxSteps/2], d.Status.Steps[n-maxSteps/2:]...)
+	}
+	for i := 0; size(d) > MaxBytes && i < len(d.Status.Steps); i++ {
+		d.Status.Steps[i].Message = cut(d.Status.Steps[i].Message, 60)
+	}
+}
+
+func fitSpec(s *v1alpha1.ModelDecisionSpec) {
+	s.Alerts = first(s.Alerts, 64)
+	s.Columns = first(s.Columns, 32)
+	for i := range s.Alerts {
+		s.Alerts[i].Summary = cut(s.Alerts[i].Summary, maxMessage)
+	}
+	if s.Match != nil {
+		s.Match.Candidates = first(s.Match.Candidates, 20)
+		s.Match.Excluded = first(s.Match.Excluded, 50)
+		s.Match.Shares = first(s.Match.Shares, 10)
+	}
+	for _, less := range []func(*v1alpha1.ModelDecisionSpec) bool{
+		lessSummaries, lessWorst, lessShares, lessExcluded, lessCandidates, lessAlerts, lessColumns,
+	} {
+		for size(s) > maxEvidence && less(s) {
+		}
+	}
+}
+
+// Each of these takes one thing away, and says false when there is no more.
+
+func lessSummaries(s *v1alpha1.ModelDecisionSpec) bool {
+	for i := len(s.Alerts) - 1; i >= 8; i-- {
+		if s.Alerts[i].Summary != "" {
+			s.Alerts[i].Summary = ""
+			return true
+		}
+	}
+	return false
+}
+
+func lessWorst(s *v1alpha1.ModelDecisionSpec) bool {
+	if s.Match == nil {
+		return false
+	}
+	for i := len(s.Match.Candidates) - 1; i >= 0; i-- {
+		if n := len(s.Match.Candidates[i].Worst); n > 3 {
+			s.Match.Candidates[i].Worst = s.Match.Candidates[i].Worst[:n-1]
+			return true
+		}
+	}
+	return false
+}
+
+func lessShares(s *v1alpha1.ModelDecisionSpec) bool {
+	if s.Match == nil || len(s.Match.Shares) == 0 {
+		return false
+	}
+	s.Match.Shares = s.Match.Shares[:len(s.Match.Shares)-1]
+	return true
+}
+
+func lessExcluded(s *v1alpha1.ModelDecisionSpec) bool {
+	if s.Match == nil || len(s.Match.Excluded) == 0 {
+		return false
+	}
+	s.Match.Excluded = s.Match.Excluded[:len(s.Match.Excluded)-1]
+	return true
+}
+
+func lessCandidates(s *v1alpha1.ModelDecisionSpec) bool {
+	if s.Match == nil {
+		return false
+	}
+	for i := len(s.Match.Candidates) - 1; i >= 2; i-- {
+		if c := s.Match.Candidates[i]; !c.Live && c.Version != s.To {
+			s.Match.Candidates = append(s.Match.Candidates[:i], s.Match.Candidates[i+1:]...)
+			return true
+		}
+	}
+	return false
+}
+
+func lessAlerts(s *v1alpha1.ModelDecisionSpec) bool {
+	if len(s.Alerts) <= 1 {
+		return false
+	}
+	s.Alerts = s.Alerts[:len(s.Alerts)-1]
+	return true
+}
+
+func lessColumns(s *v1alpha1.ModelDecisionSpec) bool {
+	if len(s.Columns) <= 1 {
+		return false
+	}
+	s.Columns = s.Columns[:len(s.Columns)-1]
+	return true
+}
+
+func first[T any](s []T, n int) []T { return s[:min(len(s), n)] }
+
+func size(v any) int {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return 0
+	}
+	return len(b)
+}
+
+// cut shortens to n bytes without splitting a character.
+func cut(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	n -= len("…")
+	for n > 0 && s[n]&0xC0 == 0x80 {
+		n--
+	}
+	return s[:n] + "…"
+}

@@ -1,0 +1,12 @@
+// Package retrain starts a training as a Job and watches it.
+//
+// The Job is what "kubectl create job --from=cronjob/NAME" would make of a
+// suspended CronJob: the CronJob is the template that its owner tested and can
+// run by hand. Its name follows from the decision alone, so however often a
+// leader is killed and resumed, the same decision starts the same Job once.
+//
+// The live profile goes into the Job as a file, by an annotation of the pod
+// template and a downward API volume. A ConfigMap would need the right to
+// create ConfigMaps in the namespace, which is the right to feed any pod in it;
+// the annotation needs no right beyond creating the Job.
+package retrain

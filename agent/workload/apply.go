@@ -1,0 +1,76 @@
+package workload
+
+import (
+	"context"
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/leeway-dev/leeway/agent/v1alpha1"
+)
+
+// Change is one change of a workload's model fields.
+type Change struct {
+	Artifact v1alpha1.ArtifactRef
+	To       Fields
+	// Decision is "<decision>/<step>", written beside the change so that whoever
+	// leads next can tell that it was made.
+	Decision string
+}
+
+// Apply changes the workload as it was read, or not at all: the API server
+// refuses it (apierrors.IsConflict) when the object has changed since, or is
+// another of the same name. A dry run goes first, so that a refusal by
+// validation, quota or admission is known before anything is written. It
+// returns the generation whose rollout is to be waited for.
+//
+// Fields owned by people and their tools are taken over: the guard is the
+// consent. The caller has made sure that no GitOps controller owns them.
+//
+// +kubebuilder:rbac:groups=apps,resources=deployments;statefulsets,verbs=get;list;watch,roleName=leeway-controller
+// +kubebuilder:rbac:groups=apps,resources=deployments;statefulsets,verbs=patch,roleName=leeway-actor
+func Apply(ctx context.Context, c client.Client, w *Workload, change Change) (int64, error) {
+	opts := []client.ApplyOption{client.FieldOwner(v1alpha1.FieldManager), client.ForceOwnership}
+	dry := append([]client.ApplyOption{client.DryRunAll}, opts...)
+	u := document(w, change)
+	if err := c.Apply(ctx, client.ApplyConfigurationFromUnstructured(u), dry...); err != nil {
+		return 0, fmt.Errorf("dry run of the change of %s to version %s: %w", w.Ref(), change.To.Version, err)
+	}
+	u = document(w, change)
+	if err := c.Apply(ctx, client.ApplyConfigurationFromUnstructured(u), opts...); err != nil {
+		return 0, fmt.Errorf("change %s to version %s: %w", w.Ref(), change.To.Version, err)
+	}
+	return u.GetGeneration(), nil
+}
+
+// document is the whole of what Leeway applies. Nothing may be added to it
+// lightly: an applied field is owned, and dropping an owned one deletes it.
+func document(w *Workload, change Change) *unstructured.Unstructured {
+	container := map[string]any{"name": change.Artifact.Container}
+	if change.Artifact.Image {
+		container["image"] = change.To.Artifact
+	} else {
+		container["env"] = []any{map[string]any{"name": change.Artifact.Env, "value": change.To.Artifact}}
+	}
+	stamps := map[string]any{v1alpha1.AnnotationProfileDigest: change.To.ProfileDigest}
+	if w.Template.Annotations[v1alpha1.AnnotationArtifactDigest] != "" {
+		stamps[v1alpha1.AnnotationArtifactDigest] = change.To.ArtifactDigest
+	}
+	return &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "apps/v1",
+		"kind":       w.Kind,
+		"metadata": map[string]any{
+			"namespace": w.Namespace, "name": w.Name,
+			"uid": string(w.UID), "resourceVersion": w.ResourceVersion,
+			"annotations": map[string]any{v1alpha1.AnnotationDecision: change.Decision},
+		},
+		"spec": map[string]any{"template": map[string]any{
+			"metadata": map[string]any{
+				"labels":      map[string]any{v1alpha1.LabelVersion: change.To.Version},
+				"annotations": stamps,
+			},
+			"spec": map[string]any{"containers": []any{container}},
+		}},
+	}}
+}

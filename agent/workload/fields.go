@@ -1,0 +1,131 @@
+package workload
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/leeway-dev/leeway/agent/v1alpha1"
+)
+
+// ErrContainer and ErrEnv say that the template has no place for an artifact.
+var (
+	ErrContainer = errors.New("container not found in the pod template")
+	ErrEnv       = errors.New("environment variable not found in the container")
+)
+
+// Fields are the model's fields of a pod template, and the only ones that
+// Leeway writes.
+type Fields struct {
+	// Version is the label leeway.dev/version, a whole number.
+	Version string
+	// Artifact is the value of the environment variable, or the image.
+	Artifact string
+	// ProfileDigest is the stamp that the sidecar checks its reference against.
+	ProfileDigest string
+	// ArtifactDigest is written only where the template carries one.
+	ArtifactDigest string
+}
+
+// Fields reads the model's fields where the guard says that they are.
+func (w *Workload) Fields(ref v1alpha1.ArtifactRef) (Fields, error) {
+	f := Fields{
+		Version:        w.Template.Labels[v1alpha1.LabelVersion],
+		ProfileDigest:  w.Template.Annotations[v1alpha1.AnnotationProfileDigest],
+		ArtifactDigest: w.Template.Annotations[v1alpha1.AnnotationArtifactDigest],
+	}
+	c := container(w.Template, ref.Container)
+	if c == nil {
+		return f, fmt.Errorf("%w: %s has no container %q (it has %s); correct spec.artifact.container of the guard",
+			ErrContainer, w.Ref(), ref.Container, containerNames(w.Template))
+	}
+	if ref.Image {
+		f.Artifact = c.Image
+		return f, nil
+	}
+	for _, e := range c.Env {
+		if e.Name == ref.Env && e.ValueFrom == nil {
+			f.Artifact = e.Value
+			return f, nil
+		}
+	}
+	return f, fmt.Errorf("%w: container %q of %s has no variable %q with a plain value; correct spec.artifact.env of the guard",
+		ErrEnv, ref.Container, w.Ref(), ref.Env)
+}
+
+// Hash tells the model's fields of one template from another's. Scaling,
+// restarts and changes of other fields leave it alone.
+func (f Fields) Hash() string {
+	sum := sha256.Sum256([]byte(strings.Join([]string{f.Version, f.Artifact, f.ProfileDigest}, "\x00")))
+	return hex.EncodeToString(sum[:8])
+}
+
+// Same says that two templates serve the same version of the same artifact.
+func (f Fields) Same(g Fields) bool { return f.Version == g.Version && f.Artifact == g.Artifact }
+
+// HasContainer says whether the template runs a container or init container of
+// the name: a sidecar is one of the latter.
+func (w *Workload) HasContainer(name string) bool {
+	for _, c := range w.Template.Spec.InitContainers {
+		if c.Name == name {
+			return true
+		}
+	}
+	return container(w.Template, name) != nil
+}
+
+func container(t *corev1.PodTemplateSpec, name string) *corev1.Container {
+	for i := range t.Spec.Containers {
+		if t.Spec.Containers[i].Name == name {
+			return &t.Spec.Containers[i]
+		}
+	}
+	return nil
+}
+
+func containerNames(t *corev1.PodTemplateSpec) string {
+	var names []string
+	for _, c := range t.Spec.Containers {
+		names = append(names, c.Name)
+	}
+	return strings.Join(names, ", ")
+}
+
+// Allowed says whether an artifact matches one of the guard's patterns, where
+// "*" stands for any run of characters. An image must be pinned by its digest.
+func Allowed(ref v1alpha1.ArtifactRef, uri string) bool {
+	if ref.Image && !strings.Contains(uri, "@sha256:") {
+		return false
+	}
+	for _, p := range ref.Allow {
+		if glob(p, uri) {
+			return true
+		}
+	}
+	return false
+}
+
+// glob matches without backtracking: the first part is a prefix, the last a
+// suffix, and those between are found from left to right.
+func glob(pattern, s string) bool {
+	parts := strings.Split(pattern, "*")
+	if len(parts) == 1 {
+		return pattern == s
+	}
+	rest, ok := strings.CutPrefix(s, parts[0])
+	if !ok {
+		return false
+	}
+	for _, p := range parts[1 : len(parts)-1] {
+		_, after, found := strings.Cut(rest, p)
+		if !found {
+			return false
+		}
+		rest = after
+	}
+	return strings.HasSuffix(rest, parts[len(parts)-1])
+}
