@@ -1,0 +1,136 @@
+package profile
+
+import (
+	"fmt"
+	"math"
+)
+
+// Binner finds the bin of a value. It is immutable and safe for concurrent
+// use; neither look-up allocates.
+type Binner struct {
+	names   []string
+	ratios  []float64
+	missing int
+
+	// Numbers: thresholds ascending, padded with NaN to one less than a power
+	// of two; the number of thresholds at or below a value indexes order, which
+	// holds bins from far_under to far_over.
+	thresholds []float64
+	order      []int
+
+	// Categories: bins of those that have one; other for those known.
+	categories    map[string]int
+	hashes        []uint32
+	other, unseen int
+	redacted      bool
+}
+
+// NewBinner makes a Binner for the bins of a reference column.
+func NewBinner(c Column) (*Binner, error) {
+	if len(c.Bins) == 0 {
+		return nil, fmt.Errorf("column %q has no bins: it can't be a reference", c.Name)
+	}
+	if err := checkBins(&c); err != nil {
+		return nil, fmt.Errorf("column %q: %w", c.Name, err)
+	}
+	b := &Binner{missing: len(c.Bins) - 1, redacted: c.Redacted}
+	for _, bin := range c.Bins {
+		b.names = append(b.names, bin.Name)
+		ratio := 0.0
+		if c.Rows > 0 {
+			ratio = float64(bin.Count) / float64(c.Rows)
+		}
+		b.ratios = append(b.ratios, ratio)
+	}
+	if c.Type == Number {
+		b.setNumbers(c.Bins)
+	} else {
+		b.setCategories(c)
+	}
+	return b, nil
+}
+
+// setNumbers turns the edges into thresholds that are all "at or above": the
+// two inclusive upper bounds become the next number.
+func (b *Binner) setNumbers(bins []Bin) {
+	edges, n := edgesOf(bins)
+	b.thresholds = make([]float64, 0, 2*len(edges))
+	for i, e := range edges {
+		if i >= len(edges)-2 {
+			e = math.Nextafter(e, math.Inf(1))
+		}
+		b.thresholds = append(b.thresholds, e)
+	}
+	size := 1
+	for size < len(edges)+1 {
+		size *= 2
+	}
+	for len(b.thresholds) < size-1 {
+		b.thresholds = append(b.thresholds, math.NaN())
+	}
+	b.order = append(b.order, n+2, n) // far_under, under
+	for i := range n {
+		b.order = append(b.order, i)
+	}
+	b.order = append(b.order, n+1, n+3) // over, far_over
+}
+
+func (b *Binner) setCategories(c Column) {
+	n := len(c.Bins) - 3
+	b.other, b.unseen = n, n+1
+	b.categories = make(map[string]int, len(c.Categories))
+	for _, k := range c.Categories {
+		b.categories[k.Name] = b.other
+	}
+	for i := range n {
+		b.categories[c.Bins[i].Category] = i
+	}
+	b.hashes = hashesOf(c.Seen)
+}
+
+// Names of the bins in the order of export.
+func (b *Binner) Names() []string { return b.names }
+
+// Ratios are the reference's shares, one for each bin; they sum to 1.
+func (b *Binner) Ratios() []float64 { return b.ratios }
+
+// Missing is the index of the bin for rows without a value.
+func (b *Binner) Missing() int { return b.missing }
+
+// Number is the index of a number's bin; NaN is missing. For a column of
+// categories it is that of the number as text.
+func (b *Binner) Number(v float64) int {
+	if v != v {
+		return b.missing
+	}
+	if b.order == nil {
+		return b.Category(numberText(v))
+	}
+	i := 0
+	for step := (len(b.thresholds) + 1) / 2; step > 0; step /= 2 {
+		if v >= b.thresholds[i+step-1] {
+			i += step
+		}
+	}
+	return b.order[i]
+}
+
+// Category is the index of a category's bin. For a column of numbers it is
+// that of the number that the text spells, or missing.
+func (b *Binner) Category(name string) int {
+	if b.order != nil {
+		return b.Number(parseNumber(name))
+	}
+	return b.key(Key(name, b.redacted))
+}
+
+// key is Category for a name that Key has been applied to.
+func (b *Binner) key(name string) int {
+	if i, ok := b.categories[name]; ok {
+		return i
+	}
+	if len(b.hashes) > 0 && knows(b.hashes, name) {
+		return b.other
+	}
+	return b.unseen
+}

@@ -1,0 +1,174 @@
+package profile
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"unique"
+)
+
+// part counts the values of one column over some time. It is the common form
+// in which observations are counted, and slices and columns are merged.
+type part struct {
+	rows, missing int64
+	bins          []int64 // nil without a reference
+	sketch        *sketch // nil before the first number
+	categories    map[string]*int64
+	folded        int64
+}
+
+// packed is a part at rest: immutable, and small.
+type packed struct {
+	rows, missing int64
+	bins          []int64
+	sketch        []byte
+	categories    []packedCategory
+	folded        int64
+}
+
+// packedCategory shares its name with all slices that hold it.
+type packedCategory struct {
+	name  unique.Handle[string]
+	count int64
+}
+
+func (p *part) addNumber(v float64) {
+	if p.sketch == nil {
+		p.sketch = newSketch()
+	}
+	p.sketch.Update(narrow(v))
+}
+
+// addCategory counts rows of a category; name may live in a buffer that is
+// used again.
+func (p *part) addCategory(name string, rows int64) {
+	if n, ok := p.categories[name]; ok {
+		*n += rows
+		return
+	}
+	if len(p.categories) >= MaxCategories {
+		p.folded += rows
+		return
+	}
+	if p.categories == nil {
+		p.categories = make(map[string]*int64)
+	}
+	p.categories[strings.Clone(name)] = new(rows)
+}
+
+func (p *part) pack() (packed, error) {
+	q := packed{rows: p.rows, missing: p.missing, bins: append([]int64(nil), p.bins...), folded: p.folded}
+	for name, n := range p.categories {
+		q.categories = append(q.categories, packedCategory{unique.Make(name), *n})
+	}
+	if p.sketch == nil {
+		return q, nil
+	}
+	var err error
+	q.sketch, err = p.sketch.ToSlice()
+	return q, err
+}
+
+// merger adds up packed parts or live columns of one column. It keeps all
+// categories until the end, so that the order of adding does not matter.
+type merger struct {
+	part
+	all map[string]int64
+}
+
+func (m *merger) addSketch(data []byte) error {
+	if len(data) == 0 {
+		return nil
+	}
+	s, err := readSketch(data)
+	if err != nil {
+		return fmt.Errorf("sketch: %w", err)
+	}
+	if m.sketch == nil {
+		m.sketch = s
+	} else {
+		m.sketch.Merge(s)
+	}
+	return nil
+}
+
+func (m *merger) addCount(name string, n int64) {
+	if m.all == nil {
+		m.all = make(map[string]int64)
+	}
+	m.all[name] += n
+}
+
+func (m *merger) addPacked(q packed) error {
+	m.rows += q.rows
+	m.missing += q.missing
+	m.folded += q.folded
+	if m.bins == nil {
+		m.bins = make([]int64, len(q.bins))
+	}
+	for i, n := range q.bins {
+		m.bins[i] += n
+	}
+	for _, c := range q.categories {
+		m.addCount(c.name.Value(), c.count)
+	}
+	return m.addSketch(q.sketch)
+}
+
+// addColumn adds a live column whose bins are those of the merger, if it has
+// any.
+func (m *merger) addColumn(c *Column) error {
+	if len(c.Quantiles) > 0 || c.Type == Number && c.Rows > c.Missing && len(c.Sketch) == 0 {
+		return errors.New("has no sketch: only live profiles merge")
+	}
+	m.rows += c.Rows
+	m.missing += c.Missing
+	m.folded += c.Folded
+	for i := range m.bins {
+		m.bins[i] += c.Bins[i].Count
+	}
+	for _, k := range c.Categories {
+		m.addCount(k.Name, k.Count)
+	}
+	return m.addSketch(c.Sketch)
+}
+
+// pack is the sum at rest, with the most frequent categories.
+func (m *merger) pack() (packed, error) {
+	kept, folded := fold(sorted(m.all))
+	q, err := m.part.pack()
+	q.folded += folded
+	for _, k := range kept {
+		q.categories = append(q.categories, packedCategory{unique.Make(k.Name), k.Count})
+	}
+	return q, err
+}
+
+// column is the sum as a live column of the given definition.
+func (m *merger) column(definition *Column) (Column, error) {
+	c := Column{
+		Name: definition.Name, Type: definition.Type, Rows: m.rows, Missing: m.missing,
+		Probability: definition.Probability, Binary: definition.Binary, Redacted: definition.Redacted,
+	}
+	kept, folded := fold(sorted(m.all))
+	if len(kept) > 0 {
+		c.Categories = kept
+	}
+	c.Folded = m.folded + folded
+	if len(definition.Bins) > 0 {
+		c.Binning = definition.Binning
+		c.Bins = append([]Bin(nil), definition.Bins...)
+		for i := range c.Bins {
+			c.Bins[i].Count = 0
+			if i < len(m.bins) {
+				c.Bins[i].Count = m.bins[i]
+			}
+		}
+	}
+	if m.sketch == nil {
+		return c, nil
+	}
+	var err error
+	c.Sketch, err = m.sketch.ToSlice()
+	return c, err
+}
