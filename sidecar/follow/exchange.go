@@ -30,8 +30,10 @@ type Outcome uint8
 const (
 	// Answered: the whole response passed.
 	Answered Outcome = iota
-	// ServerGone: the server's direction ended before the response did.
-	ServerGone
+	// ServerClosed: the server ended its direction before the response was whole.
+	ServerClosed
+	// ServerReset: the same, by a reset.
+	ServerReset
 	// ClientGone: the connection ended from the client's side before the response did.
 	ClientGone
 	// Lost: the connection became opaque while the response was due; what came of it is not known.

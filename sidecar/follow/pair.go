@@ -40,7 +40,11 @@ func (p *Pair) ServerEnd(t time.Time, reset bool) {
 		p.giveUp(ClientGone, t)
 		return
 	}
-	p.giveUp(ServerGone, t)
+	if reset {
+		p.giveUp(ServerReset, t)
+		return
+	}
+	p.giveUp(ServerClosed, t)
 }
 
 // ClientFIN: the client's direction ended. Its answers may still be under way.
