@@ -214,12 +214,20 @@ type ModelGuardStatus struct {
 // ServedVersion is one stay of a version in a workload.
 type ServedVersion struct {
 	Version string `json:"version"`
+	// BeganAt is when its rollout was first seen.
+	BeganAt *metav1.MicroTime `json:"beganAt,omitempty"`
 	// SettledAt is when it was wholly rolled out; absent if it never was.
 	SettledAt *metav1.MicroTime `json:"settledAt,omitempty"`
 	// ReplacedAt is when another version's rollout began; absent while active.
 	ReplacedAt *metav1.MicroTime `json:"replacedAt,omitempty"`
 	// LastAlert is, by cause, when an eligible alert was last seen.
 	LastAlert map[string]metav1.MicroTime `json:"lastAlert,omitempty"`
+	// LongestQuiet is, by cause, the longest time without such an alert that one
+	// then ended.
+	LongestQuiet map[string]metav1.Duration `json:"longestQuiet,omitempty"`
+	// SeenSince is, by cause, when there first was something to judge by; absent:
+	// since it settled.
+	SeenSince map[string]metav1.MicroTime `json:"seenSince,omitempty"`
 	// LeftFor is the cause that it was left for by a decision of Leeway's.
 	LeftFor string `json:"leftFor,omitempty"`
 }
