@@ -17,9 +17,8 @@ import (
 	"github.com/leeway-dev/leeway/registry/v1alpha1"
 )
 
-// MaxProfileBytes bounds a profile before compression. A profile of a thousand
-// columns has about 20 MB.
-const MaxProfileBytes = 64 << 20
+// MaxProfileBytes bounds a profile before compression.
+const MaxProfileBytes = profile.MaxBytes
 
 // ErrNoProfile says that a version was registered without a profile.
 var ErrNoProfile = errors.New("no profile")
