@@ -1,6 +1,10 @@
 package decide
 
-import "time"
+import (
+	"fmt"
+	"strings"
+	"time"
+)
 
 // Decision is what to do, and why.
 type Decision struct {
@@ -21,20 +25,93 @@ type Decision struct {
 // Decide turns a diagnosis into a decision: it reads the match where one was
 // asked for (nil: there is none), and applies the limits.
 func Decide(d Diagnosis, m *Match, e Evidence, p Policy, now time.Time) Decision {
-	return Decision{}
+	r := Decision{
+		Cause: d.Cause, Action: d.Action, Reason: d.Reason, Target: d.Target,
+		Alerts: d.Alerts, Columns: d.Columns, Message: d.Message,
+	}
+	if d.NeedsMatch {
+		r = matched(r, m, e, p)
+	}
+	return limited(r, e, p, now)
 }
 
-// Retrained is a version that a training registered, and that passed the gate.
-type Retrained struct {
-	Version string
-	// Cause that it was trained for.
-	Cause Cause
-	// Tainted says that input was broken while it was trained.
-	Tainted bool
+// hold keeps what a decision was about, but not the act.
+func (r Decision) hold(reason Reason, format string, args ...any) Decision {
+	r.Action, r.Reason = Hold, reason
+	r.Message += fmt.Sprintf(format, args...)
+	return r
 }
 
-// AfterRetrain decides what becomes of a retrained version: d is the diagnosis
-// of now, m the match on today's rows.
-func AfterRetrain(r Retrained, d Diagnosis, m *Match, e Evidence, p Policy, now time.Time) Decision {
-	return Decision{}
+// matched turns drifted inputs into what the registry's answer calls for.
+func matched(r Decision, m *Match, e Evidence, p Policy) Decision {
+	if m == nil {
+		return r.hold(ReasonNoData, "; there are no live rows to match")
+	}
+	if m.Rows < p.MinSamples {
+		return r.hold(ReasonTooFewRows, "; a match needs %d rows and there are %d since then", p.MinSamples, m.Rows)
+	}
+	if m.Live != nil && m.Live.Fits {
+		return r.hold(ReasonLiveFits, "; yet it is at home in today's %d rows (%s), so nothing is to be gained", m.Rows, distance(*m.Live))
+	}
+	best, passed := choose(m, e, p)
+	if best == nil {
+		r.Action, r.Reason = Train, ReasonNoneFits
+		r.Message += fmt.Sprintf("; %s, so train a new one", nobody(m, passed))
+		return r
+	}
+	r.Action, r.Reason, r.Target = Rollback, ReasonFits, best.Version
+	r.Message += fmt.Sprintf("; version %s is at home in today's %d rows (%s%s)", best.Version, m.Rows, distance(*best), against(m.Live))
+	if p.ToleranceAuto && !best.Calibrated {
+		r.Proposed = Rollback
+		return r.hold(ReasonToleranceAuto, ", but its tolerance was not learned from its training rows: a person may approve going back to it")
+	}
+	r.Message += "; go back to version " + best.Version
+	return r
+}
+
+// choose returns the nearest version that fits, is better, may stand in for the
+// active one and has proven itself; and the versions that only lacked the last.
+func choose(m *Match, e Evidence, p Policy) (*Candidate, []string) {
+	var unproven []string
+	for _, c := range m.Candidates {
+		if !c.Fits || !c.Better || !exchangeable(e, c.Version) {
+			continue
+		}
+		if proven(e, p, c.Version) {
+			return &c, unproven
+		}
+		unproven = append(unproven, c.Version)
+	}
+	return nil, unproven
+}
+
+// nobody says why no version was chosen.
+func nobody(m *Match, unproven []string) string {
+	switch {
+	case len(unproven) > 0:
+		return fmt.Sprintf("version %s would fit today's %d rows but neither passed a gate nor was live and clean",
+			strings.Join(unproven, ", "), m.Rows)
+	case len(m.Candidates) == 0:
+		return fmt.Sprintf("there is no other version to compare today's %d rows with", m.Rows)
+	}
+	near := m.Candidates[0]
+	verdict := "does not fit"
+	if near.Fits && near.Better {
+		verdict = "may not stand in"
+	} else if near.Fits {
+		verdict = "is not enough of an improvement"
+	}
+	return fmt.Sprintf("none of the %s fits today's %d rows and is better: the nearest, version %s, %s (%s%s)",
+		count(len(m.Candidates), "other version"), m.Rows, near.Version, verdict, distance(near), against(m.Live))
+}
+
+func distance(c Candidate) string {
+	return fmt.Sprintf("distance %s, tolerance %s", number(c.Distance), number(c.Tolerance))
+}
+
+func against(live *Candidate) string {
+	if live == nil {
+		return ""
+	}
+	return fmt.Sprintf("; version %s now in service: %s", live.Version, number(live.Distance))
 }

@@ -1,0 +1,126 @@
+package decide
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// The rows on what the model is given, and what it makes of it.
+
+// brokenInput holds while columns are broken, and after that for as long as
+// all that fires may come from the rows of that time.
+func brokenInput(v view) (Diagnosis, found) {
+	d := Diagnosis{Cause: BrokenInput, Action: Hold, Reason: ReasonBrokenInput}
+	if firing := v.firing[AlertBrokenInput]; len(firing) > 0 {
+		d.Alerts, d.Columns = firing, subjects(firing)
+		d.Message = fmt.Sprintf("%s broken upstream since %s (%s): going back or training can't mend that",
+			columns(d.Columns), clock(earliest(firing)), shown(firing[0]))
+		return d, holds
+	}
+	if waiting := v.pending[AlertBrokenInput]; len(waiting) > 0 {
+		d.Alerts = waiting
+		return d, pending
+	}
+	garbled := slices.DeleteFunc(slices.Clone(v.garbled), func(a Alert) bool { return a.Clock == Page || !a.Firing })
+	if len(garbled) == 0 || len(v.firing) > 0 {
+		return Diagnosis{}, absent
+	}
+	d.Alerts, d.Columns = garbled, subjects(garbled)
+	d.Message = fmt.Sprintf("input was broken until %s ago, which %s still looks back on: wait until it is out of the last %s",
+		span(v.now.Sub(v.stay.LastAlert[AlertBrokenInput])), alertNames(garbled), span(longestWindow(garbled)))
+	return d, holds
+}
+
+// inputDrift asks for a match. An alert of the page clock makes it pending:
+// then the inputs can't be called unchanged, and nothing lower may hold.
+func inputDrift(v view) (Diagnosis, found) {
+	firing := v.firing[AlertInputDrift]
+	if len(firing) == 0 {
+		waiting := append(append([]Alert{}, v.pending[AlertInputDrift]...), v.page[AlertInputDrift]...)
+		waiting = append(waiting, garbledOf(v, AlertInputDrift)...)
+		if len(waiting) == 0 {
+			return Diagnosis{}, absent
+		}
+		return Diagnosis{Cause: InputDrift, Alerts: waiting}, pending
+	}
+	d := Diagnosis{
+		Cause: InputDrift, Action: Wait, Reason: ReasonInputDrift, Alerts: firing, Columns: subjects(firing),
+		NeedsMatch: true, MatchFrom: v.onset(firing),
+	}
+	d.Message = fmt.Sprintf("inputs of version %s differ from its training data in %s since %s",
+		v.Active, columns(d.Columns), clock(d.MatchFrom))
+	return d, holds
+}
+
+// onset is since when the rows are of today's kind: when half of the drifted
+// columns had been noticed, by the page clock if that was first. Rows from
+// before are left out: a mixture of two regimes is at home nowhere, so that the
+// match would find that nothing fits. The earliest column is not taken because
+// it may have been off for weeks, the latest not because it may come and go.
+func (v view) onset(firing []Alert) time.Time {
+	noticed := map[string]time.Time{}
+	for _, a := range append(append([]Alert{}, firing...), v.page[AlertInputDrift]...) {
+		t, ok := noticed[a.Subject]
+		if (ok || a.Clock != Page) && (!ok || a.ActiveAt.Before(t)) {
+			noticed[a.Subject] = a.ActiveAt
+		}
+	}
+	var times []time.Time
+	for _, t := range noticed {
+		times = append(times, t)
+	}
+	slices.SortFunc(times, time.Time.Compare)
+	from := times[len(times)/2]
+	if broken := v.stay.LastAlert[AlertBrokenInput]; broken.After(from) {
+		from = broken
+	}
+	if w := v.policy.MatchWindow; w > 0 && from.Before(v.now.Add(-w)) {
+		from = v.now.Add(-w)
+	}
+	return from
+}
+
+func predictionDrift(v view) (Diagnosis, found) {
+	d := Diagnosis{Cause: PredictionDrift, Action: Hold, Reason: ReasonPredictionDrift}
+	if firing := v.firing[AlertPredictionDrift]; len(firing) > 0 {
+		d.Alerts, d.Columns = firing, subjects(firing)
+		d.Message = fmt.Sprintf("predictions of version %s drifted since %s (%s), its inputs did not: look before anything is changed",
+			v.Active, clock(earliest(firing)), shown(firing[0]))
+		return d, holds
+	}
+	d.Alerts = append(append([]Alert{}, v.pending[AlertPredictionDrift]...), garbledOf(v, AlertPredictionDrift)...)
+	if len(d.Alerts) > 0 {
+		return d, pending
+	}
+	return Diagnosis{}, absent
+}
+
+// conceptDrift trains: no match by inputs can answer it, for they are unchanged.
+func conceptDrift(v view) (Diagnosis, found) {
+	firing := v.firing[AlertQuality]
+	if len(firing) == 0 {
+		return Diagnosis{}, absent
+	}
+	return Diagnosis{
+		Cause: ConceptDrift, Action: Train, Reason: ReasonConceptDrift, Alerts: firing, Columns: subjects(firing),
+		Message: fmt.Sprintf("the quality of version %s fell since %s (%s) and its inputs did not change: train on today's labels",
+			v.Active, clock(earliest(firing)), shown(firing[0])),
+	}, holds
+}
+
+// garbledOf are alerts of a cause that may or may not be real: what stands
+// lower waits until that is known.
+func garbledOf(v view, cause AlertCause) []Alert {
+	return slices.DeleteFunc(slices.Clone(v.garbled), func(a Alert) bool {
+		return a.Cause != cause || a.Clock == Page && cause != AlertInputDrift
+	})
+}
+
+func longestWindow(alerts []Alert) time.Duration {
+	var longest time.Duration
+	for _, a := range alerts {
+		longest = max(longest, a.Window)
+	}
+	return longest
+}

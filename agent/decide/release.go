@@ -1,0 +1,108 @@
+package decide
+
+import "fmt"
+
+// The rows that tell a bad release from bad serving.
+
+// badRelease holds when the active version never had a clean window of the
+// cause since it settled, and its predecessor's last had: then it is the
+// release, however long ago it was.
+func badRelease(v view) (Diagnosis, found) {
+	causes := []AlertCause{AlertErrors, AlertLatency, AlertQuality, AlertPredictionDrift}
+	for _, cause := range causes {
+		if alerts := v.released(v.firing[cause]); len(alerts) > 0 {
+			return v.goBack(cause, alerts), holds
+		}
+	}
+	for _, cause := range causes {
+		if alerts := v.released(v.pending[cause]); len(alerts) > 0 {
+			return Diagnosis{Cause: BadRelease, Alerts: alerts}, pending
+		}
+	}
+	return Diagnosis{}, absent
+}
+
+// released keeps the alerts that came with the release. A page alert on the
+// same subject sees more sharply when it began, so it has a say.
+func (v view) released(alerts []Alert) []Alert {
+	before, ok := predecessor(v.Evidence)
+	if !ok || before.Version == v.Active {
+		return nil
+	}
+	var kept []Alert
+	for _, a := range alerts {
+		if neverClean(v.stay, a) && v.pageAgrees(a) && lastWindowClean(before, a.Cause, a.Window) {
+			kept = append(kept, a)
+		}
+	}
+	return kept
+}
+
+func (v view) pageAgrees(a Alert) bool {
+	for _, page := range v.page[a.Cause] {
+		if page.Subject == a.Subject && !neverClean(v.stay, page) {
+			return false
+		}
+	}
+	return true
+}
+
+func (v view) goBack(cause AlertCause, alerts []Alert) Diagnosis {
+	before, _ := predecessor(v.Evidence)
+	a := alerts[0]
+	d := Diagnosis{Cause: BadRelease, Action: Rollback, Alerts: alerts, Columns: subjects(alerts)}
+	evidence := fmt.Sprintf("version %s had no clean %s since %s: %s, while version %s before it ended with one",
+		v.Active, span(a.Window), v.since(), shown(a), before.Version)
+	d.Target, d.Reason = LastGood(v.Evidence, v.policy, cause, v.now)
+	if d.Reason == ReasonLastGood {
+		d.Message = fmt.Sprintf("%s; go back to version %s", evidence, d.Target)
+		return d
+	}
+	d.Action = Hold
+	d.Message = fmt.Sprintf("%s; but no other version was live and clean for %s, so there is none to go back to",
+		evidence, span(v.policy.GoodAfter))
+	return d
+}
+
+// since says since when the active version serves.
+func (v view) since() string {
+	if !v.stay.SettledAt.IsZero() {
+		return fmt.Sprintf("it settled %s ago", span(v.now.Sub(v.stay.SettledAt)))
+	}
+	if !v.RolloutSince.IsZero() {
+		return fmt.Sprintf("its rollout began %s ago", span(v.now.Sub(v.RolloutSince)))
+	}
+	return "its rollout began"
+}
+
+// serving holds on errors and latency that no release explains. They keep what
+// stands lower from acting: a model that can't be reached is not drifting.
+func serving(v view) (Diagnosis, found) {
+	firing := append(append([]Alert{}, v.firing[AlertErrors]...), v.firing[AlertLatency]...)
+	if len(firing) == 0 {
+		waiting := append(append([]Alert{}, v.pending[AlertErrors]...), v.pending[AlertLatency]...)
+		if len(waiting) == 0 {
+			return Diagnosis{}, absent
+		}
+		return Diagnosis{Cause: Serving, Alerts: waiting}, pending
+	}
+	a := firing[0]
+	d := Diagnosis{Cause: Serving, Action: Hold, Reason: ReasonServing, Alerts: firing, Columns: subjects(firing)}
+	before, follows := predecessor(v.Evidence)
+	switch {
+	case !neverClean(v.stay, a):
+		d.Message = fmt.Sprintf("%s, though version %s was clean for %s before: it is not the release, look at what serves it",
+			shown(a), v.Active, span(longestQuiet(v.stay, a.Cause, a.ActiveAt)))
+	case !follows && len(v.Versions) <= 1:
+		d.Reason = ReasonFirstVersion
+		d.Message = fmt.Sprintf("%s, and version %s is the first: there is none to go back to", shown(a), v.Active)
+	case !follows:
+		d.Reason = ReasonNoGoodVersion
+		d.Message = fmt.Sprintf("%s, and no version was seen in service before version %s: there is none known to be better",
+			shown(a), v.Active)
+	default:
+		d.Message = fmt.Sprintf("%s, and version %s before it did not end with a clean %s either: it is not the release",
+			shown(a), before.Version, span(a.Window))
+	}
+	return d, holds
+}

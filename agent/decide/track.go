@@ -1,0 +1,102 @@
+package decide
+
+import (
+	"maps"
+	"time"
+)
+
+// Track returns the active stay with the alerts of this round noted in LastAlert
+// and LongestQuiet. It changes nothing in e.
+func Track(e Evidence, now time.Time) Served {
+	s := activeStay(e)
+	began := s
+	s.LastAlert = maps.Clone(s.LastAlert)
+	s.LongestQuiet = maps.Clone(s.LongestQuiet)
+	first := map[AlertCause]time.Time{}
+	for _, a := range e.Alerts {
+		if ok, _ := Eligible(a, e, now); !ok || !a.Firing {
+			continue
+		}
+		if t, seen := first[a.Cause]; !seen || a.ActiveAt.Before(t) {
+			first[a.Cause] = a.ActiveAt
+		}
+	}
+	for cause, at := range first {
+		if s.LastAlert == nil {
+			s.LastAlert = map[AlertCause]time.Time{}
+		}
+		if s.LongestQuiet == nil {
+			s.LongestQuiet = map[AlertCause]time.Duration{}
+		}
+		s.LongestQuiet[cause] = longestQuiet(began, cause, at)
+		s.LastAlert[cause] = now
+	}
+	return s
+}
+
+// activeStay is the stay of the active version, as far as it is known.
+func activeStay(e Evidence) Served {
+	if len(e.History) > 0 && e.History[0].Version == e.Active && e.History[0].ReplacedAt.IsZero() {
+		s := e.History[0]
+		if s.SettledAt.IsZero() {
+			s.SettledAt = e.SettledAt
+		}
+		return s
+	}
+	return Served{Version: e.Active, SettledAt: e.SettledAt}
+}
+
+// predecessor is the stay before the active one, which may be of the same
+// version. Stays that showed nothing are passed over: never wholly rolled out,
+// without alerts, and not left by Leeway.
+func predecessor(e Evidence) (Served, bool) {
+	for i, s := range e.History {
+		if i == 0 && s.Version == e.Active && s.ReplacedAt.IsZero() {
+			continue
+		}
+		if s.SettledAt.IsZero() && len(s.LastAlert) == 0 && s.LeftFor == None {
+			continue
+		}
+		return s, true
+	}
+	return Served{}, false
+}
+
+// longestQuiet is the longest time that the stay was without alerts of the
+// cause, given that one has been active since activeAt.
+func longestQuiet(s Served, cause AlertCause, activeAt time.Time) time.Duration {
+	longest := s.LongestQuiet[cause]
+	if s.SettledAt.IsZero() {
+		return longest
+	}
+	from := s.SettledAt
+	if seen := s.SeenSince[cause]; seen.After(from) {
+		from = seen
+	}
+	if last := s.LastAlert[cause]; last.After(from) {
+		if _, tracked := s.LongestQuiet[cause]; tracked && !last.Before(activeAt) {
+			return longest // this alert has been noted already
+		}
+		if last.Before(activeAt) {
+			from = last
+		}
+	}
+	return max(longest, activeAt.Sub(from))
+}
+
+// neverClean says that the stay never was without the alert for one whole
+// window. A quarter of the window is the time that scrapes and evaluations may
+// take to show what was there from the start.
+func neverClean(s Served, a Alert) bool {
+	return longestQuiet(s, a.Cause, a.ActiveAt) < a.Window+a.Window/4
+}
+
+// lastWindowClean says that a stay which is over had no alert of the cause in
+// its last window, and was settled for that long at all.
+func lastWindowClean(s Served, cause AlertCause, window time.Duration) bool {
+	if s.SettledAt.IsZero() || s.ReplacedAt.IsZero() || s.ReplacedAt.Sub(s.SettledAt) < window {
+		return false
+	}
+	last := s.LastAlert[cause]
+	return last.IsZero() || s.ReplacedAt.Sub(last) >= window
+}
