@@ -44,7 +44,7 @@ generate: ## deep copies, CRDs, roles, dashboards, rules
 	@for r in controller:./agent/guard actor:./agent/workload node:./agent/node; do \
 		$(GO) tool controller-gen rbac:roleName=leeway-$${r%%:*},fileName=role-$${r%%:*}.yaml paths=$${r#*:} output:rbac:dir=$(OUT)/manifests/base; done
 	$(GO) run ./cmd/leeway rules render -o $(OUT)/rules
-	$(GO) run ./dashboards/generate $(OUT)/manifests/base/dashboards
+	$(GO) run ./dashboards/generate $(OUT)/manifests/components/grafana
 
 images: ## docker build of every image: make images REGISTRY=registry.example/leeway
 	@test -n "$(REGISTRY)" || { echo "say where to: make images REGISTRY=registry.example/leeway"; exit 2; }

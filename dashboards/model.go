@@ -1,0 +1,50 @@
+package dashboards
+
+import (
+	"github.com/grafana/grafana-foundation-sdk/go/cog"
+	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
+)
+
+func model(window string) (dashboard.Dashboard, error) {
+	rule := func(name string) string { return name + window + `{` + selected + `}` }
+	return board("leeway-model", "Leeway / Model", "One model: its versions side by side, every column against its training data, and the labels.",
+		[]cog.Builder[dashboard.VariableModel]{
+			variable("namespace", "label_values(leeway_model_info, namespace)"),
+			variable("model", `label_values(leeway_model_info{namespace=~"$namespace"}, model_name)`),
+			variable("feature", `label_values(leeway_feature_observations_total{`+selected+`}, feature)`),
+		}, []row{
+			{"Versions side by side", []panel{
+				{states, "Pods by version", "Pods whose sidecar reports, by version and by the reference that they compare with.", plain, 24,
+					[]query{{`count by (model_version, reference) (leeway_model_info{` + selected + `})`, "{{model_version}} ({{reference}})"}}, 0},
+				{lines, "Requests", "Requests a second.", perSecond, 8,
+					[]query{{`sum by (model_version, code) (rate(leeway_request_duration_seconds_count{` + selected + `}[$__rate_interval]))`, "{{model_version}} {{code}}"}}, 0},
+				{lines, "Errors", "Share of answers of class 5xx.", share, 8, []query{{errorShare("model_version"), "{{model_version}}"}}, 0},
+				{lines, "Latency", "Median and p99.", seconds, 8,
+					[]query{{quantile(0.5), "p50 {{model_version}}"}, {quantile(0.99), "p99 {{model_version}}"}}, 0},
+			}},
+			{"Inputs against the training data", []panel{
+				{lines, "How surely it drifts", "z of the two-sample G test against its critical value: noise stays below the line.", plain, 12,
+					[]query{{rule("leeway:feature_drift:z"), "{{feature}}"}, {rule("leeway:feature_model_drift:z_critical"), "critical"}}, 0},
+				{lines, "How far it drifts", "Distance to the training data, √JS in base 2. Alerts need more than 0.1 as well.", plain, 12,
+					[]query{{rule("leeway:feature_drift:js_distance"), "{{feature}}"}}, 1},
+				{bars, "Most drifted now", "The ten columns furthest from their training data.", plain, 8,
+					[]query{{`topk(10, ` + rule("leeway:feature_drift:js_distance") + `)`, "{{feature}}"}}, 0},
+				{bars, "Today's bins", "Share of rows in each bin of the chosen columns.", share, 8,
+					[]query{{`leeway:feature_bin:share` + window + `{` + selected + `, feature=~"$feature"}`, "{{feature}} {{bin}}"}}, 0},
+				{bars, "The training data's bins", "The same, of the rows that the version was trained on.", share, 8,
+					[]query{{`max by (feature, bin, model_version) (leeway_feature_reference_ratio{` + selected + `, feature=~"$feature"})`, "{{feature}} {{bin}}"}}, 0},
+				{lines, "Missing values", "Rows a second whose value is missing.", plain, 12,
+					[]query{{`sum by (feature) (rate(leeway_feature_observations_total{bin="missing", ` + selected + `}[$__rate_interval]))`, "{{feature}}"}}, 0},
+				{lines, "Observation", "What became of captured requests: anything but observed was not counted.", plain, 12,
+					[]query{{`sum by (result) (rate(leeway_captures_total{` + selected + `}[$__rate_interval]))`, "{{result}}"}}, 0},
+			}},
+			{"Predictions and labels", []panel{
+				{lines, "Predictions by bin", "Predictions a second in each bin of the version's own reference.", plain, 8,
+					[]query{{`sum by (model_version, output, bin) (rate(leeway_prediction_observations_total{` + selected + `}[$__rate_interval]))`, "{{model_version}} {{output}} {{bin}}"}}, 0},
+				{lines, "Mean absolute error", "From labels as they come in.", plain, 8,
+					[]query{{`sum by (model_version) (rate(leeway_feedback_absolute_error_total{` + selected + `}[$__rate_interval])) / (sum by (model_version) (rate(leeway_feedback_rows_total{` + selected + `}[$__rate_interval])) > 0)`, "{{model_version}}"}}, 0},
+				{lines, "Labels", "Labelled rows a second.", plain, 8,
+					[]query{{`sum by (model_version) (rate(leeway_feedback_rows_total{` + selected + `}[$__rate_interval]))`, "{{model_version}}"}}, 0},
+			}},
+		})
+}
