@@ -1,0 +1,114 @@
+package rules
+
+import (
+	"fmt"
+	"strings"
+)
+
+// alertRule puts together what every alert has.
+type alertRule struct {
+	name, cause, clock, severity string
+	window, hold                 Duration
+	extra                        []pair
+	comment, expr                string
+	summary, description         string
+}
+
+// rule adds labels, and the annotations that point to the runbook and to the
+// model's dashboard.
+func (a alertRule) rule(v Values) rule {
+	r := rule{comment: a.comment, alert: a.name, expr: a.expr, hold: a.hold}
+	if a.cause != "" {
+		r.labels = append(r.labels, pair{"leeway_cause", a.cause})
+	}
+	if a.clock != "" {
+		r.labels = append(r.labels, pair{"leeway_clock", a.clock})
+	}
+	r.labels = append(r.labels, pair{"leeway_window", a.window.String()})
+	r.labels = append(r.labels, a.extra...)
+	r.labels = append(r.labels, pair{"severity", a.severity})
+	for _, name := range sortedKeys(v.Labels) {
+		r.labels = append(r.labels, pair{name, v.Labels[name]})
+	}
+	r.annotations = []pair{{"summary", a.summary}, {"description", a.description}}
+	if v.RunbookURL != "" {
+		r.annotations = append(r.annotations, pair{"runbook_url", v.RunbookURL + "#" + strings.ToLower(a.name)})
+	}
+	if v.DashboardURL != "" {
+		r.annotations = append(r.annotations, pair{"dashboard_url", v.DashboardURL +
+			"?var-namespace={{ $labels.namespace | urlquery }}&var-model={{ $labels.model_name | urlquery }}"})
+	}
+	return r
+}
+
+// subject names the model in a summary.
+const subject = "{{ $labels.model_name }} version {{ $labels.model_version }} in {{ $labels.namespace }}"
+
+// value is a template that looks up a recorded series of the alert's own
+// model (and column) and prints it; "unknown" when there is none.
+func value(series, label, format string) string {
+	names := []string{"namespace", "model_name", "model_version"}
+	if label != "" {
+		names = append(names, label)
+	}
+	matchers, args := make([]string, len(names)), make([]string, len(names))
+	for i, name := range names {
+		matchers[i], args[i] = name+"=%q", "$labels."+name
+	}
+	return fmt.Sprintf(`{{ with printf "%s{%s}" %s | query }}{{ . | first | value | %s }}{{ else }}unknown{{ end }}`,
+		series, strings.Join(matchers, ","), strings.Join(args, " "), format)
+}
+
+func driftAlert(v Values, t text, k clock) rule {
+	t.with("floor", number(t.floor)).with("binary", number(t.binary)).with("minRows", number(k.MinEffectiveRows))
+	expr := t.sprint(`$z > on ($K) group_left () $c
+and
+(
+  $j > $floor
+  or
+  $j > $binary and on ($F) $plain <= 2
+)
+and
+$E >= $minRows`)
+	if t.binary >= t.floor {
+		expr = t.sprint("$z > on ($K) group_left () $c\nand\n$j > $floor\nand\n$E >= $minRows")
+	}
+	if k.LastWeek {
+		expr += t.sprint(`
+unless on ($F)
+(
+  $weekZ <= on ($K) group_left () $c
+  and on ($F)
+  $N offset 7d > 0.5 * $N
+)`)
+	}
+	column := "{{ $labels." + t.label + " }}"
+	return alertRule{
+		name: t.alert, cause: t.cause, clock: k.name, severity: k.Severity, window: k.Window, hold: k.For, expr: expr,
+		summary: fmt.Sprintf("%s %s of %s\nis not what it was trained on: distance %s\nover the last %s, z {{ $value | printf \"%%.1f\" }} where %s is allowed.",
+			title(t.noun), column, subject, value(t.names["j"], t.label, `printf "%.3f"`), k.Window, value(t.names["c"], "", `printf "%.1f"`)),
+		description: fmt.Sprintf("%s effective rows\n(%s rows) in %s were compared with the training data.\nCompare the shares of the bins before anything else.",
+			value(t.names["E"], t.label, `printf "%.0f"`), value(t.names["N"], t.label, `printf "%.0f"`), k.Window),
+	}.rule(v)
+}
+
+func unknownAlert(v Values, t text, k clock) rule {
+	t.with("minRows", number(k.MinEffectiveRows))
+	return alertRule{
+		name: "LeewayUnknown", clock: k.name, severity: v.Unknown.Severity, window: k.Window, hold: k.Window,
+		comment: "Below the minimum the state is unknown: neither healthy nor drifted.",
+		extra:   []pair{{"columns", t.kind}},
+		expr: t.sprint(`count by ($K) (
+  max by ($F) ($samples)
+  unless on ($F)
+  $E >= $minRows
+)
+and on ($K)
+leeway_model_info`),
+		summary: fmt.Sprintf("Whether {{ $value }} %ss of %s drifted is unknown:\nfewer than %s effective rows in %s.",
+			t.noun, subject, number(k.MinEffectiveRows), k.Window),
+		description: "Too little traffic for this window, or rows that come in large clusters.\nA longer window, or one allowed fewer rows, can tell more.",
+	}.rule(v)
+}
+
+func title(s string) string { return strings.ToUpper(s[:1]) + s[1:] }

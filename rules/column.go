@@ -1,0 +1,128 @@
+package rules
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+)
+
+// Labels that every series of a model carries, and so every alert that an
+// agent may act on.
+const modelLabels = "namespace, model_name, model_version"
+
+// column is a kind of column: the same rules serve features and outputs.
+type column struct {
+	kind   string // in names: feature, prediction
+	label  string // feature, output
+	alert  string
+	cause  string
+	noun   string
+	budget Budget
+	floor  float64
+	binary float64
+}
+
+func features(v Values) column {
+	return column{
+		kind: "feature", label: "feature", alert: "LeewayInputDrift", cause: "input_drift", noun: "feature",
+		budget: v.Budgets.Inputs, floor: v.Floors.Inputs, binary: v.Floors.Binary,
+	}
+}
+
+func outputs(v Values) column {
+	return column{
+		kind: "prediction", label: "output", alert: "LeewayPredictionDrift", cause: "prediction_drift", noun: "output",
+		budget: v.Budgets.Outputs, floor: v.Floors.Outputs, binary: v.Floors.Binary,
+	}
+}
+
+// text writes out the expressions of one kind of column over one window. In a
+// template $name stands for a series, a list of labels or a number; the
+// letters are those of the formulas in docs/rules.md.
+type text struct {
+	column
+	window Duration
+	names  map[string]string
+}
+
+func newText(c column, window Duration, assumed float64) text {
+	w := window.String()
+	level := "leeway:" + c.kind
+	t := text{column: c, window: window, names: map[string]string{
+		"K": modelLabels,
+		"F": modelLabels + ", " + c.label,
+		"B": modelLabels + ", " + c.label + ", bin",
+		"w": w,
+
+		"raw":               "leeway_" + c.kind + "_observations_total",
+		"ratio":             "leeway_" + c.kind + "_reference_ratio",
+		"samples":           "leeway_" + c.kind + "_reference_samples",
+		"profileClustering": "leeway_" + c.kind + "_reference_clustering",
+		"assumed":           number(assumed),
+
+		"hourRows":   level + "_bin:rows1h",
+		"n":          level + "_bin:rows" + w,
+		"N":          level + ":rows" + w,
+		"e":          level + "_bin:effective_rows" + w,
+		"E":          level + ":effective_rows" + w,
+		"R":          level + "_bin:reference_rows" + w,
+		"df":         level + "_drift:df" + w,
+		"y":          level + "_drift:noise_ratio" + w,
+		"root":       level + "_drift:root" + w,
+		"z":          level + "_drift:z" + w,
+		"t":          level + "_model_drift:t" + w,
+		"c":          level + "_model_drift:z_critical" + w,
+		"p":          level + "_bin:share" + w,
+		"q":          level + "_bin:reference_share",
+		"plain":      level + ":plain_bins",
+		"j":          level + "_drift:js_distance" + w,
+		"dayRatio":   level + ":day_noise_ratio" + w,
+		"clustering": level + ":clustering" + w,
+		"weekRatio":  level + ":week_noise_ratio" + w,
+		"weekRoot":   level + "_drift:week_root" + w,
+		"weekZ":      level + "_drift:week_z" + w,
+	}}
+	return t
+}
+
+// with adds a name.
+func (t text) with(name, value string) text {
+	t.names[name] = value
+	return t
+}
+
+// sprint fills a template. An unknown name is a mistake in this package, and
+// shows at once: the result does not parse.
+func (t text) sprint(template string) string {
+	return os.Expand(template, func(name string) string {
+		if value, ok := t.names[name]; ok {
+			return value
+		}
+		if name == "$" { // $$ is a dollar
+			return name
+		}
+		return "<" + name + ">"
+	})
+}
+
+// xlogx is x·ln x, and 0 at 0: the logarithm is taken of something that is
+// never 0, and multiplied by the 0.
+func xlogx(x string) string {
+	factor := x
+	if len(x) > 0 && containsSpace(x) {
+		factor = "(" + x + ")"
+	}
+	return fmt.Sprintf("%s * ln(clamp_min(%s, 1e-9))", factor, x)
+}
+
+func containsSpace(s string) bool {
+	for _, r := range s {
+		if r == ' ' {
+			return true
+		}
+	}
+	return false
+}
+
+// number writes a float without exponent, as short as it comes back the same.
+func number(x float64) string { return strconv.FormatFloat(x, 'f', -1, 64) }

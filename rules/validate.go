@@ -1,0 +1,154 @@
+package rules
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"regexp"
+)
+
+// labelName is what Prometheus takes without quoting.
+var labelName = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]*$`)
+
+// Validate says everything that makes no sense in the values, each with the
+// field's name.
+func (v Values) Validate() error {
+	var c checks
+	c.positive("scrapeInterval", v.ScrapeInterval.seconds())
+	for _, b := range []struct {
+		name string
+		Budget
+	}{{"budgets.inputs", v.Budgets.Inputs}, {"budgets.outputs", v.Budgets.Outputs}} {
+		c.positive(b.name+".falseAlarms", b.FalseAlarms)
+		c.positive(b.name+".per", b.Per.seconds())
+	}
+	c.within("floors.inputs", v.Floors.Inputs, 0, 1)
+	c.within("floors.outputs", v.Floors.Outputs, 0, 1)
+	c.within("floors.binary", v.Floors.Binary, 0, 1)
+	c.within("clustering.assumed", v.Clustering.Assumed, 1, math.Inf(1))
+	c.clocks(v)
+	c.topics(v)
+	for name := range v.Labels {
+		if !labelName.MatchString(name) || reservedLabel(name) {
+			c.add("labels: %q can't be set: it is no label name, or one that Leeway reads", name)
+		}
+	}
+	return errors.Join(c.errs...)
+}
+
+// reservedLabel says whether the agent or a rule gives this label its meaning.
+func reservedLabel(name string) bool {
+	switch name {
+	case "alertname", "namespace", "model_name", "model_version", "workload", "feature", "output", "severity",
+		"leeway_cause", "leeway_clock", "leeway_window", "metric", "columns":
+		return true
+	}
+	return false
+}
+
+type checks struct{ errs []error }
+
+func (c *checks) add(format string, args ...any) {
+	c.errs = append(c.errs, fmt.Errorf(format, args...))
+}
+
+func (c *checks) positive(field string, x float64) {
+	if !(x > 0) || math.IsInf(x, 0) {
+		c.add("%s: must be more than 0", field)
+	}
+}
+
+func (c *checks) within(field string, x, low, high float64) {
+	if !(x >= low && x <= high) || math.IsInf(x, 0) {
+		c.add("%s: %v is not between %v and %v", field, x, low, high)
+	}
+}
+
+// window checks what every windowed rule has.
+func (c *checks) window(field string, v Values, window, hold, interval Duration, severity string) {
+	c.positive(field+".window", window.seconds())
+	c.positive(field+".interval", interval.seconds())
+	if hold < 0 || hold >= window {
+		c.add("%s.for: %s is not between 0 and the window of %s", field, hold, window)
+	}
+	if window < 2*v.ScrapeInterval {
+		c.add("%s.window: %s holds fewer than two scrapes of %s: increase() has nothing to go by", field, window, v.ScrapeInterval)
+	}
+	if interval > window {
+		c.add("%s.interval: %s is longer than the window of %s", field, interval, window)
+	}
+	if severity == "" {
+		c.add("%s.severity: is empty", field)
+	}
+}
+
+func (c *checks) clocks(v Values) {
+	windows := map[Duration]string{}
+	clocks := v.Clocks.enabled()
+	for _, k := range clocks {
+		field := "clocks." + k.name
+		c.window(field, v, k.Window, k.For, k.Interval, k.Severity)
+		c.positive(field+".minEffectiveRows", k.MinEffectiveRows)
+		if other, taken := windows[k.Window]; taken {
+			c.add("%s.window: %s is the window of %s too; recorded series are named by their window", field, k.Window, other)
+		}
+		windows[k.Window] = k.name
+		if k.Window > hour && k.Window%hour != 0 {
+			c.add("%s.window: %s is over 1h and not whole hours; it is built from recorded hours", field, k.Window)
+		}
+		if k.History && k.Window > day {
+			c.add("%s.history: a window of %s overlaps itself a day before; set history to false", field, k.Window)
+		}
+		if k.LastWeek && k.Window > 7*day {
+			c.add("%s.lastWeek: a window of %s overlaps itself a week before; set lastWeek to false", field, k.Window)
+		}
+		if (k.History || k.LastWeek) && k.Interval > lookback {
+			c.add("%s.interval: %s is more than the %s that an instant query looks back; history needs less", field, k.Interval, lookback)
+		}
+		for _, b := range []Budget{v.Budgets.Inputs, v.Budgets.Outputs} {
+			if b.FalseAlarms > 0 && inverseAlpha(k.Clock, b, len(clocks)) < 4 {
+				c.add("%s: a budget of %v false alarms per %s is so large that the rule would fire on anything; allow fewer", field, b.FalseAlarms, b.Per)
+			}
+		}
+	}
+}
+
+func (c *checks) topics(v Values) {
+	if b := v.BrokenInput; b.Enabled {
+		c.window("brokenInput", v, b.Window, b.For, b.Interval, b.Severity)
+		c.within("brokenInput.points", b.Points, 0, 1)
+		c.within("brokenInput.sigmas", b.Sigmas, 0, 100)
+		c.within("brokenInput.minRows", b.MinRows, 1, math.MaxFloat64)
+	}
+	if e := v.Errors; e.Enabled {
+		c.window("errors", v, e.Window, e.For, e.Interval, e.Severity)
+		c.within("errors.points", e.Points, 0, 1)
+		c.within("errors.sigmas", e.Sigmas, 0, 100)
+		c.within("errors.maxBaseline", e.MaxBaseline, 0, 1)
+		c.within("errors.minRequests", e.MinRequests, 1, math.MaxFloat64)
+		c.positive("errors.baseline", e.Baseline.seconds())
+		c.within("errors.baselineOffset", e.BaselineOffset.seconds(), e.Window.seconds(), math.MaxFloat64)
+	}
+	if l := v.Latency; l.Enabled {
+		c.window("latency", v, l.Window, l.For, l.Interval, l.Severity)
+		c.within("latency.quantile", l.Quantile, 0.5, 0.9999)
+		c.within("latency.factor", l.Factor, 1, 1000)
+		c.within("latency.margin", l.Margin.seconds(), 0, math.MaxFloat64)
+		c.within("latency.minRequests", l.MinRequests, 1, math.MaxFloat64)
+		c.positive("latency.baseline", l.Baseline.seconds())
+		c.within("latency.baselineOffset", l.BaselineOffset.seconds(), l.Window.seconds(), math.MaxFloat64)
+	}
+	if q := v.Quality; q.Enabled {
+		c.window("quality", v, q.Window, q.For, q.Interval, q.Severity)
+		c.within("quality.factor", q.Factor, 1, 1000)
+		c.within("quality.sigmas", q.Sigmas, 0, 100)
+		c.within("quality.minLabels", q.MinLabels, 2, math.MaxFloat64)
+		c.positive("quality.baseline", q.Baseline.seconds())
+	}
+	if n := v.NoData; n.Enabled {
+		c.window("noData", v, n.Window, n.For, n.Interval, n.Severity)
+	}
+	if v.Unknown.Enabled && v.Unknown.Severity == "" {
+		c.add("unknown.severity: is empty")
+	}
+}

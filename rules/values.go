@@ -1,0 +1,164 @@
+package rules
+
+// Values is everything that can be set in the rules. The fields, their units
+// and their reasons are written out in defaults/values.yaml, which is also
+// where the defaults come from.
+type Values struct {
+	ScrapeInterval Duration `yaml:"scrapeInterval"`
+	// Fast takes the preset for agents that scrape every second.
+	Fast        bool              `yaml:"fast"`
+	Budgets     Budgets           `yaml:"budgets"`
+	Floors      Floors            `yaml:"floors"`
+	Clustering  Clustering        `yaml:"clustering"`
+	Clocks      Clocks            `yaml:"clocks"`
+	BrokenInput BrokenInput       `yaml:"brokenInput"`
+	Errors      Errors            `yaml:"errors"`
+	Latency     Latency           `yaml:"latency"`
+	Quality     Quality           `yaml:"quality"`
+	NoData      NoData            `yaml:"noData"`
+	Unknown     Unknown           `yaml:"unknown"`
+	Labels      map[string]string `yaml:"labels"`
+	// RunbookURL gets the anchor of the alert, DashboardURL the model's labels.
+	RunbookURL   string `yaml:"runbookURL"`
+	DashboardURL string `yaml:"dashboardURL"`
+}
+
+// Budgets are the false alarms allowed per model, over all its columns and all
+// enabled clocks.
+type Budgets struct {
+	Inputs  Budget `yaml:"inputs"`
+	Outputs Budget `yaml:"outputs"`
+}
+
+// Budget allows so many false alarms in so much time.
+type Budget struct {
+	FalseAlarms float64  `yaml:"falseAlarms"`
+	Per         Duration `yaml:"per"`
+}
+
+// Floors are the smallest Jensen-Shannon distances (base 2, square root, 0 to
+// 1) worth an alert.
+type Floors struct {
+	Inputs  float64 `yaml:"inputs"`
+	Outputs float64 `yaml:"outputs"`
+	Binary  float64 `yaml:"binary"`
+}
+
+// Clustering is what is assumed of it until it is known.
+type Clustering struct {
+	Assumed float64 `yaml:"assumed"`
+}
+
+// Clocks are the windows over which drift is looked for.
+type Clocks struct {
+	Page Clock `yaml:"page"`
+	Act  Clock `yaml:"act"`
+	Slow Clock `yaml:"slow"`
+}
+
+// Clock is one window, and how it is evaluated.
+type Clock struct {
+	Enabled          bool     `yaml:"enabled"`
+	Window           Duration `yaml:"window"`
+	For              Duration `yaml:"for"`
+	Interval         Duration `yaml:"interval"`
+	MinEffectiveRows float64  `yaml:"minEffectiveRows"`
+	History          bool     `yaml:"history"`
+	LastWeek         bool     `yaml:"lastWeek"`
+	Severity         string   `yaml:"severity"`
+}
+
+// BrokenInput is about missing, unseen and far out of range values.
+type BrokenInput struct {
+	Enabled  bool     `yaml:"enabled"`
+	Window   Duration `yaml:"window"`
+	For      Duration `yaml:"for"`
+	Interval Duration `yaml:"interval"`
+	MinRows  float64  `yaml:"minRows"`
+	Points   float64  `yaml:"points"`
+	Sigmas   float64  `yaml:"sigmas"`
+	Severity string   `yaml:"severity"`
+}
+
+// Errors is about answers of the 5xx class.
+type Errors struct {
+	Enabled        bool     `yaml:"enabled"`
+	Window         Duration `yaml:"window"`
+	For            Duration `yaml:"for"`
+	Interval       Duration `yaml:"interval"`
+	MinRequests    float64  `yaml:"minRequests"`
+	Points         float64  `yaml:"points"`
+	Sigmas         float64  `yaml:"sigmas"`
+	Baseline       Duration `yaml:"baseline"`
+	BaselineOffset Duration `yaml:"baselineOffset"`
+	MaxBaseline    float64  `yaml:"maxBaseline"`
+	Severity       string   `yaml:"severity"`
+}
+
+// Latency is about a quantile of the time to a good answer.
+type Latency struct {
+	Enabled        bool     `yaml:"enabled"`
+	Window         Duration `yaml:"window"`
+	For            Duration `yaml:"for"`
+	Interval       Duration `yaml:"interval"`
+	MinRequests    float64  `yaml:"minRequests"`
+	Quantile       float64  `yaml:"quantile"`
+	Factor         float64  `yaml:"factor"`
+	Margin         Duration `yaml:"margin"`
+	Baseline       Duration `yaml:"baseline"`
+	BaselineOffset Duration `yaml:"baselineOffset"`
+	Severity       string   `yaml:"severity"`
+}
+
+// Quality is about the error on labelled rows.
+type Quality struct {
+	Enabled   bool     `yaml:"enabled"`
+	Window    Duration `yaml:"window"`
+	For       Duration `yaml:"for"`
+	Interval  Duration `yaml:"interval"`
+	MinLabels float64  `yaml:"minLabels"`
+	Factor    float64  `yaml:"factor"`
+	Sigmas    float64  `yaml:"sigmas"`
+	Baseline  Duration `yaml:"baseline"`
+	Severity  string   `yaml:"severity"`
+}
+
+// NoData is about guarded models that nothing is heard of.
+type NoData struct {
+	Enabled  bool     `yaml:"enabled"`
+	Window   Duration `yaml:"window"`
+	For      Duration `yaml:"for"`
+	Interval Duration `yaml:"interval"`
+	Severity string   `yaml:"severity"`
+}
+
+// Unknown is about models with too few rows to judge.
+type Unknown struct {
+	Enabled  bool   `yaml:"enabled"`
+	Severity string `yaml:"severity"`
+}
+
+// clock is an enabled Clock with its name, and the longest shorter window of
+// which the clustering is measured.
+type clock struct {
+	Clock
+	name    string
+	shorter Duration
+}
+
+// enabled lists the clocks in use: page, act, slow.
+func (c Clocks) enabled() []clock {
+	var out []clock
+	for _, k := range []clock{{Clock: c.Page, name: "page"}, {Clock: c.Act, name: "act"}, {Clock: c.Slow, name: "slow"}} {
+		if !k.Enabled {
+			continue
+		}
+		for _, other := range []Clock{c.Page, c.Act} {
+			if other.Enabled && other.History && other.Window < k.Window {
+				k.shorter = max(k.shorter, other.Window)
+			}
+		}
+		out = append(out, k)
+	}
+	return out
+}
