@@ -1,0 +1,61 @@
+package artifact
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+func digestPath(ctx context.Context, uri, path string) (string, error) {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("%s: %w", show(uri), ErrMissing)
+	}
+	if err != nil {
+		return "", fmt.Errorf("artifact: %w", err)
+	}
+	if !info.IsDir() {
+		return digestFile(ctx, path)
+	}
+	var f folder
+	err = filepath.WalkDir(path, func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		if !d.Type().IsRegular() {
+			return fmt.Errorf("%s is neither a file nor a folder", name)
+		}
+		relative, err := filepath.Rel(path, name)
+		if err != nil {
+			return err
+		}
+		digest, err := digestFile(ctx, name)
+		if err != nil {
+			return err
+		}
+		return f.add(filepath.ToSlash(relative), digest)
+	})
+	if err != nil {
+		return "", fmt.Errorf("artifact %s: %w", show(uri), err)
+	}
+	if len(f.lines) == 0 {
+		return "", fmt.Errorf("%s: %w: the folder is empty", show(uri), ErrMissing)
+	}
+	return f.digest(), nil
+}
+
+func digestFile(ctx context.Context, path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", fmt.Errorf("artifact: %w", err)
+	}
+	defer f.Close()
+	digest, err := sum(ctx, f)
+	if err != nil {
+		return "", fmt.Errorf("artifact %s: %w", path, err)
+	}
+	return digest, nil
+}
