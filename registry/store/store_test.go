@@ -1,0 +1,45 @@
+package store_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/leeway-dev/leeway/registry"
+	"github.com/leeway-dev/leeway/registry/dir"
+	"github.com/leeway-dev/leeway/registry/kube"
+	"github.com/leeway-dev/leeway/registry/store"
+)
+
+func TestOpen(t *testing.T) {
+	o := store.Options{Now: time.Now, Kube: func() (client.Client, string, error) { return nil, "ml", nil }}
+	s, err := store.Open(t.Context(), "dir:"+t.TempDir(), o)
+	if _, ok := s.(*dir.Store); !ok || err != nil {
+		t.Errorf("dir: got %T, %v", s, err)
+	}
+	for _, uri := range []string{"kube:", "kube:prod"} {
+		s, err := store.Open(t.Context(), uri, o)
+		if _, ok := s.(*kube.Store); !ok || err != nil {
+			t.Errorf("%s: got %T, %v", uri, s, err)
+		}
+	}
+	for _, uri := range []string{"", "dir:", "registry", "ftp://x", "s3://bucket/prefix"} {
+		if _, err := store.Open(t.Context(), uri, o); !errors.Is(err, registry.ErrInvalid) {
+			t.Errorf("%q: got %v, want invalid", uri, err)
+		}
+	}
+	o.Kube = func() (client.Client, string, error) { return nil, "", errors.New("no kubeconfig") }
+	if _, err := store.Open(t.Context(), "kube:", o); !errors.Is(err, registry.ErrUnreachable) {
+		t.Errorf("without a cluster: got %v, want unreachable", err)
+	}
+}
+
+func TestInNamespace(t *testing.T) {
+	for uri, want := range map[string]string{"kube:": "kube:ml", "kube:prod": "kube:prod", "dir:/r/{namespace}": "dir:/r/ml", "dir:/r": "dir:/r"} {
+		if got := store.InNamespace(uri, "ml"); got != want {
+			t.Errorf("%s: got %s, want %s", uri, got, want)
+		}
+	}
+}
