@@ -115,11 +115,15 @@ func (b *Binner) Number(v float64) int {
 	return b.order[i]
 }
 
-// Category is the index of a category's bin. For a column of numbers it is
-// that of the number that the text spells, or missing.
+// Category is the index of a category's bin, or missing for what is missing in
+// a CSV file. For a column of numbers it is that of the number that the text
+// spells, or missing.
 func (b *Binner) Category(name string) int {
 	if b.order != nil {
 		return b.Number(parseNumber(name))
+	}
+	if isMissing(name) {
+		return b.missing
 	}
 	return b.key(Key(name, b.redacted))
 }

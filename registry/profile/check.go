@@ -247,9 +247,9 @@ func checkEdges(bins []Bin, n int) error {
 		if math.IsNaN(e) || math.IsInf(e, 0) {
 			return fmt.Errorf("bins: edge %v is not finite", e)
 		}
-		// A constant column's only bin is as wide as its value; the far edges
-		// of a column as wide as float64 lie on the range itself.
-		level := i > 0 && (i == 1 || i == len(edges)-1 || n == 1)
+		// The last bin may hold one value alone; the far edges of a column as
+		// wide as float64 lie on the range itself.
+		level := i == 1 || i >= len(edges)-2
 		if i > 0 && (e < edges[i-1] || e == edges[i-1] && !level) {
 			return fmt.Errorf("bins: edge %v after %v, want them ascending", e, edges[i-1])
 		}

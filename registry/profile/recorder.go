@@ -112,11 +112,15 @@ func (s *Series) Number(v float64) int {
 	return i
 }
 
-// Category counts a category. In a column of numbers it is the number that it
+// Category counts a category; what a CSV file would hold for missing, such as
+// an empty text, is missing. In a column of numbers it is the number that it
 // spells, or missing. The name may live in a buffer that is used again.
 func (s *Series) Category(name string) int {
 	if s.definition.Type == Number {
 		return s.Number(parseNumber(name))
+	}
+	if isMissing(name) {
+		return s.Missing()
 	}
 	key := Key(name, s.definition.Redacted)
 	s.open.rows++

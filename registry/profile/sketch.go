@@ -102,6 +102,9 @@ func checkFullSketch(b []byte) (int64, error) {
 		starts[i] = binary.LittleEndian.Uint32(b[sketchFull+4*i:])
 	}
 	starts[levels] = end
+	if levels > 1 && starts[levels-1] == end {
+		return 0, errors.New("its highest level is empty")
+	}
 	if !slices.IsSorted(starts) || len(b) != sketchFull+4*levels+8+4*int(end-starts[0]) {
 		return 0, errors.New("levels and length disagree")
 	}
