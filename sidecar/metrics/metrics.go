@@ -1,0 +1,118 @@
+// Package metrics holds the sidecar's own metrics: requests, upstream errors, observations and why they were not made. Names and labels are API (docs/sidecar.md).
+//
+// Everything with a bounded set of label values exists at 0 from the start: a rate needs two samples, and a counter that appears with its first event would lose it.
+package metrics
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/leeway-dev/leeway/sidecar/follow"
+	"github.com/leeway-dev/leeway/sidecar/protocol"
+	"github.com/leeway-dev/leeway/sidecar/relay"
+)
+
+// Result says what came of the observation of one inference request.
+type Result string
+
+// The results. Each inference request counts under exactly one: the reason why its request was not read, else why its response was not, else Observed.
+const (
+	Observed    Result = "observed"
+	NoReference Result = "no_reference"     // no profile yet: nothing to compare with
+	Sampled     Result = "skipped_sample"   // left out by --sample-ratio
+	Encoded     Result = "skipped_encoding" // compressed
+	TooLarge    Result = "too_large"        // over --max-body
+	Unsupported Result = "unsupported"      // a form of the protocol that is not read: V2 with binary data
+	Incomplete  Result = "incomplete"       // the connection ended, or the answer came before the body did
+	Budget      Result = "dropped_budget"   // over --capture-budget, or the parser's queue was full
+	Unparsable  Result = "unparsable"       // not what the protocol says, or it fits no column
+	Panicked    Result = "panicked"         // an error in the parser
+)
+
+// Results lists every result.
+func Results() []Result {
+	return []Result{Observed, NoReference, Sampled, Encoded, TooLarge, Unsupported, Incomplete, Budget, Unparsable, Panicked}
+}
+
+// Failures of a connection to the model server that stood; those of relay.Reasons never did.
+const (
+	ServerClosed relay.Reason = "closed" // ended before the answer did
+	ServerReset  relay.Reason = "reset"
+)
+
+// Edges of the classic duration histogram, in seconds.
+func Edges() []float64 {
+	return []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}
+}
+
+// Metrics are the sidecar's own. Safe for concurrent use.
+type Metrics struct {
+	inFlight                   prometheus.Gauge
+	duration                   *prometheus.HistogramVec
+	known                      map[protocol.Kind]*[6]prometheus.Observer
+	upstream, captures, opaque *prometheus.CounterVec
+}
+
+// New registers the metrics with r. kinds are the values of the label protocol.
+func New(r prometheus.Registerer, kinds ...protocol.Kind) *Metrics {
+	counter := func(name, help, label string) *prometheus.CounterVec {
+		v := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, []string{label})
+		r.MustRegister(v)
+		return v
+	}
+	m := &Metrics{
+		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{Name: "leeway_requests_in_flight", Help: "Requests whose response has not ended."}),
+		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "leeway_request_duration_seconds", Help: "From the end of a request's head to the end of its response, by protocol and class of status.",
+			Buckets: Edges(), NativeHistogramBucketFactor: 1.1, NativeHistogramMaxBucketNumber: 160, NativeHistogramMinResetDuration: time.Hour,
+		}, []string{"protocol", "code"}),
+		known:    map[protocol.Kind]*[6]prometheus.Observer{},
+		upstream: counter("leeway_upstream_errors_total", "Failures of the connection to the model server, by reason.", "reason"),
+		captures: counter("leeway_captures_total", "Inference requests by what came of observing them.", "result"),
+		opaque:   counter("leeway_opaque_connections_total", "Connections that pass without being followed, by reason.", "reason"),
+	}
+	r.MustRegister(m.inFlight, m.duration)
+	for _, k := range kinds {
+		m.known[k] = new([6]prometheus.Observer)
+		for class := 2; class <= 5; class++ {
+			m.known[k][class] = m.duration.WithLabelValues(string(k), strconv.Itoa(class)+"xx")
+		}
+	}
+	for _, v := range append(relay.Reasons(), ServerClosed, ServerReset) {
+		m.upstream.WithLabelValues(string(v))
+	}
+	for _, v := range Results() {
+		m.captures.WithLabelValues(string(v))
+	}
+	for _, v := range follow.Reasons() {
+		m.opaque.WithLabelValues(string(v))
+	}
+	return m
+}
+
+// Began counts a request into those in flight; Ended takes it out.
+func (m *Metrics) Began() { m.inFlight.Inc() }
+
+// Ended is the end of what Began began, whatever came of it.
+func (m *Metrics) Ended() { m.inFlight.Dec() }
+
+// Answered counts an answer with its status, or a failure of the server as 502.
+func (m *Metrics) Answered(k protocol.Kind, status int, d time.Duration) {
+	class := status / 100
+	if known := m.known[k]; known != nil && class >= 2 && class <= 5 {
+		known[class].Observe(d.Seconds())
+		return
+	}
+	m.duration.WithLabelValues(string(k), strconv.Itoa(class)+"xx").Observe(d.Seconds())
+}
+
+// UpstreamError counts a failure of the connection to the model server.
+func (m *Metrics) UpstreamError(r relay.Reason) { m.upstream.WithLabelValues(string(r)).Inc() }
+
+// Captured counts what came of an observation.
+func (m *Metrics) Captured(r Result) { m.captures.WithLabelValues(string(r)).Inc() }
+
+// Opaque counts a connection that is no longer followed.
+func (m *Metrics) Opaque(r follow.Reason) { m.opaque.WithLabelValues(string(r)).Inc() }

@@ -1,0 +1,62 @@
+package observe
+
+import (
+	"unsafe"
+
+	"github.com/leeway-dev/leeway/registry/profile"
+	"github.com/leeway-dev/leeway/sidecar/protocol"
+)
+
+// columns counts values of features, or of predictions, by column and bin. It is the protocol.Table of one half of the profile.
+type columns struct {
+	definitions []profile.Column
+	index       map[string]int
+	series      []*profile.Series
+	counts      [][]uint64 // by column, then bin
+	unknown     *uint64
+	rows        func(n int64) // nil where rows are not counted
+}
+
+func newColumns(definitions []profile.Column, series func(i int) *profile.Series, unknown *uint64, rows func(int64)) *columns {
+	c := &columns{definitions: definitions, index: make(map[string]int, len(definitions)), unknown: unknown, rows: rows}
+	for i, d := range definitions {
+		c.index[d.Name] = i
+		c.series = append(c.series, series(i))
+		c.counts = append(c.counts, make([]uint64, len(d.Bins)))
+	}
+	return c
+}
+
+func (c *columns) Width() int { return len(c.definitions) }
+
+func (c *columns) Lookup(name []byte) int {
+	if i, ok := c.index[string(name)]; ok {
+		return i
+	}
+	return -1
+}
+
+func (c *columns) Value(column int, v protocol.Value) {
+	s, bin := c.series[column], 0
+	switch {
+	case v.Type == protocol.Missing:
+		bin = s.Missing()
+	case v.Type == protocol.Number, v.Type == protocol.Bool && c.definitions[column].Type == profile.Number:
+		bin = s.Number(v.Number)
+	case len(v.Text) == 0:
+		bin = s.Category("")
+	default: // the series copies a name that it keeps
+		bin = s.Category(unsafe.String(&v.Text[0], len(v.Text)))
+	}
+	if bin >= 0 {
+		c.counts[column][bin]++
+	}
+}
+
+func (c *columns) Unknown(n int) { *c.unknown += uint64(n) }
+
+func (c *columns) Rows(n int) {
+	if c.rows != nil {
+		c.rows(int64(n))
+	}
+}

@@ -1,0 +1,144 @@
+package observe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/leeway-dev/leeway/registry/profile"
+	"github.com/leeway-dev/leeway/sidecar/metrics"
+	"github.com/leeway-dev/leeway/sidecar/protocol"
+)
+
+// Config of an Observer. All fields are needed.
+type Config struct {
+	Protocol    protocol.Kind // protocol.Auto: by path
+	SampleRatio float64       // share of inference requests that are captured, 0 to 1
+	Budget      int64         // bytes of captured bodies and partial heads, over all connections
+	MaxBody     int           // bytes of one body
+	Metrics     *metrics.Metrics
+	Log         *zap.Logger
+}
+
+// queueLength bounds the exchanges that wait for the parser beside the bytes that they hold.
+const queueLength = 1024
+
+// Observer is the follow.Sink of all connections.
+type Observer struct {
+	cfg       Config
+	budget    budget
+	reference atomic.Pointer[reference]
+	queue     chan *record
+}
+
+// New returns an observer without a reference: latency and errors only.
+func New(cfg Config) *Observer {
+	return &Observer{cfg: cfg, budget: budget{limit: cfg.Budget}, queue: make(chan *record, queueLength)}
+}
+
+// ErrOther: a reference is there already, and it is another one.
+var ErrOther = errors.New("another reference is set")
+
+// SetReference sets the profile to compare with, once. The same digest again changes nothing and returns false.
+func (o *Observer) SetReference(p *profile.Profile, digest string) (bool, error) {
+	r, err := newReference(p, digest)
+	if err != nil {
+		return false, err
+	}
+	if o.reference.CompareAndSwap(nil, r) {
+		return true, nil
+	}
+	if have := o.reference.Load().digest; have != digest {
+		return false, fmt.Errorf("%w: %s", ErrOther, have)
+	}
+	return false, nil
+}
+
+// Reference is the digest of the profile that is compared with, and the profile; empty and nil without.
+func (o *Observer) Reference() (string, *profile.Profile) {
+	if r := o.reference.Load(); r != nil {
+		return r.digest, r.profile
+	}
+	return "", nil
+}
+
+// Live is the profile of what was observed in a time; nil without a reference.
+func (o *Observer) Live(from, to time.Time) *profile.Profile {
+	r := o.reference.Load()
+	if r == nil {
+		return nil
+	}
+	return r.recorder.Profile(from, to)
+}
+
+// Run parses until ctx ends and the queue is empty.
+func (o *Observer) Run(ctx context.Context) {
+	for {
+		select {
+		case r := <-o.queue:
+			o.parse(r)
+		case <-ctx.Done():
+			for {
+				select {
+				case r := <-o.queue:
+					o.parse(r)
+				default:
+					return
+				}
+			}
+		}
+	}
+}
+
+// parse counts both halves of an exchange and gives its buffers back.
+func (o *Observer) parse(r *record) {
+	result := r.request.result
+	if result == "" {
+		result = o.half(r, r.request.buf, false)
+	}
+	if second := r.response.result; r.predicted && second == "" {
+		second = o.half(r, r.response.buf, true)
+		if result == metrics.Observed {
+			result = second
+		}
+	} else if r.predicted && result == metrics.Observed {
+		result = second
+	}
+	o.cfg.Metrics.Captured(result)
+	o.forget(r)
+}
+
+// half counts one body. A panic costs that body only.
+func (o *Observer) half(r *record, body []byte, response bool) (result metrics.Result) {
+	defer func() {
+		if p := recover(); p != nil {
+			o.cfg.Log.Error("panic while parsing; the request was not affected", zap.Any("panic", p), zap.String("protocol", string(r.kind)), zap.Bool("response", response), zap.ByteString("stack", debug.Stack()))
+			result = metrics.Panicked
+		}
+	}()
+	switch err := r.reference.count(r.kind, body, response, r.at); {
+	case err == nil:
+		return metrics.Observed
+	case errors.Is(err, protocol.ErrUnsupported):
+		return metrics.Unsupported
+	default:
+		o.cfg.Log.Debug("a body was not readable", zap.String("protocol", string(r.kind)), zap.Bool("response", response), zap.Error(err))
+		return metrics.Unparsable
+	}
+}
+
+func (o *Observer) forget(r *record) {
+	o.budget.release(r.request.buf)
+	o.budget.release(r.response.buf)
+	r.request.buf, r.response.buf = nil, nil
+}
+
+func (o *Observer) sampled() bool {
+	return o.cfg.SampleRatio >= 1 || rand.Float64() < o.cfg.SampleRatio
+}

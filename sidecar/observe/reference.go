@@ -1,0 +1,55 @@
+package observe
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/leeway-dev/leeway/registry/profile"
+	"github.com/leeway-dev/leeway/sidecar/protocol"
+)
+
+// reference is a version's profile and what has been counted in its bins. It is set once: counts of two references never mix.
+type reference struct {
+	digest   string
+	profile  *profile.Profile
+	recorder *profile.Recorder
+
+	mu                sync.Mutex // guards the counts; taken before the recorder's lock
+	features, outputs *columns
+	unknown           uint64
+	parser            protocol.Parser
+}
+
+func newReference(p *profile.Profile, digest string) (*reference, error) {
+	for _, list := range [][]profile.Column{p.Features, p.Predictions} {
+		for _, c := range list {
+			if len(c.Bins) == 0 {
+				return nil, fmt.Errorf("column %q has no bins: a live profile is no reference", c.Name)
+			}
+		}
+	}
+	rec, err := profile.NewRecorder(p.Features, p.Predictions)
+	if err != nil {
+		return nil, err
+	}
+	r := &reference{digest: digest, profile: p, recorder: rec}
+	r.features = newColumns(p.Features, rec.Feature, &r.unknown, rec.AddRows)
+	r.outputs = newColumns(p.Predictions, rec.Output, &r.unknown, nil)
+	return r, nil
+}
+
+// count reads one half of an exchange into its columns.
+func (r *reference) count(k protocol.Kind, body []byte, response bool, at time.Time) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.recorder.Lock(at)
+	defer r.recorder.Unlock()
+	switch {
+	case !response && r.features.Width() > 0:
+		return r.parser.Features(k, body, r.features)
+	case response && r.outputs.Width() > 0:
+		return r.parser.Predictions(k, body, r.outputs)
+	}
+	return nil
+}
