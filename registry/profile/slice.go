@@ -106,10 +106,13 @@ func sum(list []slice, i int) *merger {
 	return m
 }
 
-// Profile describes the rows of a time, rounded outward to slices; From and To
+// Profile describes the rows from a time up to another, rounded outward to slices; From and To
 // say to what, within the time that the recorder has seen. It takes the lock
 // itself, and holds it only to copy the open slice.
 func (r *Recorder) Profile(from, to time.Time) *Profile {
+	if !to.After(from) {
+		to = from.Add(1) // the slice that holds this instant
+	}
 	r.mu.Lock()
 	var list []slice
 	for _, s := range r.closed {
@@ -163,7 +166,7 @@ func bounds(list []slice, from, to, begun, latest time.Time) (time.Time, time.Ti
 		from = begun
 	}
 	if to.Before(from) {
-		to = from
+		to = from // nothing was seen by then
 	}
 	return from, to
 }

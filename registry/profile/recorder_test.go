@@ -1,0 +1,236 @@
+package profile_test
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/leeway-dev/leeway/registry/profile"
+)
+
+var oneNumber = []profile.Column{{Name: "n", Type: profile.Number}}
+
+func recorder(tb testing.TB, features, predictions []profile.Column) *profile.Recorder {
+	tb.Helper()
+	r, err := profile.NewRecorder(features, predictions)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return r
+}
+
+// A row a second for 30 hours: whatever window is asked for, it is rounded
+// outward to slices of 5 s, 1 min or 15 min by its age, and its rows are those
+// of the times it states.
+func TestRecorderSlices(t *testing.T) {
+	r := recorder(t, oneNumber, nil)
+	const hours = 30
+	end := noon.Add(hours * time.Hour)
+	for i := range hours * 3600 {
+		r.Lock(noon.Add(time.Duration(i) * time.Second))
+		r.AddRows(1)
+		r.Feature(0).Number(float64(i))
+		r.Unlock()
+	}
+	for _, test := range []struct{ ago, long, wantFrom, wantTo time.Duration }{
+		{20 * time.Second, 20 * time.Second, 20 * time.Second, 0},
+		{18 * time.Second, 10 * time.Second, 20 * time.Second, 5 * time.Second},
+		{90 * time.Second, 90 * time.Second, 90 * time.Second, 0}, // fine slices last to the minute
+		{150 * time.Second, 10 * time.Second, 180 * time.Second, 120 * time.Second},
+		{30*time.Minute + time.Second, 10 * time.Minute, 31 * time.Minute, 20 * time.Minute},
+		{5*time.Hour + time.Minute, 2 * time.Hour, 5*time.Hour + 15*time.Minute, 3 * time.Hour},
+		{23 * time.Hour, 23 * time.Hour, 23 * time.Hour, 0},
+	} {
+		from := end.Add(-test.ago)
+		p := r.Profile(from, from.Add(test.long))
+		got := [2]time.Duration{end.Sub(*p.From), end.Sub(*p.To)}
+		if want := [2]time.Duration{test.wantFrom, test.wantTo}; got != want && got != [2]time.Duration{want[0], want[1] + time.Second} {
+			t.Errorf("%v ago for %v: from and to %v ago, want %v", test.ago, test.long, got, want)
+		}
+		if rows := int64((test.wantFrom - test.wantTo) / time.Second); p.Rows != rows || p.Features[0].Rows != rows {
+			t.Errorf("%v ago for %v: %d and %d rows, want %d", test.ago, test.long, p.Rows, p.Features[0].Rows, rows)
+		}
+		reread(t, p)
+	}
+	p := r.Profile(noon, end)
+	if kept := time.Duration(p.Rows) * time.Second; kept < 24*time.Hour || kept > 24*time.Hour+15*time.Minute {
+		t.Errorf("%v are kept, want a day", kept)
+	}
+}
+
+func TestRecorderStatesTheTimeItHasSeen(t *testing.T) {
+	r := recorder(t, oneNumber, nil)
+	if p := r.Profile(noon.Add(-time.Hour), noon); p.Rows != 0 || len(p.Features) != 1 {
+		t.Errorf("before the first row: %+v", p)
+	}
+	for _, at := range []time.Duration{2 * time.Second, 11 * time.Second, 4 * time.Second} { // the last out of order
+		r.Lock(noon.Add(at))
+		r.AddRows(1)
+		r.Feature(0).Missing()
+		r.Unlock()
+	}
+	p := reread(t, r.Profile(noon.Add(-time.Hour), noon.Add(10*time.Second)))
+	if from, to := p.From.Sub(noon), p.To.Sub(noon); from != 2*time.Second || to != 10*time.Second || p.Rows != 1 {
+		t.Errorf("from %v to %v: %d rows; want 2 s to 10 s: 1", from, to, p.Rows)
+	}
+	p = reread(t, r.Profile(noon.Add(11*time.Second), noon.Add(12*time.Second)))
+	if from, to := p.From.Sub(noon), p.To.Sub(noon); from != 10*time.Second || to != 12*time.Second || p.Rows != 2 {
+		t.Errorf("from %v to %v: %d rows; want 10 s to 12 s: 2", from, to, p.Rows)
+	}
+}
+
+// Values that don't suit the type of their column are counted all the same.
+func TestSeriesTypes(t *testing.T) {
+	training, _ := examples(t) // n: 1, 2, 2, 4; c: a, b, b, missing
+	r := recorder(t, training.Features, training.Features)
+	names := func(i int) string { return training.Features[0].Bins[i].Name }
+	r.Lock(noon)
+	n, c := r.Feature(0), r.Output(1)
+	for _, test := range []struct {
+		got  int
+		want string
+	}{
+		{n.Number(1), "00"}, {n.Category(" 4 "), "02"}, {n.Category("x"), "missing"}, {n.Category(""), "missing"},
+		{n.Number(math.NaN()), "missing"}, {n.Number(math.Inf(1)), "far_over"}, {n.Number(1e300), "far_over"},
+		{n.Category("-Inf"), "far_under"}, {n.Missing(), "missing"}, {n.Number(0), "under"}, {n.Number(7), "over"},
+	} {
+		if names(test.got) != test.want {
+			t.Errorf("counted into %s, want %s", names(test.got), test.want)
+		}
+	}
+	if i := c.Number(7); training.Features[1].Bins[i].Name != profile.Unseen {
+		t.Errorf("a number is category %v", training.Features[1].Bins[i])
+	}
+	c.Category("")
+	r.AddRows(11)
+	r.Unlock()
+	p := reread(t, r.Profile(noon, noon))
+	if f := p.Features[0]; f.Rows != 11 || f.Missing != 4 {
+		t.Errorf("%d rows, %d missing", f.Rows, f.Missing)
+	}
+	if k := p.Predictions[1]; k.Missing != 1 || k.Categories[0].Name != "7" {
+		t.Errorf("%+v", k)
+	}
+}
+
+// A flood of categories takes no more than its share of memory; rows are
+// folded, not lost, and the reference's bins stay exact.
+func TestRecorderBoundsCategories(t *testing.T) {
+	training, _ := examples(t)
+	r := recorder(t, training.Features[1:], nil)
+	const each = 4000
+	for minute := range 3 {
+		r.Lock(noon.Add(time.Duration(minute) * time.Minute))
+		for i := range each {
+			r.AddRows(2)
+			r.Feature(0).Category(fmt.Sprint("flood", minute, i))
+			r.Feature(0).Category("b")
+		}
+		r.Unlock()
+	}
+	p := reread(t, r.Profile(noon, noon.Add(time.Hour)))
+	c := p.Features[0]
+	if c.Categories[0] != (profile.CategoryCount{Name: "b", Count: 3 * each}) || len(c.Categories) != profile.MaxCategories {
+		t.Errorf("%d categories, the first %v", len(c.Categories), c.Categories[0])
+	}
+	if want := int64(3*each - profile.MaxCategories + 1); c.Folded != want {
+		t.Errorf("%d folded, want %d", c.Folded, want)
+	}
+	for _, b := range c.Bins {
+		if b.Name == profile.Unseen && b.Count != 3*each {
+			t.Errorf("unseen counts %d, want %d", b.Count, 3*each)
+		}
+	}
+}
+
+// The category names given to a series may be overwritten afterwards.
+func TestRecorderCopiesNames(t *testing.T) {
+	r := recorder(t, []profile.Column{{Name: "c", Type: profile.Category}}, nil)
+	buffer := []byte("red")
+	r.Lock(noon)
+	r.Feature(0).Category(unsafeString(buffer))
+	copy(buffer, "xyz")
+	r.Unlock()
+	if name := r.Profile(noon, noon).Features[0].Categories[0].Name; name != "red" {
+		t.Errorf("category %q, want red", name)
+	}
+}
+
+// Once a slice has its sketch and categories, counting does not allocate but
+// when the sketch compacts, which is once in hundreds of values.
+func TestRecordingDoesNotAllocate(t *testing.T) {
+	training, _ := examples(t)
+	r := recorder(t, training.Features, nil)
+	r.Lock(noon)
+	defer r.Unlock()
+	n, c := r.Feature(0), r.Feature(1)
+	rng := rand.New(rand.NewPCG(1, 1))
+	for range 100_000 {
+		n.Number(rng.Float64())
+	}
+	c.Category("a")
+	for name, f := range map[string]func(){
+		"number":   func() { n.Number(rng.Float64()) },
+		"category": func() { c.Category("a") },
+		"missing":  func() { n.Missing() },
+	} {
+		if allocs := testing.AllocsPerRun(10_000, f); allocs > 0 {
+			t.Errorf("%s: %v allocations", name, allocs)
+		}
+	}
+	b, err := profile.NewBinner(training.Features[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if allocs := testing.AllocsPerRun(1000, func() { b.Number(2); b.Category("3") }); allocs > 0 {
+		t.Errorf("binner: %v allocations", allocs)
+	}
+}
+
+func BenchmarkBinner(b *testing.B) {
+	rng := rand.New(rand.NewPCG(1, 1))
+	for _, n := range []int{2, 10, 1000} {
+		var cells []string
+		for range n {
+			cells = append(cells, fmt.Sprint(rng.NormFloat64()))
+		}
+		binner, err := profile.NewBinner(fromColumn(b, cells, profile.CSVOptions{}))
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Run(fmt.Sprintf("bins=%d", len(binner.Names())), func(b *testing.B) {
+			var values [1024]float64
+			for i := range values {
+				values[i] = rng.NormFloat64()
+			}
+			for i := 0; b.Loop(); i++ {
+				binner.Number(values[i%1024])
+			}
+		})
+	}
+}
+
+func BenchmarkRecorder(b *testing.B) {
+	rng := rand.New(rand.NewPCG(1, 1))
+	for _, columns := range []int{1, 10, 100} {
+		b.Run(fmt.Sprintf("columns=%d", columns), func(b *testing.B) {
+			var list []profile.Column
+			for i := range columns {
+				list = append(list, profile.Column{Name: fmt.Sprint("n", i), Type: profile.Number})
+			}
+			r := recorder(b, list, nil)
+			now := noon
+			for b.Loop() {
+				now = now.Add(time.Millisecond)
+				r.Lock(now)
+				r.AddRows(1)
+				for i := range columns {
+					r.Feature(i).Number(rng.Float64())
+				}
+				r.Unlock()
+			}
+		})
+	}
+}
