@@ -1,0 +1,92 @@
+package embedded
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/prometheus/prometheus/rules"
+)
+
+// Alert is a pending or firing alert.
+type Alert struct {
+	Labels      map[string]string `json:"labels"`
+	Annotations map[string]string `json:"annotations"`
+	State       string            `json:"state"` // pending or firing
+	ActiveAt    time.Time         `json:"activeAt"`
+	Value       float64           `json:"-"`
+}
+
+// Alerts are those of the last evaluation, in order of name and first activity.
+// Whether that evaluation is recent says Health.
+func (e *Engine) Alerts(ctx context.Context) ([]Alert, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	var alerts []Alert
+	for _, rule := range e.manager.AlertingRules() {
+		alerts = append(alerts, activeAlerts(rule)...)
+	}
+	slices.SortFunc(alerts, func(a, b Alert) int {
+		return cmp.Or(cmp.Compare(a.Labels["alertname"], b.Labels["alertname"]), a.ActiveAt.Compare(b.ActiveAt))
+	})
+	return alerts, nil
+}
+
+func activeAlerts(rule *rules.AlertingRule) []Alert {
+	alerts := []Alert{}
+	for _, a := range rule.ActiveAlerts() {
+		alerts = append(alerts, Alert{
+			Labels: a.Labels.Map(), Annotations: a.Annotations.Map(), State: a.State.String(),
+			ActiveAt: a.ActiveAt, Value: a.Value,
+		})
+	}
+	return alerts
+}
+
+// Health says whether the verdict of the rules can be relied on.
+type Health struct {
+	// Groups is the number of rule groups; with none there is no verdict.
+	Groups int
+	// Oldest is the least recent last evaluation of the groups; zero when one has
+	// not been evaluated yet.
+	Oldest time.Time
+	// Stalled are the groups that were not evaluated for three of their intervals
+	// (and five seconds).
+	Stalled []string
+	// Failing are the rules whose last evaluation was an error, and the error.
+	Failing map[string]string
+	// Refused is why the rule files on disk are not in force; empty when they are.
+	Refused string
+}
+
+// OK is false when the alerts say nothing about the present: no rules, or some
+// that are stalled or fail. Refused files are no reason: the old rules stand.
+func (h Health) OK() bool {
+	return h.Groups > 0 && !h.Oldest.IsZero() && len(h.Stalled) == 0 && len(h.Failing) == 0
+}
+
+// Health looks at every rule group.
+func (e *Engine) Health(now time.Time) Health {
+	h := Health{Failing: map[string]string{}}
+	if err := e.reloader.Refused(); err != nil {
+		h.Refused = err.Error()
+	}
+	for i, g := range e.manager.RuleGroups() {
+		h.Groups++
+		last := g.GetLastEvaluation()
+		if i == 0 || last.Before(h.Oldest) {
+			h.Oldest = last
+		}
+		if !last.IsZero() && now.Sub(last) > 3*g.Interval()+5*time.Second {
+			h.Stalled = append(h.Stalled, g.Name())
+		}
+		for _, r := range g.Rules() {
+			if err := r.LastError(); err != nil {
+				h.Failing[r.Name()] = err.Error()
+			}
+		}
+	}
+	return h
+}
