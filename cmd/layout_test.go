@@ -72,7 +72,7 @@ var allowed = map[string][]string{
 	"registry/profile":   {},
 	"rules":              {},
 	"dashboards":         {"rules"},
-	"examples":           {},
+	"examples":           {"agent/v1alpha1", "registry/v1alpha1"},
 	"agent/decide":       {},
 	"registry/v1alpha1":  {},
 	"agent/v1alpha1":     {},
