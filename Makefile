@@ -4,7 +4,7 @@ GO    ?= go
 OUT   ?= .
 export CGO_ENABLED ?= 0
 
-.PHONY: help build demo demo-down test test-unit test-e2e bench lint vulncheck generate images clean
+.PHONY: help build tools demo demo-down test test-unit test-e2e bench lint vulncheck generate images clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -12,18 +12,22 @@ help: ## what there is
 build: ## the three programs, into bin/
 	$(GO) build -trimpath -o bin/ ./cmd/leeway ./cmd/leeway-agent ./cmd/leeway-sidecar
 
-demo: build ## drift → match → roll back or retrain, on a real cluster; KEEP=1 leaves it up
-	cd e2e && $(GO) run ./cmd/demo $(if $(KEEP),--keep)
+demo: tools ## drift → match → roll back or retrain, on a real cluster; KEEP=1 leaves it up
+	build/tools/demo $(if $(KEEP),--keep)
 
-demo-down: ## takes down whatever a demo left
-	cd e2e && $(GO) run ./cmd/demo --down
+demo-down: tools ## takes down whatever a demo left
+	build/tools/demo --down
+
+tools: build
+	cd e2e && $(GO) build -trimpath -o ../build/tools/ ./cmd/cluster ./cmd/images
+	$(GO) build -trimpath -o build/tools/ ./examples/flights/demo
 
 test: lint test-unit test-e2e vulncheck ## everything; installs what it needs
 
 test-unit: ## every package, with the race detector
 	CGO_ENABLED=1 $(GO) test -race -timeout 30m ./...
 
-test-e2e: build ## a real cluster, and the demo on it
+test-e2e: tools ## a real cluster, and the demo on it
 	cd e2e && $(GO) vet ./... && $(GO) test -timeout 60m -v ./...
 
 bench: ## benchmarks
@@ -41,8 +45,7 @@ vulncheck: ## known vulnerabilities, where the database can be reached
 generate: ## deep copies, CRDs, roles, dashboards, rules
 	$(GO) tool controller-gen object paths=./agent/v1alpha1 paths=./registry/v1alpha1
 	$(GO) tool controller-gen crd paths=./agent/v1alpha1 paths=./registry/v1alpha1 output:crd:dir=$(OUT)/manifests/base/crd
-	@for r in controller:./agent/guard actor:./agent/workload node:./agent/node; do \
-		$(GO) tool controller-gen rbac:roleName=leeway-$${r%%:*},fileName=role-$${r%%:*}.yaml paths=$${r#*:} output:rbac:dir=$(OUT)/manifests/base; done
+	$(GO) tool controller-gen rbac:roleName=leeway-controller paths=./agent/... output:rbac:dir=$(OUT)/manifests/base
 	$(GO) run ./cmd/leeway rules render -o $(OUT)/rules
 	$(GO) run ./dashboards/generate $(OUT)/manifests/components/grafana
 
