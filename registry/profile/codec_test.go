@@ -174,6 +174,39 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
+// A sketch that Parse takes does no harm in the library.
+func FuzzSketch(f *testing.F) {
+	_, live := examples(f)
+	f.Add(live.Features[0].Sketch, int64(9000))
+	for _, n := range []int{1, 5, 1500} {
+		r := recorder(f, oneNumber, nil)
+		r.Lock(noon)
+		for i := range n {
+			r.Feature(0).Number(float64(i))
+		}
+		r.Unlock()
+		f.Add(r.Profile(noon, noon).Features[0].Sketch, int64(n))
+	}
+	reference := fromColumn(f, []string{"1", "2", "30", "4000"}, profile.CSVOptions{})
+	f.Fuzz(func(t *testing.T, sketch []byte, n int64) {
+		c := profile.Column{Name: "x", Type: profile.Number, Rows: n, Sketch: sketch}
+		p := &profile.Profile{Format: profile.Format, Rows: n, Features: []profile.Column{c}}
+		if _, err := p.Encode(); err != nil || len(sketch) == 0 || n == 0 {
+			return
+		}
+		if _, _, err := profile.Shares(reference, c); err != nil {
+			t.Fatal(err)
+		}
+		m, err := profile.Merge(p, p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := m.Encode(); err != nil && m.Rows < profile.MaxRows {
+			t.Fatal(err)
+		}
+	})
+}
+
 func TestEncodeIsJSON(t *testing.T) {
 	training, _ := examples(t)
 	data, err := training.Encode()
