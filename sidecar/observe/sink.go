@@ -13,7 +13,7 @@ type record struct {
 	kind              protocol.Kind
 	reference         *reference // nil: not to be observed
 	at                time.Time
-	predicted         bool // answered with success: its predictions count
+	predicted         bool // answered with success, by a model whose profile has predictions: they count
 	request, response capture
 }
 
@@ -66,15 +66,15 @@ func (o *Observer) RequestBody(e *follow.Exchange, b []byte) {
 // Response is part of follow.Sink.
 func (o *Observer) Response(e *follow.Exchange, h follow.Head) {
 	r := e.Value.(*record)
-	r.predicted = e.Status/100 == 2
-	if r.reference != nil && r.predicted {
+	r.predicted = r.reference != nil && r.reference.outputs.Width() > 0 && e.Status/100 == 2
+	if r.predicted {
 		r.response.result = o.refusal(h)
 	}
 }
 
 // ResponseBody is part of follow.Sink.
 func (o *Observer) ResponseBody(e *follow.Exchange, b []byte) {
-	if r := e.Value.(*record); r.reference != nil && r.predicted && r.reference.outputs.Width() > 0 {
+	if r := e.Value.(*record); r.predicted {
 		o.add(&r.response, b)
 	}
 }
