@@ -4,9 +4,12 @@ import "time"
 
 // limited holds an act that the limits forbid.
 func limited(r Decision, e Evidence, p Policy, now time.Time) Decision {
+	standing, message := Standing(e)
 	switch {
 	case !r.Action.Acts():
 		return r
+	case standing != "":
+		return r.hold(standing, "; held: %s", message)
 	case e.Blind != "":
 		return r.hold(e.Blind, "; held: nothing can be seen")
 	case r.Action == Train:

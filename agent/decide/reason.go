@@ -57,3 +57,16 @@ const (
 	ReasonWorse               Reason = "worse"
 	ReasonInconclusive        Reason = "inconclusive"
 )
+
+// Passes says that a hold for this reason may end by itself, without a change of
+// the guard, the registry or the workload: it is worth asking again.
+func (r Reason) Passes() bool {
+	switch r {
+	case ReasonNoTraffic, ReasonNoData, ReasonTooFewRows, ReasonPartialProfile, ReasonSourceUnreachable, ReasonSidecarMissing,
+		ReasonRollingOut, ReasonSettling, ReasonWaitsForHigherCause, ReasonBrokenInput, ReasonServing, ReasonLiveFits,
+		ReasonPredictionDrift, ReasonCooldown, ReasonChangesPerDay, ReasonRetrainsPerWeek, ReasonRetrainOpen,
+		ReasonOscillation, ReasonFleetLimit:
+		return true
+	}
+	return false
+}

@@ -19,7 +19,7 @@ type Retrained struct {
 //
 // Trained for drifted inputs, it must fit today's rows and be better there than
 // the version in service. Trained for a change that inputs don't show, it must
-// fit; that it is better is what the gate compared.
+// fit; that it is better is what the gate compared. A wait is asked again.
 func AfterRetrain(r Retrained, d Diagnosis, m *Match, e Evidence, p Policy, now time.Time) Decision {
 	out := Decision{
 		Cause: r.Cause, Target: r.Version, Alerts: d.Alerts, Columns: d.Columns,
@@ -31,19 +31,11 @@ func AfterRetrain(r Retrained, d Diagnosis, m *Match, e Evidence, p Policy, now 
 	if k, ok := e.known(r.Version); ok && (k.Rejected || k.Retired) {
 		return out.hold(ReasonNoGoodVersion, ", but it has been rejected or retired since")
 	}
-	switch d.Cause {
-	case InputDrift:
-		if !d.NeedsMatch {
-			return out.wait(d)
-		}
-	case ConceptDrift, PredictionDrift:
-		if d.Action == Wait || r.Cause == InputDrift {
-			return out.wait(d)
-		}
-	case None:
-		if d.Reason == ReasonSettling {
-			return out.wait(d)
-		}
+	switch {
+	case d.Cause == InputDrift && d.NeedsMatch:
+	case d.Cause == ConceptDrift && d.Action == Train:
+	case d.Cause == PredictionDrift && d.Action != Wait && r.Cause != InputDrift:
+	case gone(r, d, e, p, now):
 		return out.hold(ReasonDriftGone, ", and that is gone: version %s stays, the new one remains a candidate", e.Active)
 	default:
 		return out.wait(d)
@@ -52,11 +44,22 @@ func AfterRetrain(r Retrained, d Diagnosis, m *Match, e Evidence, p Policy, now 
 	return limited(out, e, p, now)
 }
 
+// gone says that what the version was trained for is over, and not just too
+// early to be seen again.
+func gone(r Retrained, d Diagnosis, e Evidence, p Policy, now time.Time) bool {
+	if d.Cause == PredictionDrift {
+		return d.Action != Wait && r.Cause == InputDrift
+	}
+	v := look(e, p, now)
+	coming := len(v.pending[AlertInputDrift]) + len(v.pending[AlertQuality])
+	return d.Cause == None && d.Reason == ReasonHealthy && coming == 0
+}
+
 // wait puts a redeployment off while something else is the matter.
 func (r Decision) wait(d Diagnosis) Decision {
 	r.Action, r.Reason = Wait, d.Reason
-	if d.Action == Hold {
-		r.Action = Hold
+	if d.Reason == ReasonHealthy {
+		r.Reason = ReasonWaitsForHigherCause
 	}
 	r.Message += "; it is not deployed now: " + d.Message
 	return r

@@ -62,8 +62,9 @@ const (
 	latencyFactor    = 1.5
 	latencyFloor     = 0.010 // seconds
 	predictionFloor  = 0.05
-	confident        = 1.645 // one-sided 95%
-	beyondDoubt      = 3.719 // one-sided 1 in 10,000: it is asked again and again
+	confident        = 1.645 // standard errors: one-sided 95%
+	risk             = 0.05  // the same as a probability
+	beyondDoubt      = 1e-4  // likewise, for what is asked again and again
 	progressDeadline = 10 * time.Minute
 )
 
@@ -95,10 +96,18 @@ func Verify(before, after Sample, p Policy, started, now time.Time) Verdict {
 	if now.Sub(from) < p.VerifyFor {
 		return pendingVerdict("it is watched, %s of %s", span(now.Sub(from)), span(p.VerifyFor))
 	}
-	for _, witness := range []func(before, after Sample) (Verdict, bool){byLabels, byPredictions, byTraffic} {
-		if v, speaks := witness(before, after); speaks {
-			return v
-		}
+	if v, speaks := byLabels(before, after); speaks {
+		return v
+	}
+	predictions, predicts := byPredictions(after)
+	traffic, answers := byTraffic(before, after)
+	switch {
+	case answers && traffic.Outcome == Worse:
+		return traffic
+	case predicts: // also when worse
+		return predictions
+	case answers:
+		return traffic
 	}
 	return Verdict{Inconclusive, "", ReasonInconclusive,
 		fmt.Sprintf("%.0f requests and %.0f labels in %s are too few to tell: nothing is undone",

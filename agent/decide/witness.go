@@ -13,11 +13,11 @@ func byLabels(before, after Sample) (Verdict, bool) {
 	}
 	was, wasVariance := before.meanError()
 	is, isVariance := after.meanError()
-	if math.IsNaN(was) || math.IsNaN(is) {
+	spread := math.Sqrt(wasVariance + isVariance)
+	if math.IsNaN(is-was) || math.IsNaN(spread) {
 		return Verdict{}, false
 	}
 	figures := fmt.Sprintf("error %s on %.0f labels, before %s on %.0f", number(is), after.Labels, number(was), before.Labels)
-	spread := math.Sqrt(wasVariance + isVariance)
 	if is > was && !((is-was)/spread <= confident) {
 		return Verdict{Worse, ByLabels, ReasonWorse, figures + ": worse with 95% confidence"}, true
 	}
@@ -32,7 +32,7 @@ func (s Sample) meanError() (mean, variance float64) {
 }
 
 // byPredictions asks whether the version predicts as it did where it was made.
-func byPredictions(_, after Sample) (Verdict, bool) {
+func byPredictions(after Sample) (Verdict, bool) {
 	if !(after.PredictionCritical > 0) || math.IsNaN(after.PredictionZ) || math.IsNaN(after.PredictionJS) {
 		return Verdict{}, false
 	}
@@ -46,7 +46,7 @@ func byPredictions(_, after Sample) (Verdict, bool) {
 
 // byTraffic compares the error ratio and p99.
 func byTraffic(before, after Sample) (Verdict, bool) {
-	if v, failing := moreErrors(before, after, confident); failing {
+	if v, failing := moreErrors(before, after, risk); failing {
 		return v, true
 	}
 	if v, slow := slower(before, after); slow {
@@ -59,19 +59,46 @@ func byTraffic(before, after Sample) (Verdict, bool) {
 		100*after.errorRatio(), after.Requests, 100*before.errorRatio(), before.Requests, seconds(after.P99), seconds(before.P99))}, true
 }
 
-// moreErrors is a test of two proportions, one-sided, with the rules' floor.
-func moreErrors(before, after Sample, critical float64) (Verdict, bool) {
+// moreErrors is Fisher's exact test of the two error ratios, one-sided, with the
+// rules' floor.
+func moreErrors(before, after Sample, atRisk float64) (Verdict, bool) {
 	if !(before.Requests >= minRequests && after.Requests >= minRequests) {
 		return Verdict{}, false
 	}
 	was, is := before.errorRatio(), after.errorRatio()
-	pooled := (known(before.Errors) + known(after.Errors)) / (before.Requests + after.Requests)
-	spread := math.Sqrt(max(0, pooled*(1-pooled)*(1/before.Requests+1/after.Requests)))
-	if !(is-was > errorFloor) || (is-was)/spread <= critical {
+	if !(is-was > errorFloor) || !(chance(before, after) < atRisk) {
 		return Verdict{}, false
 	}
 	return Verdict{Worse, ByTraffic, ReasonWorse,
 		fmt.Sprintf("%.2f%% errors in %.0f requests, before %.2f%% in %.0f", 100*is, after.Requests, 100*was, before.Requests)}, true
+}
+
+// chance is the probability that so many of all errors, or more, fall among the
+// requests after by chance: the upper tail of the hypergeometric distribution.
+// A normal approximation sees significance in two errors of a hundred.
+func chance(before, after Sample) float64 {
+	were, are := math.Floor(known(before.Errors)), math.Floor(known(after.Errors))
+	total := were + are
+	all := logChoose(before.Requests+after.Requests, total)
+	sum := 0.0
+	for x := are; x <= min(total, after.Requests); x++ {
+		term := math.Exp(logChoose(after.Requests, x) + logChoose(before.Requests, total-x) - all)
+		sum += term
+		if term <= sum*1e-9 {
+			break // beyond the mean, terms only fall
+		}
+	}
+	return sum
+}
+
+func logChoose(n, k float64) float64 {
+	if k < 0 || k > n {
+		return math.Inf(-1)
+	}
+	a, _ := math.Lgamma(n + 1)
+	b, _ := math.Lgamma(k + 1)
+	c, _ := math.Lgamma(n - k + 1)
+	return a - b - c
 }
 
 // slower compares p99 by the rules' floors, where there are requests enough that

@@ -1,0 +1,108 @@
+package decide_test
+
+import (
+	"maps"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/leeway-dev/leeway/agent/decide"
+)
+
+func TestEligible(t *testing.T) {
+	errors := alert(decide.AlertErrors, 5*second, "5xx")
+	latency := alert(decide.AlertLatency, 5*second, "")
+	inputs := alert(decide.AlertInputDrift, 5*second, "temp")
+	rolling := func(for_ time.Duration, requests float64) decide.Evidence {
+		e := released(for_, false)
+		e.RolloutRequests = requests
+		return e
+	}
+	fresh := func(for_ time.Duration) decide.Evidence {
+		e := settled("1", "3")
+		e.SettledAt, e.RolloutSince = ago(for_), time.Time{}
+		return e
+	}
+	changed := func(e decide.Evidence, f func(*decide.Evidence)) decide.Evidence { f(&e); return e }
+	for _, test := range []struct {
+		name  string
+		alert decide.Alert
+		e     decide.Evidence
+		why   string // why not; empty: it counts
+	}{
+		{"settled for longer than the window", inputs, fresh(31 * second), ""},
+		{"settled for just the window", inputs, fresh(30 * second), "settled for 30s"},
+		{"a pending one counts as well", pending(inputs), fresh(31 * second), ""},
+		{"other model", inputs, changed(fresh(hour), func(e *decide.Evidence) { e.Model = "other" }), "about model ml/flights"},
+		{"other namespace", inputs, changed(fresh(hour), func(e *decide.Evidence) { e.Namespace = "other" }), "about model"},
+		{"version that was left", on("3", inputs), fresh(hour), "version 1 is active"},
+		{"no active version known", on("", inputs), changed(fresh(hour), func(e *decide.Evidence) { e.Active = "" }), "is active"},
+		{"source not fresh", inputs, changed(fresh(hour), func(e *decide.Evidence) { e.Blind = decide.ReasonNoData }), "no_data"},
+		{"never settled", inputs, changed(fresh(hour), func(e *decide.Evidence) { e.SettledAt = time.Time{} }), "not wholly rolled out"},
+		{"no time", changedAlert(inputs, func(a *decide.Alert) { a.ActiveAt = time.Time{} }), fresh(hour), "since when"},
+		{"drift while rolling out", on("5", inputs), rolling(40*second, 1e6), "rollout is under way"},
+		{"quality while rolling out", on("5", alert(decide.AlertQuality, second, "")), rolling(40*second, 1e6), "rollout is under way"},
+		{"errors of the new version", on("5", errors), rolling(8*second, 100), ""},
+		{"errors of the old version", on("3", errors), rolling(8*second, 1000), "version 5 is active"},
+		{"errors before 100 requests", on("5", errors), rolling(8*second, 99), "rollout is under way"},
+		{"errors from before the rollout", on("5", alert(decide.AlertErrors, 9*second, "")), rolling(8*second, 100), "rollout is under way"},
+		{"latency before 30 s", on("5", latency), rolling(29*second, 1000), "rollout is under way"},
+		{"latency after 30 s", on("5", latency), rolling(30*second, 1000), ""},
+		{"errors when it has just settled", on("5", errors), released(8*second, true), ""},
+		{"drift when it has just settled", on("5", inputs), released(8*second, true), "settled for 5s"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			ok, why := decide.Eligible(test.alert, test.e, now)
+			if ok != (test.why == "") || !strings.Contains(why, test.why) {
+				t.Errorf("got %v, %q; want %q", ok, why, test.why)
+			}
+		})
+	}
+}
+
+func changedAlert(a decide.Alert, f func(*decide.Alert)) decide.Alert { f(&a); return a }
+
+func TestTrack(t *testing.T) {
+	e := settled("1", "3")
+	quiet, firing := decide.Track(e, now), alert(decide.AlertErrors, 5*second, "5xx")
+	if len(quiet.LastAlert) != 0 || quiet.Version != "1" || !quiet.SettledAt.Equal(e.SettledAt) {
+		t.Errorf("quiet round: %+v", quiet)
+	}
+	e.Alerts = []decide.Alert{firing, pending(alert(decide.AlertLatency, 5*second, "")), on("3", alert(decide.AlertQuality, minute, ""))}
+	once := decide.Track(e, now)
+	if !maps.Equal(once.LastAlert, map[decide.AlertCause]time.Time{decide.AlertErrors: now}) {
+		t.Errorf("last alerts %v", once.LastAlert)
+	}
+	if q := once.LongestQuiet[decide.AlertErrors]; q != 10*minute-5*second {
+		t.Errorf("quiet for %s", q)
+	}
+	if e.History[0].LastAlert != nil {
+		t.Error("the evidence was changed")
+	}
+	// The same alert a moment later adds nothing to the quiet time.
+	e.History[0] = once
+	twice := decide.Track(e, now.Add(5*second))
+	if twice.LongestQuiet[decide.AlertErrors] != once.LongestQuiet[decide.AlertErrors] || !twice.LastAlert[decide.AlertErrors].Equal(now.Add(5*second)) {
+		t.Errorf("second round: %+v", twice)
+	}
+}
+
+// An alert that comes and goes from the start is the release's doing, until
+// there has been a clean window; noting it does not change that.
+func TestFlappingRelease(t *testing.T) {
+	for _, test := range []struct {
+		gap   time.Duration
+		cause decide.Cause
+	}{{8 * second, decide.BadRelease}, {40 * second, decide.Serving}} {
+		e := released(3*minute, true)
+		e.History[0].LastAlert = map[decide.AlertCause]time.Time{decide.AlertErrors: ago(test.gap + 5*second)}
+		e.History[0].LongestQuiet = map[decide.AlertCause]time.Duration{decide.AlertErrors: 2 * second}
+		e.Alerts = []decide.Alert{on("5", alert(decide.AlertErrors, 5*second, "5xx"))}
+		for round := range 2 {
+			if got := decide.Diagnose(e, policy(), now); got.Cause != test.cause {
+				t.Errorf("gap %s, round %d: got %s: %s", test.gap, round, got.Cause, got.Message)
+			}
+			e.History[0] = decide.Track(e, now)
+		}
+	}
+}

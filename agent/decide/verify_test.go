@@ -1,0 +1,94 @@
+package decide_test
+
+import (
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/leeway-dev/leeway/agent/decide"
+)
+
+func TestVerify(t *testing.T) {
+	traffic := func(requests, ratio, p99 float64) decide.Sample {
+		return decide.Sample{Requests: requests, Errors: requests * ratio, P99: p99, Ready: true, ReadySince: ago(20 * second)}
+	}
+	// labelled has n rows whose error has the mean and the standard deviation.
+	labelled := func(s decide.Sample, n, mean, deviation float64) decide.Sample {
+		s.Labels, s.ErrorSum, s.ErrorSquares = n, n*mean, n*(mean*mean+deviation*deviation)
+		return s
+	}
+	predicting := func(s decide.Sample, z, js float64) decide.Sample {
+		s.PredictionZ, s.PredictionJS, s.PredictionCritical = z, js, 4
+		return s
+	}
+	at := func(s decide.Sample, f func(*decide.Sample)) decide.Sample { f(&s); return s }
+	good := traffic(5000, 0.001, 0.020)
+	nan := math.NaN()
+	for _, test := range []struct {
+		name          string
+		before, after decide.Sample
+		outcome       decide.Outcome
+		by            decide.Witness
+		says          string
+	}{
+		{"not ready yet", good, decide.Sample{}, decide.Pending, "", "20s of at most 10m"},
+		{"watched", good, at(good, func(s *decide.Sample) { s.ReadySince = ago(14 * second) }), decide.Pending, "", "14s of 15s"},
+		{"many errors at once end it", good, at(traffic(400, 0.2, 0.02), func(s *decide.Sample) { s.ReadySince = ago(3 * second) }), decide.Worse, decide.ByTraffic, "20.00%"},
+		{"a few errors at once do not", good, at(traffic(100, 0.02, 0.02), func(s *decide.Sample) { s.ReadySince = ago(3 * second) }), decide.Pending, "", ""},
+
+		{"labels: better", labelled(good, 1000, 13.3, 12), labelled(good, 1000, 8.9, 9), decide.OK, decide.ByLabels, "error 8.9"},
+		{"labels: worse", labelled(good, 1000, 8.9, 9), labelled(good, 1000, 13.3, 12), decide.Worse, decide.ByLabels, "95%"},
+		{"labels: worse by chance", labelled(good, 1000, 8.9, 9), labelled(good, 1000, 9.2, 9), decide.OK, decide.ByLabels, ""},
+		// The standard error is √(81/1000·2) = 0.4025; 1.645 of them are 0.662.
+		{"labels: just within", labelled(good, 1000, 8.9, 9), labelled(good, 1000, 9.56, 9), decide.OK, decide.ByLabels, ""},
+		{"labels: just beyond", labelled(good, 1000, 8.9, 9), labelled(good, 1000, 9.57, 9), decide.Worse, decide.ByLabels, ""},
+		{"labels: no spread, equal", labelled(good, 1000, 1, 0), labelled(good, 1000, 1, 0), decide.OK, decide.ByLabels, ""},
+		{"labels: no spread, above", labelled(good, 1024, 1, 0), labelled(good, 1024, 2, 0), decide.Worse, decide.ByLabels, ""},
+		{"labels overrule predictions and p99", labelled(good, 200, 9, 9), predicting(labelled(traffic(5000, 0, 0.9), 200, 5, 9), 40, 0.5), decide.OK, decide.ByLabels, ""},
+		{"labels do not overrule errors beyond doubt", labelled(good, 200, 9, 9), labelled(traffic(5000, 0.2, 0.02), 200, 5, 9), decide.Worse, decide.ByTraffic, ""},
+		{"199 labels are too few", labelled(good, 199, 9, 9), labelled(good, 1000, 30, 9), decide.OK, decide.ByTraffic, ""},
+		{"199 labels after are too few", labelled(good, 1000, 9, 9), labelled(good, 199, 30, 9), decide.OK, decide.ByTraffic, ""},
+		{"labels without a sum", labelled(good, 1000, 9, 9), labelled(good, 1000, nan, 9), decide.OK, decide.ByTraffic, ""},
+		{"labels without squares", labelled(good, 1000, 9, 9), labelled(good, 1000, 10, nan), decide.OK, decide.ByTraffic, ""},
+
+		{"predictions: as they should", good, predicting(good, 3, 0.1), decide.OK, decide.ByPredictions, "z 3 of 4"},
+		{"predictions: off", good, predicting(good, 5, 0.06), decide.Worse, decide.ByPredictions, ""},
+		{"predictions: significant but nothing", good, predicting(good, 5, 0.05), decide.OK, decide.ByPredictions, ""},
+		{"predictions: unknown", good, predicting(good, nan, 0.3), decide.OK, decide.ByTraffic, ""},
+		{"predictions don't excuse errors", traffic(2000, 0.001, 0.02), predicting(traffic(2000, 0.014, 0.02), 1, 0), decide.Worse, decide.ByTraffic, ""},
+		{"predictions don't excuse p99", good, predicting(traffic(5000, 0.001, 0.04), 1, 0), decide.Worse, decide.ByTraffic, "p99 is 40ms, before 20ms"},
+
+		{"traffic: fine", good, good, decide.OK, decide.ByTraffic, "0.10%"},
+		{"traffic: fewer errors", traffic(5000, 0.2, 0.02), good, decide.OK, decide.ByTraffic, ""},
+		{"traffic: under a percentage point", traffic(1e6, 0.001, 0.02), traffic(1e6, 0.0109, 0.02), decide.OK, decide.ByTraffic, ""},
+		{"traffic: 3% of 100 may be chance", traffic(100, 0.01, 0.02), traffic(100, 0.03, 0.02), decide.OK, decide.ByTraffic, ""},
+		{"traffic: 3% of 1,000 is not", traffic(1000, 0.01, 0.02), traffic(1000, 0.03, 0.02), decide.Worse, decide.ByTraffic, ""},
+		{"traffic: slow by less than half", good, traffic(5000, 0.001, 0.030), decide.OK, decide.ByTraffic, ""},
+		{"traffic: slow by less than 10 ms", traffic(5000, 0, 0.004), traffic(5000, 0, 0.012), decide.OK, decide.ByTraffic, ""},
+		{"traffic: slow in too few requests", good, traffic(999, 0.001, 0.5), decide.OK, decide.ByTraffic, ""},
+		{"nothing to go by", good, traffic(99, 0, 0), decide.Inconclusive, "", "99 requests"},
+		{"nothing at all", decide.Sample{}, decide.Sample{Ready: true}, decide.Inconclusive, "", ""},
+		{"NaN everywhere", traffic(nan, nan, nan), at(labelled(traffic(nan, nan, nan), nan, nan, nan), func(*decide.Sample) {}), decide.Inconclusive, "", "0 requests"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got := decide.Verify(test.before, test.after, policy(), ago(20*second), now)
+			if got.Outcome != test.outcome || got.By != test.by || !strings.Contains(got.Message, test.says) || got.Reason == "" {
+				t.Errorf("got %s by %q (%s), want %s by %q saying %q: %s", got.Outcome, got.By, got.Reason, test.outcome, test.by, test.says, got.Message)
+			}
+		})
+	}
+}
+
+func TestVerifyNotReadyInTime(t *testing.T) {
+	p := policy()
+	for _, test := range []struct {
+		ready, waited, verify int
+		outcome               decide.Outcome
+	}{{0, 599, 15, decide.Pending}, {0, 600, 15, decide.Worse}, {0, 600, 1200, decide.Pending}, {30, 29, 15, decide.Pending}, {30, 30, 15, decide.Worse}} {
+		p.ReadyWithin, p.VerifyFor = second*dur(test.ready), second*dur(test.verify)
+		got := decide.Verify(decide.Sample{}, decide.Sample{}, p, ago(second*dur(test.waited)), now)
+		if got.Outcome != test.outcome || got.Outcome == decide.Worse && got.Reason != decide.ReasonNotReady {
+			t.Errorf("%+v: got %+v", test, got)
+		}
+	}
+}
