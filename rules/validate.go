@@ -86,6 +86,11 @@ func (c *checks) clocks(v Values) {
 	windows := map[Duration]string{}
 	clocks := v.Clocks.enabled()
 	for _, k := range clocks {
+		if k.Window == hour && k.Interval > lookback {
+			c.add("clocks.%s.interval: %s is more than the %s that an instant query looks back; longer clocks read its hours", k.name, k.Interval, lookback)
+		}
+	}
+	for _, k := range clocks {
 		field := "clocks." + k.name
 		c.window(field, v, k.Window, k.For, k.Interval, k.Severity)
 		c.positive(field+".minEffectiveRows", k.MinEffectiveRows)

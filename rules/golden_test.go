@@ -1,0 +1,95 @@
+package rules_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/leeway-dev/leeway/rules"
+)
+
+// golden is what testdata/golden.py writes.
+type golden struct {
+	InverseAlpha float64
+	ZCritical    float64
+	Columns      []struct {
+		Name       string
+		Live       []float64
+		Ratio      []float64
+		Rows       float64
+		Clustering float64
+		Want       map[string]float64
+	}
+}
+
+// The statistics that the shipped PromQL computes, counters and increase()
+// included, are scipy's on the same counts.
+func TestStatisticsAgreeWithSciPy(t *testing.T) {
+	var want golden
+	data, err := os.ReadFile("testdata/golden.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(data, &want); err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range []struct{ name, label string }{{"feature", "feature"}, {"prediction", "output"}} {
+		t.Run(kind.name, func(t *testing.T) {
+			v := rules.Defaults()
+			v.Clocks.Act.Enabled, v.Clocks.Slow.Enabled = false, false // the golden budget is one clock's
+			r := newRig(t, v)
+			start := time.Unix(1_700_000_000, 0)
+			end := start.Add(time.Hour)
+			for at := start; !at.After(end); at = at.Add(15 * time.Second) {
+				r.append(at, goldenSamples(want, kind.name, kind.label, at.Sub(start))...)
+			}
+			r.eval(end, "leeway-"+kind.name+"-reference", "leeway-"+kind.name+"-drift-1h")
+
+			agree(t, "z_critical", r.query(end, "leeway:"+kind.name+"_model_drift:z_critical1h", "model_name")["churn"], want.ZCritical)
+			for _, statistic := range []string{"df", "noise_ratio", "z", "js_distance"} {
+				got := r.query(end, "leeway:"+kind.name+"_drift:"+statistic+"1h", kind.label)
+				for _, c := range want.Columns {
+					value, ok := got[c.Name]
+					expected, wanted := c.Want[statistic]
+					if ok != wanted {
+						t.Errorf("%s of %s: there is %v, want %v", statistic, c.Name, ok, wanted)
+						continue
+					}
+					agree(t, statistic+" of "+c.Name, value, expected)
+				}
+			}
+		})
+	}
+}
+
+// goldenSamples are counters on two pods that grow by the live counts in an
+// hour, and the reference, after so much of it.
+func goldenSamples(want golden, kind, label string, after time.Duration) []sample {
+	var out []sample
+	done := after.Hours()
+	for _, c := range want.Columns {
+		for i, n := range c.Live {
+			bin := fmt.Sprintf("%02d", i)
+			out = append(out,
+				sample{model("leeway_"+kind+"_observations_total", "churn", label, c.Name, "bin", bin, "pod", "a"), 7 + 0.25*n*done},
+				sample{model("leeway_"+kind+"_observations_total", "churn", label, c.Name, "bin", bin, "pod", "b"), 0.75 * n * done},
+				sample{model("leeway_"+kind+"_reference_ratio", "churn", label, c.Name, "bin", bin), c.Ratio[i]})
+		}
+		out = append(out,
+			sample{model("leeway_"+kind+"_reference_samples", "churn", label, c.Name), c.Rows},
+			sample{model("leeway_"+kind+"_reference_clustering", "churn", label, c.Name, "window", "1h"), c.Clustering},
+			sample{model("leeway_"+kind+"_reference_clustering", "churn", label, c.Name, "window", "24h"), 99})
+	}
+	return out
+}
+
+// agree compares to 1e-9, relative where the number is large.
+func agree(t *testing.T, what string, got, want float64) {
+	t.Helper()
+	if math.IsNaN(got) || math.Abs(got-want) > 1e-9*max(1, math.Abs(want)) {
+		t.Errorf("%s is %.15g, scipy says %.15g", what, got, want)
+	}
+}

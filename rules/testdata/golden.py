@@ -1,0 +1,89 @@
+#!/usr/bin/env python3
+"""Writes golden.json: what the drift statistics must be for given bin counts.
+
+Run it by hand when a case is added (numpy, scipy):
+
+    python3 rules/testdata/golden.py > rules/testdata/golden.json
+
+G and its degrees of freedom come from scipy's own contingency table test
+(log-likelihood), the distance from scipy's jensenshannon; z, its critical value
+and the way there are the published formulas, and are held here against scipy's
+exact tails so that a wrong formula does not pass.
+"""
+import json
+import math
+import sys
+
+import numpy as np
+from scipy.spatial.distance import jensenshannon
+from scipy.stats import chi2, norm
+from scipy.stats import chi2_contingency
+
+# Per column: live counts, reference shares, reference rows, clustering.
+CASES = {
+    "same": ([104, 96, 99, 101, 100], [0.2, 0.2, 0.2, 0.2, 0.2], 10000, 1),
+    "shifted": ([20, 60, 100, 140, 180], [0.2, 0.2, 0.2, 0.2, 0.2], 10000, 1),
+    "clustered": ([200, 600, 1000, 1400, 1800], [0.2, 0.2, 0.2, 0.2, 0.2], 10000, 7.5),
+    "small_reference": ([31, 40, 29], [0.25, 0.5, 0.25], 60, 1),
+    "edges": ([300, 300, 397, 1, 0, 2, 0, 0], [0.3, 0.3, 0.4, 0, 0, 0, 0, 0], 20000, 1),
+    "empty_bins": ([0, 500, 0, 0, 500, 0, 0], [0.1, 0.4, 0, 0, 0.5, 0, 0], 5000, 1),
+    "missing": ([0, 0, 0, 3000], [0.3, 0.3, 0.39, 0.01], 100000, 10),
+    "binary": ([4900, 100], [0.97, 0.03], 50000, 2),
+    "skewed": ([9000, 700, 200, 60, 30, 8, 2], [0.9, 0.07, 0.02, 0.006, 0.003, 0.0008, 0.0002], 30000, 1),
+    "large": ([101000, 99000, 100500, 99500, 100000, 100200, 99800, 100000, 99700, 100300],
+              [0.1] * 10, 2000000, 1),
+    "no_rows": ([0, 0, 0], [0.5, 0.3, 0.2], 1000, 1),
+}
+INVERSE_ALPHA = 5400.0  # per column: one false alarm in 90 days, one clock of 1 h, for a twelfth
+
+
+def xlogx(a):
+    return a * math.log(max(a, 1e-9))
+
+
+def statistics(n, ratio, rows, clustering):
+    n = np.array(n, float)
+    ratio = np.array(ratio, float)
+    e = n / clustering
+    reference = np.where(ratio > 0, ratio * rows, np.where(e > 0, 0.5, 0.0))
+    used = e + reference > 0
+    df = max(int(used.sum()) - 1, 1)
+    if e.sum() > 0:
+        g, _, scipy_df, _ = chi2_contingency([e[used], reference[used]], correction=False, lambda_="log-likelihood")
+        assert scipy_df == df, (scipy_df, df)
+    else:
+        g = 0.0
+    y = g / df
+    c = max(y, 1.1)
+    root = math.sqrt(df * (c - 1 - math.log(c)))
+    z = root + math.log((c - 1) * math.sqrt(df / 2) / root) / root
+    if 1.1 < y and g < 700:  # r* against the exact tail
+        exact = norm.isf(chi2.sf(g, df))
+        assert abs(z - exact) < 0.03, (z, exact)
+    out = {"df": df, "noise_ratio": y, "z": z}
+    if n.sum() > 0:
+        out["js_distance"] = float(jensenshannon(n, ratio, base=2))
+    return out
+
+
+def critical(columns):
+    alpha = 1 / (INVERSE_ALPHA * columns)
+    t = math.sqrt(-2 * math.log(alpha))
+    z = t - (2.515517 + 0.802853 * t + 0.010328 * t * t) / (1 + 1.432788 * t + 0.189269 * t * t + 0.001308 * t**3)
+    assert abs(z - norm.isf(alpha)) < 4.5e-4
+    return z
+
+
+json.dump(
+    {
+        "inverseAlpha": INVERSE_ALPHA,
+        "zCritical": critical(len(CASES)),
+        "columns": [
+            dict(name=name, live=n, ratio=ratio, rows=rows, clustering=clustering, want=statistics(n, ratio, rows, clustering))
+            for name, (n, ratio, rows, clustering) in CASES.items()
+        ],
+    },
+    sys.stdout,
+    indent=1,
+)
+print()
