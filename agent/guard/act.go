@@ -1,0 +1,184 @@
+package guard
+
+import (
+	"context"
+	"fmt"
+
+	"go.uber.org/zap"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/leeway-dev/leeway/agent/decide"
+	"github.com/leeway-dev/leeway/agent/journal"
+	"github.com/leeway-dev/leeway/agent/v1alpha1"
+	"github.com/leeway-dev/leeway/agent/workload"
+)
+
+// act resumes a decision that is being acted on. One whose act was not begun is
+// made again first: it may be hours since its maker was stopped.
+func (v *visit) act(ctx context.Context, d *v1alpha1.ModelDecision) error {
+	if !journal.Has(d, journal.Applying) && !journal.Has(d, journal.JobStart) {
+		c, err := v.again(ctx, d)
+		if err != nil {
+			return err
+		}
+		if !same(d, c) || c.level != v1alpha1.Auto && d.Status.ApprovedBy == "" || c.level == v1alpha1.Observe {
+			return v.supersede(ctx, d, ReasonDecidedOtherwise, "before it was acted on, the same question was answered otherwise: "+c.Message)
+		}
+	}
+	return v.actOn(ctx, d)
+}
+
+// again makes a decision again, on the evidence of now.
+func (v *visit) again(ctx context.Context, d *v1alpha1.ModelDecision) (choice, error) {
+	if d.Spec.Action == string(decide.Redeploy) {
+		return v.afterTraining(ctx, d.Spec.To, decide.Cause(d.Spec.Cause), false)
+	}
+	return v.choose(ctx)
+}
+
+func (v *visit) actOn(ctx context.Context, d *v1alpha1.ModelDecision) error {
+	if d.Spec.Action == string(decide.Train) {
+		return v.startTraining(ctx, d)
+	}
+	return v.change(ctx, d)
+}
+
+// change brings the workload to the version chosen and waits for it to roll
+// out. What was done already is read from the workload itself: a leader may
+// have been stopped after the patch and before the line that says so.
+func (v *visit) change(ctx context.Context, d *v1alpha1.ModelDecision) error {
+	w, f, err := v.liveWorkload(ctx, d)
+	if err != nil || w == nil {
+		return err
+	}
+	mark := w.Annotations[v1alpha1.AnnotationDecision]
+	switch {
+	case journal.Has(d, journal.Undoing):
+		return v.undo(ctx, d, w, f)
+	case journal.Has(d, journal.Applied):
+		return v.rollOut(ctx, d, w, f)
+	case f.Same(toFields(d)) && mark == markOf(d, journal.Applying):
+		return v.applied(ctx, d, w.Counts.Generation)
+	case !f.Same(v.fromFields(d)):
+		return v.supersedeChanged(ctx, d, w, f)
+	}
+	if !v.fleet.reserve(keyOf(v.guard)) {
+		v.phase(v1alpha1.Deciding, decide.ReasonFleetLimit, "other guards act now; this one waits for its turn")
+		return nil
+	}
+	if !journal.Has(d, journal.Applying) {
+		journal.Step(d, journal.Applying, v.Now(), fmt.Sprintf("change %s from version %s to version %s", w.Ref(), d.Spec.From, d.Spec.To))
+		if err := v.journal.Write(ctx, d); err != nil {
+			return err
+		}
+	}
+	v.show(d, d.Status.Message)
+	generation, err := workload.Apply(ctx, v.Client, w, workload.Change{
+		Artifact: v.guard.Spec.Artifact, To: v.withArtifactDigest(toFields(d)), Decision: markOf(d, journal.Applying),
+	})
+	if err != nil {
+		return v.refused(ctx, d, err)
+	}
+	return v.applied(ctx, d, generation)
+}
+
+// liveWorkload reads the workload past the cache. It returns none when the
+// decision is not about it any more, and has been ended for that.
+func (v *visit) liveWorkload(ctx context.Context, d *v1alpha1.ModelDecision) (*workload.Workload, workload.Fields, error) {
+	w, err := workload.Get(ctx, v.Live, v.guard.Namespace, d.Spec.Workload)
+	if apierrors.IsNotFound(err) {
+		return nil, workload.Fields{}, v.supersede(ctx, d, ReasonWorkloadMissing, "the workload is gone")
+	}
+	if err != nil {
+		return nil, workload.Fields{}, err
+	}
+	if !w.Is(d.Spec.WorkloadUID) {
+		return nil, workload.Fields{}, v.supersede(ctx, d, ReasonSuperseded, w.Ref()+" was deleted and made again")
+	}
+	f, err := w.Fields(v.guard.Spec.Artifact)
+	if err != nil {
+		return nil, workload.Fields{}, v.supersede(ctx, d, ReasonArtifactField, err.Error())
+	}
+	return w, f, nil
+}
+
+func (v *visit) applied(ctx context.Context, d *v1alpha1.ModelDecision, generation int64) error {
+	d.Status.Generation = generation
+	message := fmt.Sprintf("%s is at generation %d with version %s", v.work.Ref(), generation, d.Spec.To)
+	journal.Step(d, journal.Applied, v.Now(), message)
+	if err := v.journal.Write(ctx, d); err != nil {
+		return err
+	}
+	v.log.Info("applied", zap.String("decision", d.Name), zap.String("to", d.Spec.To), zap.Int64("generation", generation))
+	v.event(d, corev1.EventTypeNormal, journal.Applied, message)
+	v.show(d, message)
+	return nil
+}
+
+// refused looks at why a change was not made. What may go away by itself is
+// tried again; what the API server judges wrong is not.
+func (v *visit) refused(ctx context.Context, d *v1alpha1.ModelDecision, err error) error {
+	if apierrors.IsInvalid(err) || apierrors.IsForbidden(err) || apierrors.IsBadRequest(err) {
+		return v.end(ctx, d, v1alpha1.Failed, ReasonRefused, "", err.Error())
+	}
+	return err
+}
+
+// rollOut waits for the change to be rolled out, and undoes one that is not in
+// time: for lack of room, or because the version does not start.
+func (v *visit) rollOut(ctx context.Context, d *v1alpha1.ModelDecision, w *workload.Workload, f workload.Fields) error {
+	if !f.Same(toFields(d)) {
+		return v.supersedeChanged(ctx, d, w, f)
+	}
+	progress := w.Progress(d.Status.Generation)
+	if !progress.Complete {
+		verdict := decide.Verify(sampleOf(d.Spec.Baseline), decide.Sample{}, v.readyPolicy(w), journal.At(d, journal.Applied), v.now)
+		if verdict.Outcome == decide.Worse {
+			return v.giveUp(ctx, d, w, f, verdict.Reason, verdict.Message+": "+progress.Message)
+		}
+		v.show(d, progress.Message)
+		return nil
+	}
+	journal.Step(d, journal.RolledOut, v.Now(), progress.Message)
+	d.Status.State = v1alpha1.StateVerifying
+	if err := v.journal.Write(ctx, d); err != nil {
+		return err
+	}
+	v.log.Info("rolled out", zap.String("decision", d.Name), zap.String("to", d.Spec.To))
+	v.event(d, corev1.EventTypeNormal, journal.RolledOut, progress.Message)
+	v.show(d, progress.Message)
+	return nil
+}
+
+// readyPolicy takes the workload's own progress deadline.
+func (v *visit) readyPolicy(w *workload.Workload) decide.Policy {
+	p := v.policy
+	if w.DeadlineSeconds > 0 {
+		p.ReadyWithin = max(seconds(w.DeadlineSeconds), p.VerifyFor)
+	}
+	return p
+}
+
+func toFields(d *v1alpha1.ModelDecision) workload.Fields {
+	return workload.Fields{Version: d.Spec.To, Artifact: d.Spec.ToArtifact, ProfileDigest: d.Spec.ToProfileDigest}
+}
+
+// fromFields is what the workload had before the change.
+func (v *visit) fromFields(d *v1alpha1.ModelDecision) workload.Fields {
+	f := workload.Fields{Version: d.Spec.From, Artifact: d.Spec.FromArtifact}
+	if r := v.version(d.Spec.From); r != nil && r.Spec.Profile != nil {
+		f.ProfileDigest = r.Spec.Profile.Digest
+	}
+	return f
+}
+
+func (v *visit) withArtifactDigest(f workload.Fields) workload.Fields {
+	if r := v.version(f.Version); r != nil {
+		f.ArtifactDigest = r.Spec.Artifact.SHA256
+	}
+	return f
+}
+
+// markOf is what the workload's annotation says after a step of a decision.
+func markOf(d *v1alpha1.ModelDecision, step string) string { return d.Name + "/" + step }

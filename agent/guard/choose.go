@@ -1,0 +1,188 @@
+package guard
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/leeway-dev/leeway/agent/decide"
+	"github.com/leeway-dev/leeway/agent/v1alpha1"
+	"github.com/leeway-dev/leeway/agent/workload"
+	"github.com/leeway-dev/leeway/registry/artifact"
+)
+
+// choice is what is to be done, and what it rests on.
+type choice struct {
+	decide.Decision
+	match *matched
+	// level is how far Leeway may go with it.
+	level v1alpha1.AutonomyLevel
+}
+
+// choose judges the evidence of now. It has no effect but on the evidence, so a
+// decision that waited can be made again by it.
+func (v *visit) choose(ctx context.Context) (choice, error) {
+	d := decide.Diagnose(v.evidence, v.policy, v.now)
+	var m *matched
+	if d.NeedsMatch {
+		found, reason, detail, err := v.match(ctx, d.MatchFrom)
+		if err != nil {
+			return choice{}, err
+		}
+		if reason != "" {
+			v.evidence.Blind, v.evidence.BlindDetail = reason, detail
+			v.conditionBlind()
+			return choice{Decision: decide.Decide(decide.Diagnose(v.evidence, v.policy, v.now), nil, v.evidence, v.policy, v.now)}, nil
+		}
+		m = found
+	}
+	r, err := v.usableTarget(ctx, m, func(e decide.Evidence) decide.Decision {
+		return decide.Decide(decide.Diagnose(e, v.policy, v.now), m.judged(), e, v.policy, v.now)
+	})
+	if err != nil {
+		return choice{}, err
+	}
+	return v.allowed(r, m), nil
+}
+
+// usableTarget decides, and decides again without a version whose artifact is
+// gone or is not the one that was registered, until one is usable or none is left.
+func (v *visit) usableTarget(ctx context.Context, m *matched, judge func(decide.Evidence) decide.Decision) (decide.Decision, error) {
+	e := v.evidence
+	e.Versions = slices.Clone(e.Versions)
+	var lost decide.Reason
+	var notes string
+	for range len(e.Versions) + 1 {
+		r := judge(e)
+		r.Message += notes
+		if r.Target == "" || !r.Action.Acts() && r.Proposed == "" {
+			if lost != "" && r.Action == decide.Hold && r.Reason == decide.ReasonNoGoodVersion {
+				r.Reason = lost
+			}
+			return r, nil
+		}
+		reason, err := v.artifactState(ctx, r.Target)
+		if err != nil {
+			return r, err
+		}
+		if reason == "" {
+			return r, nil
+		}
+		lost = reason
+		notes += fmt.Sprintf(" (version %s is out: %s)", r.Target, reason)
+		for i := range e.Versions {
+			if e.Versions[i].Version == r.Target {
+				e.Versions[i].Retired = true
+			}
+		}
+		if m != nil {
+			m.excluded = append(m.excluded, v1alpha1.ExcludedVersion{Version: r.Target, Reason: string(reason)})
+		}
+	}
+	return decide.Decision{}, fmt.Errorf("no end of versions whose artifact is unusable")
+}
+
+// artifactState is why an artifact can't be deployed, or empty. An image is not
+// looked for: its registry is asked by the kubelet, with its own credentials.
+func (v *visit) artifactState(ctx context.Context, version string) (decide.Reason, error) {
+	r := v.version(version)
+	if r == nil {
+		return decide.ReasonUnregistered, nil
+	}
+	if v.guard.Spec.Artifact.Image {
+		return "", nil
+	}
+	err := v.CheckArtifact(ctx, r.Spec.Artifact.URI, r.Spec.Artifact.SHA256)
+	switch {
+	case errors.Is(err, artifact.ErrMissing):
+		return decide.ReasonArtifactMissing, nil
+	case errors.Is(err, artifact.ErrDigest):
+		return decide.ReasonArtifactDigest, nil
+	case err != nil:
+		return "", fmt.Errorf("check the artifact of version %s, %s: %w", version, r.Spec.Artifact.URI, err)
+	}
+	return "", nil
+}
+
+// allowed says how far Leeway may go with a decision, and holds it when
+// something stands in its way that the judgement does not know of.
+func (v *visit) allowed(r decide.Decision, m *matched) choice {
+	c := choice{Decision: r, match: m}
+	action := r.Action
+	if r.Proposed != "" {
+		action = r.Proposed
+	}
+	if !action.Acts() {
+		return c
+	}
+	c.level = v.level(r.Cause, action)
+	if action == decide.Rollback || action == decide.Redeploy {
+		v.obstacles(&c)
+	}
+	if c.Action == decide.Hold && c.Proposed != "" {
+		c.Action = c.Proposed // a person may say yes to it
+		if c.level == v1alpha1.Auto {
+			c.level = v1alpha1.Approve
+		}
+	}
+	return c
+}
+
+// obstacles are looked at only where Leeway would act: what it would do under
+// Observe is no less worth knowing.
+func (v *visit) obstacles(c *choice) {
+	if c.level == v1alpha1.Observe {
+		return
+	}
+	target := v.version(c.Target)
+	if owner, ok := v.work.GitOpsOwner(v.guard.Spec.Artifact); ok {
+		c.Action, c.Proposed, c.Reason = decide.Hold, "", ReasonGitOpsOwned
+		c.Message += fmt.Sprintf("; but %s owns the model's fields of %s and would put them back: commit version %s (%s) where it reads from",
+			owner, v.work.Ref(), c.Target, target.Spec.Artifact.URI)
+		return
+	}
+	if v.work.Paused {
+		c.Action, c.Proposed, c.Reason = decide.Hold, "", ReasonPaused
+		c.Message += fmt.Sprintf("; but %s is paused and would not roll out: resume it", v.work.Ref())
+		return
+	}
+	if c.level == v1alpha1.Auto && !workload.Allowed(v.guard.Spec.Artifact, target.Spec.Artifact.URI) {
+		c.Proposed, c.Action, c.Reason = c.Action, decide.Hold, decide.ReasonNotAllowed
+		c.Message += fmt.Sprintf("; but %s matches no pattern of spec.artifact.allow%s, so a person has to approve it",
+			target.Spec.Artifact.URI, pinned(v.guard))
+	}
+}
+
+func pinned(g *v1alpha1.ModelGuard) string {
+	if g.Spec.Artifact.Image {
+		return " (an image must be pinned by its digest too)"
+	}
+	return ""
+}
+
+// level is the guard's for the kind of act. Without the right to act every
+// guard observes.
+func (v *visit) level(cause decide.Cause, action decide.Action) v1alpha1.AutonomyLevel {
+	if !v.permitted {
+		return v1alpha1.Observe
+	}
+	a := v.guard.Spec.Autonomy
+	level := a.Default
+	switch {
+	case action == decide.Train || action == decide.Redeploy:
+		level = or(a.Retrain, level)
+	case cause == decide.BadRelease:
+		level = or(a.BadRelease, level)
+	case cause == decide.InputDrift:
+		level = or(a.InputDrift, level)
+	}
+	return or(level, v1alpha1.Observe)
+}
+
+func or(level, otherwise v1alpha1.AutonomyLevel) v1alpha1.AutonomyLevel {
+	if level == "" {
+		return otherwise
+	}
+	return level
+}

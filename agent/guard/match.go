@@ -1,0 +1,167 @@
+package guard
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/leeway-dev/leeway/agent/decide"
+	"github.com/leeway-dev/leeway/agent/v1alpha1"
+	"github.com/leeway-dev/leeway/registry"
+	"github.com/leeway-dev/leeway/registry/profile"
+)
+
+// wholeProfile is the least share of the counted rows that the live profile
+// must hold to be matched.
+const wholeProfile = 0.9
+
+// matched is the registry's answer on the live rows since a time.
+type matched struct {
+	from, to time.Time
+	pods     int
+	live     *profile.Profile
+	result   registry.Result
+	excluded []v1alpha1.ExcludedVersion
+}
+
+// match asks which versions are at home in the rows since from. Without the
+// rows it says why it is blind instead.
+func (v *visit) match(ctx context.Context, from time.Time) (*matched, decide.Reason, string, error) {
+	got, err := v.LiveProfile(ctx, v.pods, from, v.now)
+	if err != nil {
+		return nil, "", "", err
+	}
+	missing := strings.Join(got.Missing[:min(3, len(got.Missing))], "; ")
+	if got.Profile == nil {
+		return nil, decide.ReasonPartialProfile, "no pod's profile could be read: " + missing, nil
+	}
+	m := &matched{from: from, to: v.now, pods: got.Pods, live: got.Profile}
+	if p := got.Profile; p.From != nil && p.To != nil {
+		m.from, m.to = *p.From, *p.To
+	}
+	counted, err := v.countedRows(ctx, m.from)
+	if err != nil {
+		return nil, "", "", err
+	}
+	if rows := float64(m.live.Rows); rows < wholeProfile*counted {
+		return nil, decide.ReasonPartialProfile, strings.TrimSuffix(fmt.Sprintf("%.0f of %.0f counted rows, from %d pods; %s", rows, counted, m.pods, missing), "; "), nil
+	}
+	tolerance, err := registry.ParseTolerance(v.guard.Spec.Match.Tolerance)
+	if err != nil {
+		return nil, "", "", fmt.Errorf("spec.match.tolerance: %w", err)
+	}
+	active, err := strconv.ParseInt(v.fields.Version, 10, 64)
+	if err != nil || v.version(v.fields.Version) == nil {
+		active = 0
+	}
+	m.result, err = registry.Match(v.versions, m.live, registry.MatchOptions{Live: active, Tolerance: tolerance})
+	if errors.Is(err, registry.ErrNoRows) {
+		m.result = registry.Result{Rows: 0}
+		return m, "", "", nil
+	}
+	if err != nil {
+		return nil, "", "", fmt.Errorf("match: %w", err)
+	}
+	for _, x := range m.result.Excluded {
+		m.excluded = append(m.excluded, v1alpha1.ExcludedVersion{Version: x.Version, Reason: string(x.Reason)})
+	}
+	return m, "", "", nil
+}
+
+// countedRows is what the counters say of the same time. A row counts once in
+// every feature, so the largest is the rows.
+func (v *visit) countedRows(ctx context.Context, from time.Time) (float64, error) {
+	n, _, err := v.number(ctx, "max(sum by (feature) (increase(leeway_feature_observations_total{%s}[%s])))",
+		v.series(v.fields.Version), promDuration(v.now.Sub(from)))
+	return n, err
+}
+
+// judged is the answer in the terms of package decide.
+func (m *matched) judged() *decide.Match {
+	if m == nil {
+		return nil
+	}
+	out := &decide.Match{Rows: m.result.Rows}
+	for _, c := range m.result.Candidates {
+		d := decide.Candidate{
+			Version: c.Version, Distance: c.Distance, Tolerance: c.Tolerance,
+			Calibrated: !m.result.Auto, Fits: c.Fits, Better: c.Better,
+		}
+		if c.Version == m.result.Live {
+			out.Live = &d
+			continue
+		}
+		out.Candidates = append(out.Candidates, d)
+	}
+	return out
+}
+
+// recorded is the answer as a decision keeps it.
+func (v *visit) recorded(m *matched, chosen string) *v1alpha1.MatchEvidence {
+	if m == nil {
+		return nil
+	}
+	out := &v1alpha1.MatchEvidence{
+		From: metav1.NewMicroTime(m.from), To: metav1.NewMicroTime(m.to),
+		Rows: m.live.Rows, Pods: int32(m.pods), Excluded: m.excluded,
+	}
+	for _, c := range m.result.Candidates {
+		e := v1alpha1.CandidateEvidence{
+			Version: c.Version, Distance: decimal(c.Distance), Tolerance: decimal(c.Tolerance),
+			Fits: c.Fits, Better: c.Better, Live: c.Version == m.result.Live,
+		}
+		for _, col := range c.Columns[:min(10, len(c.Columns))] {
+			e.Worst = append(e.Worst, v1alpha1.ColumnDistance{Name: col.Name, Distance: decimal(col.Distance)})
+		}
+		out.Candidates = append(out.Candidates, e)
+		if c.Version == chosen {
+			out.Shares = v.shares(m, c)
+		}
+	}
+	return out
+}
+
+// shares lays today's rows beside the chosen version's own, on its bins, for
+// the columns that differ most.
+func (v *visit) shares(m *matched, c registry.Candidate) []v1alpha1.ColumnShares {
+	r := v.version(c.Version)
+	if r == nil {
+		return nil
+	}
+	p, _, err := r.Profile()
+	if err != nil {
+		return nil
+	}
+	var out []v1alpha1.ColumnShares
+	for _, col := range c.Columns[:min(10, len(c.Columns))] {
+		named := func(x profile.Column) bool { return x.Name == col.Name }
+		i, j := slices.IndexFunc(p.Features, named), slices.IndexFunc(m.live.Features, named)
+		if i < 0 || j < 0 {
+			continue
+		}
+		chosen, today, err := profile.Shares(p.Features[i], m.live.Features[j])
+		if err != nil {
+			continue
+		}
+		s := v1alpha1.ColumnShares{Name: col.Name, Today: ratios(today), Chosen: ratios(chosen)}
+		for _, b := range p.Features[i].Bins {
+			s.Bins = append(s.Bins, b.Name)
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+func ratios(xs []float64) []string {
+	out := make([]string, len(xs))
+	for i, x := range xs {
+		out[i] = strconv.FormatFloat(x, 'g', 6, 64)
+	}
+	return out
+}

@@ -1,0 +1,247 @@
+package guard
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"go.uber.org/zap"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/leeway-dev/leeway/agent/decide"
+	"github.com/leeway-dev/leeway/agent/journal"
+	"github.com/leeway-dev/leeway/agent/retrain"
+	"github.com/leeway-dev/leeway/agent/v1alpha1"
+)
+
+const (
+	stepTainted = "tainted"
+	// registryLag is how long after the Job a registered version may take to
+	// show up in the cache that the registry is read from.
+	registryLag = 10 * time.Second
+
+	training = "Training"
+	gating   = "Gating"
+	done     = "Done"
+	heldBack = "Held"
+)
+
+// retraining goes on with the training that is under way, if one is. It is a
+// track of its own: while it runs, the other goes on. It reports whether it has
+// taken up the visit, by beginning a redeployment.
+func (v *visit) retraining(ctx context.Context) (bool, error) {
+	d, err := v.training(ctx)
+	if err != nil || d == nil {
+		return false, err
+	}
+	v.showTraining(d, training)
+	e := v.evidence
+	if e.Human && e.HumanAt.After(journal.At(d, journal.JobStarted)) {
+		return false, v.endTraining(ctx, d, v1alpha1.Superseded, decide.ReasonHumanChanged, "superseded",
+			fmt.Sprintf("%s changed the model to version %s: what is trained stays registered", e.HumanManager, e.Active))
+	}
+	if err := v.taint(ctx, d); err != nil {
+		return false, err
+	}
+	if journal.Has(d, journal.GatePassed) {
+		return v.redeploy(ctx, d)
+	}
+	state, message, err := retrain.Look(ctx, v.Live, d.Namespace, d.Status.Job)
+	if err != nil {
+		return false, err
+	}
+	switch {
+	case state == retrain.Failed:
+		return false, v.endTraining(ctx, d, v1alpha1.StateHeld, decide.ReasonJobFailed, "", message)
+	case state == retrain.Running && v.now.Sub(journal.At(d, journal.JobStarted)) > v.retrainTimeout():
+		return false, v.endTraining(ctx, d, v1alpha1.StateHeld, decide.ReasonRetrainTimeout, "",
+			fmt.Sprintf("%s, for longer than %s", message, v.retrainTimeout()))
+	case state == retrain.Running:
+		return false, nil
+	}
+	return false, v.registered(ctx, d, state, message)
+}
+
+func (v *visit) training(ctx context.Context) (*v1alpha1.ModelDecision, error) {
+	for i := range v.decisions {
+		if v.decisions[i].Status.State != v1alpha1.StateTraining {
+			continue
+		}
+		d, err := v.journal.Read(ctx, v.guard.Namespace, v.decisions[i].Name)
+		if apierrors.IsNotFound(err) {
+			continue
+		}
+		if err != nil || d.Status.State == v1alpha1.StateTraining {
+			return d, err
+		}
+	}
+	return nil, nil
+}
+
+func (v *visit) retrainTimeout() time.Duration {
+	if r := v.guard.Spec.Retrain; r != nil && r.Timeout.Duration > 0 {
+		return r.Timeout.Duration
+	}
+	return 6 * time.Hour
+}
+
+// startTraining creates the Job of a decision. The line before it makes the
+// decision resumable, the Job's name makes it the same Job.
+func (v *visit) startTraining(ctx context.Context, d *v1alpha1.ModelDecision) error {
+	if v.guard.Spec.Retrain == nil {
+		return v.endTraining(ctx, d, v1alpha1.StateHeld, decide.ReasonNoRetrain, "", "the guard names nothing to train with any more")
+	}
+	o := retrain.Order{
+		Namespace: d.Namespace, CronJob: v.guard.Spec.Retrain.From.CronJob, Decision: d.Name,
+		Model: d.Spec.Model, Parent: d.Spec.From, From: v.trainFrom(d), To: d.Spec.DecidedAt.Time, Timeout: v.retrainTimeout(),
+	}
+	if !journal.Has(d, journal.JobStart) {
+		journal.Step(d, journal.JobStart, v.Now(), fmt.Sprintf("create job %s from cronjob %s", retrain.JobName(d.Name), o.CronJob))
+		if err := v.journal.Write(ctx, d); err != nil {
+			return err
+		}
+	}
+	o.Profile = v.profileFor(ctx, o)
+	name, err := retrain.Start(ctx, v.Client, v.Live, o)
+	if apierrors.IsNotFound(err) || apierrors.IsForbidden(err) || apierrors.IsInvalid(err) {
+		return v.endTraining(ctx, d, v1alpha1.StateHeld, decide.ReasonJobFailed, "", err.Error())
+	}
+	if err != nil {
+		return err
+	}
+	d.Status.Job, d.Status.State = name, v1alpha1.StateTraining
+	message := fmt.Sprintf("job %s trains a new version of %s", name, d.Spec.Model)
+	journal.Step(d, journal.JobStarted, v.Now(), message)
+	if err := v.journal.Write(ctx, d); err != nil {
+		return err
+	}
+	v.log.Info("training", zap.String("decision", d.Name), zap.String("job", name))
+	v.event(d, corev1.EventTypeNormal, journal.JobStarted, message)
+	v.show(d, message)
+	v.showTraining(d, training)
+	return nil
+}
+
+// trainFrom is where the rows begin that the decision rests on.
+func (v *visit) trainFrom(d *v1alpha1.ModelDecision) time.Time {
+	if d.Spec.Match != nil {
+		return d.Spec.Match.From.Time
+	}
+	from := d.Spec.DecidedAt.Add(-v.guard.Spec.Match.Window.Duration)
+	for _, a := range d.Spec.Alerts {
+		if t := a.ActiveAt.Time; t.Before(from) {
+			from = t
+		}
+	}
+	return from
+}
+
+// profileFor fetches the live profile for the Job. A training does without one
+// rather than not start: it has the window, and the rows of its own.
+func (v *visit) profileFor(ctx context.Context, o retrain.Order) []byte {
+	live, err := v.LiveProfile(ctx, v.pods, o.From, o.To)
+	if err != nil || live.Profile == nil {
+		v.log.Warn("no live profile for the training", zap.String("decision", o.Decision), zap.Error(err))
+		return nil
+	}
+	b, err := retrain.Compact(live.Profile)
+	if err != nil {
+		v.log.Warn("no live profile for the training", zap.String("decision", o.Decision), zap.Error(err))
+	}
+	return b
+}
+
+// taint notes that input was broken while the training ran: the version will be
+// registered and not deployed.
+func (v *visit) taint(ctx context.Context, d *v1alpha1.ModelDecision) error {
+	if journal.Has(d, stepTainted) {
+		return nil
+	}
+	for _, a := range v.evidence.Alerts {
+		if a.Cause != decide.AlertBrokenInput || !a.Firing {
+			continue
+		}
+		if ok, _ := decide.Eligible(a, v.evidence, v.now); !ok {
+			continue
+		}
+		journal.Step(d, stepTainted, v.Now(), "input was broken while it trained: "+a.Subject)
+		if err := v.journal.Write(ctx, d); err != nil {
+			return err
+		}
+		v.showTraining(d, training)
+		return nil
+	}
+	return nil
+}
+
+// registered looks for what the Job registered, and gates it.
+func (v *visit) registered(ctx context.Context, d *v1alpha1.ModelDecision, state retrain.State, message string) error {
+	if !journal.Has(d, journal.JobDone) {
+		journal.Step(d, journal.JobDone, v.Now(), message)
+		if err := v.journal.Write(ctx, d); err != nil {
+			return err
+		}
+	}
+	var found []int
+	for i := range v.versions {
+		if v.versions[i].Spec.Lineage.Decision == d.Name {
+			found = append(found, i)
+		}
+	}
+	switch {
+	case len(found) == 0 && v.now.Sub(journal.At(d, journal.JobDone)) < registryLag:
+		return nil
+	case len(found) == 0 && state == retrain.Gone:
+		return v.endTraining(ctx, d, v1alpha1.StateHeld, decide.ReasonJobFailed, "", message+", and it registered no version")
+	case len(found) == 0:
+		return v.endTraining(ctx, d, v1alpha1.StateHeld, decide.ReasonNoVersion, "", message+", and it registered no version with LEEWAY_DECISION")
+	case len(found) > 1:
+		return v.endTraining(ctx, d, v1alpha1.StateHeld, decide.ReasonTwoVersions, "",
+			fmt.Sprintf("%s, and it registered %d versions: which one is meant is not known", message, len(found)))
+	}
+	candidate := &v.versions[found[0]]
+	d.Status.Version = strconv.FormatInt(candidate.Number, 10)
+	v.showTraining(d, gating)
+	ok, reason, message, err := v.gate(ctx, candidate, d)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return v.endTraining(ctx, d, v1alpha1.StateHeld, reason, "", fmt.Sprintf("version %s: %s", d.Status.Version, message))
+	}
+	journal.Step(d, journal.GatePassed, v.Now(), fmt.Sprintf("version %s: %s", d.Status.Version, message))
+	if err := v.journal.Write(ctx, d); err != nil {
+		return err
+	}
+	v.event(d, corev1.EventTypeNormal, journal.GatePassed, fmt.Sprintf("version %s: %s", d.Status.Version, message))
+	return nil
+}
+
+// endTraining closes a training.
+func (v *visit) endTraining(ctx context.Context, d *v1alpha1.ModelDecision, state v1alpha1.DecisionState, reason decide.Reason, outcome, message string) error {
+	if err := v.end(ctx, d, state, reason, outcome, message); err != nil {
+		return err
+	}
+	phase := heldBack
+	if state == v1alpha1.Done || state == v1alpha1.Superseded {
+		phase = done
+	}
+	v.showTraining(d, phase)
+	v.guard.Status.Retrain.Reason = string(reason)
+	return nil
+}
+
+func (v *visit) showTraining(d *v1alpha1.ModelDecision, phase string) {
+	started := journal.At(d, journal.JobStarted)
+	s := &v1alpha1.RetrainStatus{
+		Decision: d.Name, Phase: phase, Job: d.Status.Job, Version: d.Status.Version, Tainted: journal.Has(d, stepTainted),
+	}
+	if !started.IsZero() {
+		t := metav1.NewMicroTime(started)
+		s.StartedAt = &t
+	}
+	v.guard.Status.Retrain = s
+}

@@ -1,0 +1,137 @@
+package guard
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/leeway-dev/leeway/agent/decide"
+	"github.com/leeway-dev/leeway/agent/journal"
+	"github.com/leeway-dev/leeway/agent/v1alpha1"
+	"github.com/leeway-dev/leeway/agent/workload"
+	registryv1 "github.com/leeway-dev/leeway/registry/v1alpha1"
+)
+
+// unverifiable is how long past its time a verification waits for numbers that
+// don't come.
+const unverifiable = 5 * time.Minute
+
+// verify watches the version chosen, and undoes the change if it proves worse.
+func (v *visit) verify(ctx context.Context, d *v1alpha1.ModelDecision) error {
+	w, f, err := v.liveWorkload(ctx, d)
+	if err != nil || w == nil {
+		return err
+	}
+	if journal.Has(d, journal.Undoing) {
+		return v.undo(ctx, d, w, f)
+	}
+	if !f.Same(toFields(d)) {
+		return v.supersedeChanged(ctx, d, w, f)
+	}
+	since := journal.At(d, journal.RolledOut)
+	after, err := v.sample(ctx, d.Spec.To, max(v.now.Sub(since), time.Second))
+	if err != nil {
+		if v.now.Sub(since) < v.policy.VerifyFor+unverifiable {
+			return fmt.Errorf("verify %s: %w", d.Name, err)
+		}
+		return v.end(ctx, d, v1alpha1.StateHeld, decide.ReasonInconclusive, string(decide.Inconclusive), "there are no numbers to verify by: "+err.Error())
+	}
+	after.Ready, after.ReadySince = w.Progress(d.Status.Generation).Complete, since
+	verdict := decide.Verify(sampleOf(d.Spec.Baseline), after, v.readyPolicy(w), journal.At(d, journal.Applied), v.now)
+	if verdict.Outcome == decide.Pending {
+		v.show(d, verdict.Message)
+		return nil
+	}
+	d.Status.After = baselineOf(after)
+	d.Status.VerifiedBy = string(verdict.By)
+	v.log.Info("verified", zap.String("decision", d.Name), zap.String("outcome", string(verdict.Outcome)),
+		zap.String("by", string(verdict.By)), zap.String("message", verdict.Message))
+	switch verdict.Outcome {
+	case decide.Worse:
+		return v.giveUp(ctx, d, w, f, verdict.Reason, verdict.Message)
+	case decide.Inconclusive:
+		if err := v.rejectLeft(ctx, d); err != nil {
+			return err
+		}
+		return v.end(ctx, d, v1alpha1.StateHeld, verdict.Reason, string(verdict.Outcome), verdict.Message)
+	}
+	if err := v.rejectLeft(ctx, d); err != nil {
+		return err
+	}
+	journal.Step(d, journal.Verified, v.Now(), fmt.Sprintf("by %s: %s", verdict.By, verdict.Message))
+	return v.end(ctx, d, v1alpha1.Done, verdict.Reason, string(verdict.Outcome), verdict.Message)
+}
+
+// rejectLeft marks the version that a bad release was rolled back from, so that
+// nothing goes to it again.
+func (v *visit) rejectLeft(ctx context.Context, d *v1alpha1.ModelDecision) error {
+	if d.Spec.Cause != string(decide.BadRelease) {
+		return nil
+	}
+	return v.setLifecycle(ctx, d.Spec.From, registryv1.Rejected, fmt.Sprintf("%s, decision %s", d.Spec.Cause, d.Name))
+}
+
+// giveUp begins to undo a change that proved worse than what it replaced, or
+// that could not be rolled out.
+func (v *visit) giveUp(ctx context.Context, d *v1alpha1.ModelDecision, w *workload.Workload, f workload.Fields, reason decide.Reason, message string) error {
+	if reason == decide.ReasonNotReady {
+		if pending := v.pendingPods(); pending != "" {
+			reason = ReasonPodsPending
+			message += "; " + pending
+		}
+	}
+	d.Status.Reason = string(reason)
+	journal.Step(d, journal.Undoing, v.Now(), message)
+	if err := v.journal.Write(ctx, d); err != nil {
+		return err
+	}
+	v.event(d, corev1.EventTypeWarning, string(reason), fmt.Sprintf("version %s: %s; going back to version %s", d.Spec.To, message, d.Spec.From))
+	return v.undo(ctx, d, w, f)
+}
+
+// undo puts the version before back, and says so once it has been.
+func (v *visit) undo(ctx context.Context, d *v1alpha1.ModelDecision, w *workload.Workload, f workload.Fields) error {
+	from := v.withArtifactDigest(v.fromFields(d))
+	mark := markOf(d, journal.Undoing)
+	switch {
+	case f.Same(from) && w.Annotations[v1alpha1.AnnotationDecision] == mark:
+	case !f.Same(toFields(d)):
+		return v.supersedeChanged(ctx, d, w, f)
+	default:
+		generation, err := workload.Apply(ctx, v.Client, w, workload.Change{Artifact: v.guard.Spec.Artifact, To: from, Decision: mark})
+		if err != nil {
+			return v.refused(ctx, d, err)
+		}
+		d.Status.Generation = generation
+	}
+	// A version that found no room to start is not a bad one.
+	if d.Status.Reason != string(ReasonPodsPending) {
+		if err := v.setLifecycle(ctx, d.Spec.To, registryv1.Rejected, fmt.Sprintf("%s, decision %s", d.Status.Reason, d.Name)); err != nil {
+			return err
+		}
+	}
+	message := fmt.Sprintf("version %s is back in %s", d.Spec.From, w.Ref())
+	journal.Step(d, journal.Undone, v.Now(), message)
+	state := v1alpha1.Failed
+	if d.Status.Reason == string(ReasonPodsPending) {
+		state = v1alpha1.StateHeld
+	}
+	return v.end(ctx, d, state, decide.Reason(d.Status.Reason), "undone", message)
+}
+
+// pendingPods names pods of the version that find no node.
+func (v *visit) pendingPods() string {
+	for _, p := range v.pods {
+		for _, c := range p.Status.Conditions {
+			if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse {
+				return fmt.Sprintf("pod %s is pending: %s", p.Name, c.Message)
+			}
+		}
+	}
+	return ""
+}
+
+func seconds(n int32) time.Duration { return time.Duration(n) * time.Second }
