@@ -62,6 +62,9 @@ func TestVerify(t *testing.T) {
 		{"traffic: fewer errors", traffic(5000, 0.2, 0.02), good, decide.OK, decide.ByTraffic, ""},
 		{"traffic: under a percentage point", traffic(1e6, 0.001, 0.02), traffic(1e6, 0.0109, 0.02), decide.OK, decide.ByTraffic, ""},
 		{"traffic: 3% of 100 may be chance", traffic(100, 0.01, 0.02), traffic(100, 0.03, 0.02), decide.OK, decide.ByTraffic, ""},
+		// Fisher's exact test: 0.059 and 0.032.
+		{"traffic: 6 of 100 after 1 of 100", traffic(100, 0.01, 0.02), traffic(100, 0.06, 0.02), decide.OK, decide.ByTraffic, ""},
+		{"traffic: 7 of 100 after 1 of 100", traffic(100, 0.01, 0.02), traffic(100, 0.07, 0.02), decide.Worse, decide.ByTraffic, ""},
 		{"traffic: 3% of 1,000 is not", traffic(1000, 0.01, 0.02), traffic(1000, 0.03, 0.02), decide.Worse, decide.ByTraffic, ""},
 		{"traffic: slow by less than half", good, traffic(5000, 0.001, 0.030), decide.OK, decide.ByTraffic, ""},
 		{"traffic: slow by less than 10 ms", traffic(5000, 0, 0.004), traffic(5000, 0, 0.012), decide.OK, decide.ByTraffic, ""},

@@ -67,9 +67,16 @@ func sorted(alerts []Alert) []Alert {
 		return cmp.Or(
 			cmp.Compare(a.Cause, b.Cause), cmp.Compare(a.Subject, b.Subject), cmp.Compare(a.Name, b.Name),
 			cmp.Compare(a.Clock, b.Clock), a.ActiveAt.Compare(b.ActiveAt), cmp.Compare(a.Window, b.Window),
-			cmp.Compare(a.Value, b.Value), cmp.Compare(a.Summary, b.Summary))
+			cmp.Compare(a.Value, b.Value), cmp.Compare(a.Summary, b.Summary), cmp.Compare(firingFirst(a), firingFirst(b)))
 	})
 	return s
+}
+
+func firingFirst(a Alert) int {
+	if a.Firing {
+		return 0
+	}
+	return 1
 }
 
 // subjects of alerts, each once, in order.

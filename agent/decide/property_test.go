@@ -1,0 +1,301 @@
+package decide_test
+
+import (
+	"math"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/leeway-dev/leeway/agent/decide"
+)
+
+// tape turns bytes into choices, so that a fuzzer drives what is built.
+type tape struct {
+	bytes []byte
+	at    int
+}
+
+func (t *tape) next() int {
+	if t.at >= len(t.bytes) {
+		return 0
+	}
+	t.at++
+	return int(t.bytes[t.at-1])
+}
+
+func (t *tape) pick(n int) int      { return t.next() % n }
+func (t *tape) yes() bool           { return t.next()%2 == 1 }
+func (t *tape) rarely() bool        { return t.next()%8 == 7 }
+func (t *tape) version() string     { return []string{"1", "2", "3", "5", ""}[t.pick(5)] }
+func (t *tape) cause() decide.Cause { return causes()[t.pick(len(causes()))] }
+func (t *tape) number() float64 {
+	return []float64{0, 1, 99, 100, 1e6, -1, math.NaN(), math.Inf(1)}[t.pick(8)]
+}
+func (t *tape) span() time.Duration {
+	return time.Duration(t.next()) * []dur{second, minute, hour, -second}[t.pick(4)]
+}
+func (t *tape) alertCause() decide.AlertCause { return alertCauses()[t.pick(len(alertCauses()))] }
+
+// when is a time, or none.
+func (t *tape) when() time.Time {
+	if t.pick(4) == 3 {
+		return time.Time{}
+	}
+	return now.Add(-t.span())
+}
+
+func causes() []decide.Cause {
+	return []decide.Cause{decide.None, decide.InputDrift, decide.BadRelease, decide.ConceptDrift}
+}
+
+func alertCauses() []decide.AlertCause {
+	return []decide.AlertCause{decide.AlertInputDrift, decide.AlertErrors, decide.AlertQuality,
+		decide.AlertPredictionDrift, decide.AlertLatency, decide.AlertBrokenInput}
+}
+
+func (t *tape) evidence() decide.Evidence {
+	e := settled("3", "1")
+	if t.yes() {
+		e = released(t.span(), t.yes())
+	}
+	if t.rarely() {
+		e.SettledAt, e.RollingOut, e.RolloutRequests, e.RolloutSince = t.when(), t.yes(), t.number(), t.when()
+	}
+	if t.rarely() {
+		e.Blind = decide.ReasonNoTraffic
+	}
+	if t.rarely() {
+		e.Active = t.version()
+	}
+	if t.rarely() {
+		e.Human, e.HumanAt, e.OpenSince = t.yes(), t.when(), t.when()
+	}
+	for range t.pick(8) {
+		a := on(e.Active, alert(t.alertCause(), t.span(), []string{"temp", "dewp", ""}[t.pick(3)]))
+		a.Firing, a.Value = !t.rarely(), t.number()
+		if t.yes() && a.Clock != "" {
+			a = page(a)
+		}
+		if t.rarely() {
+			a.Version = t.version()
+		}
+		if t.rarely() {
+			a.ActiveAt, a.Window = t.when(), t.span()
+		}
+		e.Alerts = append(e.Alerts, a)
+	}
+	for i := range e.Versions {
+		e.Versions[i].Rejected, e.Versions[i].Gated = t.rarely(), t.yes()
+	}
+	if t.rarely() {
+		e.Versions = e.Versions[:t.pick(len(e.Versions))]
+	}
+	for range t.pick(4) {
+		e.History = append(e.History, decide.Served{
+			Version: t.version(), SettledAt: t.when(), ReplacedAt: t.when(), LeftFor: t.cause(),
+			LastAlert: map[decide.AlertCause]time.Time{t.alertCause(): t.when()},
+		})
+	}
+	if t.rarely() {
+		e.History = e.History[t.pick(len(e.History)):]
+	}
+	for range t.pick(4) {
+		e.Past = append(e.Past, decide.Past{At: t.when(), From: t.version(), To: t.version(), Cause: t.cause(),
+			Action: []decide.Action{decide.Rollback, decide.Redeploy, decide.Train}[t.pick(3)]})
+	}
+	e.RetrainOpen, e.FleetActing = t.rarely(), t.pick(16)/15
+	return e
+}
+
+func (t *tape) match() *decide.Match {
+	if t.rarely() {
+		return nil
+	}
+	m := &decide.Match{Rows: []int64{4000, 4000, 999, -1}[t.pick(4)]}
+	if !t.rarely() {
+		live := candidate("3", t.number(), t.rarely(), false)
+		m.Live = &live
+	}
+	for range t.pick(5) {
+		m.Candidates = append(m.Candidates, candidate(t.version(), t.number(), !t.rarely(), !t.rarely()))
+	}
+	return m
+}
+
+// examine asks everything that must hold whatever is put in, and returns what
+// was decided.
+func examine(t *testing.T, data []byte) decide.Decision {
+	t.Helper()
+	tape := &tape{bytes: data}
+	e, m, p := tape.evidence(), tape.match(), policy()
+	p.ToleranceAuto, p.CanRetrain = tape.rarely(), !tape.rarely()
+	d := decide.Diagnose(e, p, now)
+	got := decide.Decide(d, m, e, p, now)
+
+	again := e
+	again.Alerts = slices.Clone(e.Alerts)
+	slices.Reverse(again.Alerts)
+	if d2 := decide.Diagnose(again, p, now); !reflect.DeepEqual(printable(d2.Alerts), printable(d.Alerts)) || d2.Message != d.Message ||
+		d2.Cause != d.Cause || !d2.MatchFrom.Equal(d.MatchFrom) || decide.Decide(d2, m, again, p, now).Message != got.Message {
+		t.Errorf("the same input, in another order, came out differently:\n%+v\n%+v", d, d2)
+	}
+	retrained := decide.Retrained{Version: tape.version(), Cause: tape.cause(), Tainted: tape.rarely()}
+	after := decide.AfterRetrain(retrained, d, m, e, p, now)
+	if after.Action.Acts() && retrained.Tainted {
+		t.Errorf("a tainted version is deployed: %+v", after)
+	}
+	for _, r := range []decide.Decision{got, after} {
+		justified(t, r, e, p)
+	}
+	if d.NeedsMatch && (d.MatchFrom.IsZero() || d.MatchFrom.Before(now.Add(-p.MatchWindow))) {
+		t.Errorf("match from %s", d.MatchFrom)
+	}
+	decide.Track(e, now)
+	decide.Verify(sample(tape), sample(tape), p, tape.when(), now)
+	return got
+}
+
+// printable makes NaN equal to itself.
+func printable(alerts []decide.Alert) []decide.Alert {
+	alerts = slices.Clone(alerts)
+	for i := range alerts {
+		alerts[i].Value = float64(math.Float64bits(alerts[i].Value))
+	}
+	return alerts
+}
+
+// justified says what every decision must be.
+func justified(t *testing.T, r decide.Decision, e decide.Evidence, p decide.Policy) {
+	t.Helper()
+	if r.Message == "" || r.Reason == "" || r.Action == "" {
+		t.Errorf("a decision that does not say why: %+v", r)
+	}
+	if !r.Action.Acts() {
+		return
+	}
+	if e.Blind != "" {
+		t.Errorf("acts blind: %+v", r)
+	}
+	firing := 0
+	for _, a := range r.Alerts {
+		if ok, why := decide.Eligible(a, e, now); !ok {
+			t.Errorf("acts on an alert that %s: %+v", why, a)
+		}
+		if a.Firing && a.Clock != decide.Page {
+			firing++
+		}
+	}
+	if firing == 0 {
+		t.Errorf("acts without a firing alert: %+v", r)
+	}
+	for _, a := range e.Alerts {
+		ok, _ := decide.Eligible(a, e, now)
+		if ok && a.Cause == decide.AlertBrokenInput {
+			t.Errorf("acts while input is broken or may be: %+v", r)
+		}
+	}
+	if r.Action == decide.Train {
+		return
+	}
+	if r.Target == "" || r.Target == e.Active {
+		t.Errorf("deploys %q over %q", r.Target, e.Active)
+	}
+	for _, k := range e.Versions {
+		if k.Version == r.Target && k.Rejected {
+			t.Errorf("deploys a rejected version: %+v", r)
+		}
+	}
+	for _, d := range e.Past {
+		if recent := now.Sub(d.At) < p.Cooldown && d.Action != decide.Train; recent && !(e.Human && e.HumanAt.After(d.At)) {
+			t.Errorf("acts within the cooldown: %+v", r)
+		}
+	}
+}
+
+func sample(t *tape) decide.Sample {
+	return decide.Sample{Requests: t.number(), Errors: t.number(), P99: t.number(), Labels: t.number(), ErrorSum: t.number(),
+		ErrorSquares: t.number(), PredictionZ: t.number(), PredictionCritical: t.number(), PredictionJS: t.number(), Ready: t.yes(), ReadySince: t.when()}
+}
+
+func FuzzDecide(f *testing.F) {
+	for seed := range uint64(20) {
+		f.Add(randomBytes(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) { examine(t, data) })
+}
+
+func randomBytes(seed uint64) []byte {
+	random := rand.New(rand.NewPCG(seed, 1))
+	data := make([]byte, 400)
+	for i := range data {
+		data[i] = byte(random.Uint32())
+	}
+	return data
+}
+
+// The properties say little unless the worlds that are drawn lead to every kind
+// of decision.
+func TestProperties(t *testing.T) {
+	seen := map[string]int{}
+	for seed := range uint64(50000) {
+		got := examine(t, randomBytes(seed))
+		seen[string(got.Action)]++
+		seen[string(got.Cause)+"/"+string(got.Reason)]++
+		if t.Failed() {
+			t.Fatalf("seed %d", seed)
+		}
+	}
+	for _, kind := range []string{
+		"rollback", "retrain", "hold", "wait", "none", "bad_release/last_good", "input_drift/fits_and_better", "input_drift/none_fits",
+		"input_drift/live_fits", "concept_drift/concept_drift", "blind/no_traffic", "broken_input/broken_input", "serving/serving",
+		"input_drift/oscillation", "bad_release/cooldown", "human_changed/rejected_version_returned", "rolling_out/rolling_out",
+	} {
+		if seen[kind] == 0 {
+			t.Errorf("no world led to %s: %v", kind, seen)
+		}
+	}
+}
+
+// Day and night, each at home in a version of its own: however long it goes on,
+// within returnAfter there is one change and no way back.
+func TestNeverBackAndForth(t *testing.T) {
+	p := policy()
+	p.ReturnAfter, p.ChangesPerDay, p.Cooldown, p.GoodAfter = 14*day, 1000, 0, hour
+	start := now
+	e := settled("1", "")
+	e.SettledAt, e.RolloutSince = start.Add(-10*day), time.Time{}
+	e.History[0].SettledAt = e.SettledAt
+	changes := 0
+	for half := range 28 {
+		at := start.Add(dur(half)*12*hour + 6*hour)
+		today := []string{"1", "2"}[half%2]
+		e.Alerts = nil
+		m := &decide.Match{Rows: 5000}
+		live := candidate(e.Active, 0.1, true, false)
+		if today != e.Active {
+			a := on(e.Active, alert(decide.AlertInputDrift, 0, "temp"))
+			a.Window, a.ActiveAt = hour, at.Add(-hour)
+			e.Alerts = []decide.Alert{a}
+			live = candidate(e.Active, 0.4, false, false)
+			m.Candidates = []decide.Candidate{candidate(today, 0.1, true, true)}
+		}
+		m.Live = &live
+		d := decide.Decide(decide.Diagnose(e, p, at), m, e, p, at)
+		if !d.Action.Acts() {
+			if today != e.Active && d.Reason != decide.ReasonOscillation {
+				t.Errorf("half day %d: %s/%s: %s", half, d.Action, d.Reason, d.Message)
+			}
+			continue
+		}
+		changes++
+		e.Past = append([]decide.Past{{At: at, Action: d.Action, From: e.Active, To: d.Target, Cause: d.Cause}}, e.Past...)
+		e.History[0].ReplacedAt, e.History[0].LeftFor = at, d.Cause
+		e.Active, e.SettledAt = d.Target, at.Add(minute)
+		e.History = append([]decide.Served{{Version: d.Target, SettledAt: e.SettledAt}}, e.History...)
+	}
+	if changes != 1 {
+		t.Errorf("%d changes", changes)
+	}
+}
