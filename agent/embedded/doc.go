@@ -17,9 +17,8 @@
 //
 // # Lookback
 //
-// An instant selector sees a sample for 20 evaluation intervals (15 s: the 5 m
-// that Prometheus has; 1 s: 20 s), but at least three intervals of the slowest
-// rule group, or its recordings would vanish between two of its evaluations. In
-// a cluster that scrapes every second, an agent that is gone is so noticed
-// within seconds and not after five minutes.
+// An instant selector sees a sample for 20 evaluation intervals (1 s: 20 s) or
+// three intervals of the slowest rule group, whichever is longer, but for no more
+// than the 5 m of any Prometheus. Where everything runs every second, an agent
+// that is gone is so noticed within seconds and not after five minutes.
 package embedded

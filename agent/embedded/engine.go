@@ -28,6 +28,8 @@ const (
 	// outageTolerance is how long ago an alert may have been pending for its `for`
 	// state to be taken up again.
 	outageTolerance = time.Hour
+	// maxLookback is what every Prometheus has, and what the shipped rules expect.
+	maxLookback = 5 * time.Minute
 )
 
 // Engine is the embedded Prometheus. New opens it, Run evaluates rules, Close
@@ -155,7 +157,7 @@ func (e *Engine) AppenderV2(ctx context.Context) storage.AppenderV2 { return e.d
 func (e *Engine) setLookback(slowest time.Duration) {
 	lookback := e.cfg.Lookback
 	if lookback == 0 {
-		lookback = max(20*e.cfg.EvaluationInterval, 3*slowest)
+		lookback = min(max(20*e.cfg.EvaluationInterval, 3*slowest), maxLookback)
 	}
 	e.lookback.Store(int64(lookback))
 }

@@ -178,7 +178,7 @@ func (b *batch) admit(ctx context.Context) error {
 }
 
 func validLabels(ls labels.Labels) error {
-	if !ls.Has(labels.MetricName) || !ls.IsValid(model.UTF8Validation) {
+	if !ls.Has(model.MetricNameLabel) || !ls.IsValid(model.UTF8Validation) {
 		return fmt.Errorf("labels %s are not valid or have no metric name", ls)
 	}
 	if name, twice := ls.HasDuplicateLabelNames(); twice {
@@ -214,7 +214,7 @@ func (b *batch) appendSeries(app storage.AppenderV2, ls labels.Labels, ts *write
 	var opts storage.AOptions
 	if m, err := ts.ToMetadata(b.request.Symbols); err == nil {
 		opts.Metadata = m
-		b.receiver.metadata.note(ls.Get(labels.MetricName), m)
+		b.receiver.metadata.note(ls.Get(model.MetricNameLabel), m)
 	}
 	var ref storage.SeriesRef
 	var err error

@@ -92,7 +92,7 @@ func (c *converter) sample(m *dto.Metric, suffix string, typ model.MetricType, v
 	for i := 0; i < len(more); i += 2 {
 		c.builder.Set(more[i], more[i+1])
 	}
-	c.builder.Set(labels.MetricName, c.family.GetName()+suffix)
+	c.builder.Set(model.MetricNameLabel, c.family.GetName()+suffix)
 	s := Sample{
 		Labels: c.builder.Labels(), Value: v, Family: c.family.GetName(),
 		Metadata: metadata.Metadata{Type: typ, Help: c.family.GetHelp(), Unit: c.family.GetUnit()},

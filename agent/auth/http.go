@@ -1,0 +1,113 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+)
+
+// maxToken bounds what is sent on to the API server.
+const maxToken = 16 << 10
+
+type identityKey struct{}
+
+// From is the identity of a request that came through one of the handlers below;
+// nil without one.
+func From(ctx context.Context) *Identity {
+	id, _ := ctx.Value(identityKey{}).(*Identity)
+	return id
+}
+
+func identity(ctx context.Context) (*Identity, error) {
+	if id := From(ctx); id != nil {
+		return id, nil
+	}
+	return nil, fmt.Errorf("%w: no identity", ErrUnauthenticated)
+}
+
+// Authenticated lets every valid token through. What it may do has to be asked
+// later, as for feedback, where it depends on the body.
+func (a *Authority) Authenticated(next http.Handler) http.Handler {
+	return a.require(next, func(*http.Request, *Identity) error { return nil })
+}
+
+// Queries guards the query API.
+func (a *Authority) Queries(next http.Handler) http.Handler {
+	return a.require(next, func(r *http.Request, id *Identity) error {
+		if id.role == controller {
+			return nil
+		}
+		return a.allowed(r.Context(), id, right{verb: "get", resource: "modelguards"})
+	})
+}
+
+// Models guards versions and profiles, by the query parameter namespace.
+func (a *Authority) Models(next http.Handler) http.Handler {
+	return a.require(next, func(r *http.Request, id *Identity) error {
+		if id.role != outsider {
+			return nil
+		}
+		return a.allowed(r.Context(), id, right{verb: "get", resource: "modelversions", namespace: r.URL.Query().Get("namespace")})
+	})
+}
+
+// Writes guards remote write. AdmitSeries has to be asked for each series.
+func (a *Authority) Writes(next http.Handler) http.Handler {
+	return a.require(next, func(_ *http.Request, id *Identity) error {
+		if id.role == outsider {
+			return fmt.Errorf("%w: %s is not one of Leeway's agents and may not write samples", ErrForbidden, id.User)
+		}
+		return nil
+	})
+}
+
+func (a *Authority) require(next http.Handler, may func(*http.Request, *Identity) error) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		token, err := bearer(r)
+		if err == nil {
+			var id *Identity
+			if id, err = a.Identify(r.Context(), token); err == nil {
+				if err = may(r, id); err == nil {
+					next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), identityKey{}, id)))
+					return
+				}
+			}
+		}
+		Refuse(w, err)
+	})
+}
+
+func bearer(r *http.Request) (string, error) {
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	token = strings.TrimSpace(token)
+	switch {
+	case !strings.EqualFold(scheme, "Bearer") || token == "":
+		return "", fmt.Errorf("%w: send a Kubernetes token for the audience %q in the header Authorization: Bearer …", ErrUnauthenticated, Audience)
+	case len(token) > maxToken:
+		return "", fmt.Errorf("%w: the token is longer than %d bytes", ErrUnauthenticated, maxToken)
+	}
+	return token, nil
+}
+
+// Status is the HTTP status of a refusal.
+func Status(err error) int {
+	switch {
+	case errors.Is(err, ErrUnauthenticated):
+		return http.StatusUnauthorized
+	case errors.Is(err, ErrForbidden):
+		return http.StatusForbidden
+	default:
+		return http.StatusServiceUnavailable
+	}
+}
+
+// Refuse answers with the refusal, one sentence of text.
+func Refuse(w http.ResponseWriter, err error) {
+	code := Status(err)
+	if code == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", `Bearer realm="leeway"`)
+	}
+	http.Error(w, err.Error(), code)
+}

@@ -1,0 +1,142 @@
+package feedback
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+const (
+	// maxClasses bounds the classes of one version; further ones are Other.
+	maxClasses = 50
+	// maxVersions bounds the versions that one replica counts for.
+	maxVersions = 2000
+)
+
+// Other is the class of what is beyond maxClasses.
+const Other = "other"
+
+var errTooManyVersions = errors.New("this replica counts feedback for too many versions already")
+
+// counters are the metrics, and what bounds their labels.
+type counters struct {
+	outcomes *prometheus.CounterVec
+	rows     *prometheus.CounterVec
+	absolute *prometheus.CounterVec
+	squared  *prometheus.CounterVec
+	lag      *prometheus.HistogramVec
+	refused  *prometheus.CounterVec
+
+	mu sync.Mutex
+	// classes that each version has shown, at most maxClasses; its keys are the
+	// versions counted, at most maxVersions.
+	classes map[versionKey]map[string]bool
+}
+
+type versionKey struct{ namespace, model, version string }
+
+func newCounters() *counters {
+	labels := []string{"namespace", "model_name", "model_version"}
+	vec := func(name, help string, more ...string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, append(labels[:len(labels):len(labels)], more...))
+	}
+	return &counters{
+		outcomes: vec("leeway_feedback_outcomes_total", "Labelled predictions of classes.", "actual", "predicted"),
+		rows:     vec("leeway_feedback_rows_total", "Labelled predictions of numbers."),
+		absolute: vec("leeway_feedback_absolute_error_total", "Sum of |predicted - actual| over the labelled predictions."),
+		squared:  vec("leeway_feedback_squared_error_total", "Sum of (predicted - actual)² over the labelled predictions."),
+		lag: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "leeway_feedback_lag_seconds", Help: "Time from a prediction to its label.",
+			Buckets: []float64{1, 10, 60, 600, 3600, 6 * 3600, 24 * 3600, 7 * 24 * 3600, 30 * 24 * 3600},
+		}, labels),
+		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "leeway_feedback_refused_rows_total", Help: "Rows of feedback that were not counted, by reason.",
+		}, []string{"reason"}),
+		classes: map[versionKey]map[string]bool{},
+	}
+}
+
+func (c *counters) register(reg prometheus.Registerer) error {
+	for _, r := range []reason{badRow, forbiddenRow, unknownVersion, tooManyVersions} {
+		c.refused.WithLabelValues(string(r))
+	}
+	for _, m := range []prometheus.Collector{c.outcomes, c.rows, c.absolute, c.squared, c.lag, c.refused} {
+		if err := reg.Register(m); err != nil {
+			return fmt.Errorf("feedback: metrics: %w", err)
+		}
+	}
+	return nil
+}
+
+// count adds one row.
+func (c *counters) count(row Row, now time.Time) error {
+	key := versionKey{row.Namespace, row.Model, row.Version}
+	predicted, actual, err := c.bound(key, row)
+	if err != nil {
+		return err
+	}
+	labels := []string{key.namespace, key.model, key.version}
+	if row.Actual.IsClass {
+		c.outcomes.WithLabelValues(append(labels, actual, predicted)...).Inc()
+	} else {
+		diff := row.Predicted.Number - row.Actual.Number
+		c.rows.WithLabelValues(labels...).Inc()
+		c.absolute.WithLabelValues(labels...).Add(max(diff, -diff))
+		c.squared.WithLabelValues(labels...).Add(diff * diff)
+	}
+	if !row.Time.IsZero() {
+		c.lag.WithLabelValues(labels[:3]...).Observe(max(now.Sub(row.Time).Seconds(), 0))
+	}
+	return nil
+}
+
+// bound notes the version and its classes, and puts what is too many into Other.
+func (c *counters) bound(key versionKey, row Row) (predicted, actual string, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	known, ok := c.classes[key]
+	if !ok {
+		if len(c.classes) >= maxVersions {
+			return "", "", errTooManyVersions
+		}
+		known = map[string]bool{}
+		c.classes[key] = known
+	}
+	if !row.Actual.IsClass {
+		return "", "", nil
+	}
+	return bounded(known, row.Predicted.Class), bounded(known, row.Actual.Class), nil
+}
+
+func bounded(known map[string]bool, class string) string {
+	if known[class] {
+		return class
+	}
+	if len(known) >= maxClasses {
+		return Other
+	}
+	known[class] = true
+	return class
+}
+
+// forget drops the counters of versions for which keep says no, so that what was
+// retired makes room.
+func (c *counters) forget(keep func(namespace, model, version string) bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for key := range c.classes {
+		if keep(key.namespace, key.model, key.version) {
+			continue
+		}
+		delete(c.classes, key)
+		match := prometheus.Labels{"namespace": key.namespace, "model_name": key.model, "model_version": key.version}
+		c.outcomes.DeletePartialMatch(match)
+		c.rows.DeletePartialMatch(match)
+		c.absolute.DeletePartialMatch(match)
+		c.squared.DeletePartialMatch(match)
+		c.lag.DeletePartialMatch(match)
+	}
+}

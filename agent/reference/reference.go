@@ -1,0 +1,172 @@
+package reference
+
+import (
+	"math"
+	"strconv"
+	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/leeway-dev/leeway/registry/profile"
+)
+
+// Version is one version in use.
+type Version struct {
+	Namespace string
+	Model     string
+	Version   string
+}
+
+// Facts are what was registered about a version beside its profile.
+type Facts struct {
+	// Metrics of the version on its own hold-out rows, such as mae.
+	Metrics map[string]float64
+	// ExpectedErrors is the error that was measured on hold-out rows, by output
+	// and by bin of the prediction.
+	ExpectedErrors map[string]map[string]float64
+}
+
+// Exporter is a prometheus.Collector of the versions in use. It is safe for
+// concurrent use.
+type Exporter struct {
+	halves        [2]half // features, predictions
+	modelError    *prometheus.Desc
+	expectedError *prometheus.Desc
+
+	mu       sync.RWMutex
+	versions map[Version]reference
+}
+
+type reference struct {
+	profile *profile.Profile // nil: none is registered
+	facts   Facts
+}
+
+// half are the series of the features, or those of the predictions.
+type half struct {
+	ratio, samples, clustering, bin *prometheus.Desc
+}
+
+// New makes an Exporter without versions.
+func New() *Exporter {
+	desc := func(name, help string, more ...string) *prometheus.Desc {
+		return prometheus.NewDesc(name, help, append([]string{"namespace", "model_name", "model_version"}, more...), nil)
+	}
+	e := &Exporter{
+		versions:      map[Version]reference{},
+		modelError:    desc("leeway_model_reference_error", "Metric of the version on its own hold-out rows, as registered.", "metric"),
+		expectedError: desc("leeway_prediction_bin_expected_error", "Error that the version showed on hold-out rows whose prediction lay in a bin.", "output", "bin"),
+	}
+	for i, n := range []struct{ name, label string }{{"feature", "feature"}, {"prediction", "output"}} {
+		e.halves[i] = half{
+			ratio:      desc("leeway_"+n.name+"_reference_ratio", "Share of the training rows in a bin.", n.label, "bin"),
+			samples:    desc("leeway_"+n.name+"_reference_samples", "Training rows.", n.label),
+			clustering: desc("leeway_"+n.name+"_reference_clustering", "How much more than independent rows the training rows of a window resemble each other.", n.label, "window"),
+			bin:        desc("leeway_"+n.name+"_bin_info", "1; the labels say which values a bin holds.", n.label, "bin", "lower", "upper", "category"),
+		}
+	}
+	return e
+}
+
+// Set exports a version from now on, or what is new about it. The profile may be
+// nil; it must not be changed afterwards.
+func (e *Exporter) Set(v Version, p *profile.Profile, f Facts) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.versions[v] = reference{p, f}
+}
+
+// Remove ends the series of a version.
+func (e *Exporter) Remove(v Version) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.versions, v)
+}
+
+// Versions are those exported.
+func (e *Exporter) Versions() []Version {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	all := make([]Version, 0, len(e.versions))
+	for v := range e.versions {
+		all = append(all, v)
+	}
+	return all
+}
+
+// Describe is part of prometheus.Collector.
+func (e *Exporter) Describe(ch chan<- *prometheus.Desc) {
+	ch <- e.modelError
+	ch <- e.expectedError
+	for _, h := range e.halves {
+		ch <- h.ratio
+		ch <- h.samples
+		ch <- h.clustering
+		ch <- h.bin
+	}
+}
+
+// Collect is part of prometheus.Collector.
+func (e *Exporter) Collect(ch chan<- prometheus.Metric) {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	for v, ref := range e.versions {
+		s := series{ch: ch, version: v}
+		for metric, value := range ref.facts.Metrics {
+			s.gauge(e.modelError, value, metric)
+		}
+		for output, bins := range ref.facts.ExpectedErrors {
+			for bin, value := range bins {
+				s.gauge(e.expectedError, value, output, bin)
+			}
+		}
+		if ref.profile == nil {
+			continue
+		}
+		for i, columns := range [2][]profile.Column{ref.profile.Features, ref.profile.Predictions} {
+			for _, c := range columns {
+				s.column(e.halves[i], c)
+			}
+		}
+	}
+}
+
+// series writes what is known of one version.
+type series struct {
+	ch      chan<- prometheus.Metric
+	version Version
+}
+
+func (s series) gauge(d *prometheus.Desc, value float64, more ...string) {
+	if math.IsNaN(value) || math.IsInf(value, 0) {
+		return // a comparison with NaN is silently false; no sample is not
+	}
+	labels := append([]string{s.version.Namespace, s.version.Model, s.version.Version}, more...)
+	m, err := prometheus.NewConstMetric(d, prometheus.GaugeValue, value, labels...)
+	if err != nil {
+		m = prometheus.NewInvalidMetric(d, err)
+	}
+	s.ch <- m
+}
+
+func (s series) column(h half, c profile.Column) {
+	if len(c.Bins) == 0 || c.Rows <= 0 {
+		return // no reference: a ratio of nothing would read as drift
+	}
+	s.gauge(h.samples, float64(c.Rows), c.Name)
+	for window, phi := range c.Clustering {
+		s.gauge(h.clustering, phi, c.Name, window)
+	}
+	for _, b := range c.Bins {
+		s.gauge(h.ratio, float64(b.Count)/float64(c.Rows), c.Name, b.Name)
+		s.gauge(h.bin, 1, c.Name, b.Name, edge(b.Lower), edge(b.Upper), b.Category)
+	}
+}
+
+// edge writes the bound of a bin; empty is unbounded.
+func edge(v *float64) string {
+	if v == nil {
+		return ""
+	}
+	return strconv.FormatFloat(*v, 'g', -1, 64)
+}
