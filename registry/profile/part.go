@@ -21,7 +21,7 @@ type part struct {
 type packed struct {
 	rows, missing int64
 	bins          []int64
-	sketch        []byte
+	sketch        []byte // by packSketch
 	categories    []packedCategory
 	folded        int64
 }
@@ -64,8 +64,10 @@ func (p *part) pack() (packed, error) {
 	if p.sketch == nil {
 		return q, nil
 	}
-	var err error
-	q.sketch, err = p.sketch.ToSlice()
+	b, err := p.sketch.ToSlice()
+	if err == nil {
+		q.sketch = packSketch(b)
+	}
 	return q, err
 }
 
@@ -112,7 +114,7 @@ func (m *merger) addPacked(q packed) error {
 	for _, c := range q.categories {
 		m.addCount(c.name.Value(), c.count)
 	}
-	return m.addSketch(q.sketch)
+	return m.addSketch(unpackSketch(q.sketch))
 }
 
 // addColumn adds a live column whose bins are those of the merger, if it has

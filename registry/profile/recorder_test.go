@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"runtime"
 	"testing"
 	"time"
 
@@ -187,6 +188,36 @@ func TestRecordingDoesNotAllocate(t *testing.T) {
 	if allocs := testing.AllocsPerRun(1000, func() { b.Number(2); b.Category("3") }); allocs > 0 {
 		t.Errorf("binner: %v allocations", allocs)
 	}
+}
+
+// A day under load, 50 rows a second: what the recorder's comment promises.
+func TestRecorderMemory(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 1))
+	r := recorder(t, oneNumber, nil)
+	before := heap()
+	for i := range 24 * 3600 {
+		r.Lock(noon.Add(time.Duration(i) * time.Second))
+		for range 50 {
+			r.AddRows(1)
+			r.Feature(0).Number(rng.NormFloat64())
+		}
+		r.Unlock()
+	}
+	size := heap() - before
+	t.Logf("%d kB a column", size>>10)
+	if size > 1500<<10 {
+		t.Errorf("%d kB a column", size>>10)
+	}
+	if p := reread(t, r.Profile(noon, noon.Add(25*time.Hour))); p.Rows != 24*3600*50 {
+		t.Errorf("%d rows", p.Rows)
+	}
+}
+
+func heap() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
 }
 
 func BenchmarkBinner(b *testing.B) {
