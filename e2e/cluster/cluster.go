@@ -24,7 +24,8 @@ var ErrNotUp = errors.New("no cluster is up here; start one with up")
 
 // Options say what a cluster should be like. Every field may be zero.
 type Options struct {
-	Dir        string        // all files are below it; zero: DefaultDir. Builds are kept there when the cluster goes.
+	Dir        string        // all files are below it; zero: DefaultDir
+	Programs   string        // where built programs are kept when the cluster goes; zero: bin in DefaultDir
 	Nodes      int           // besides the control plane; zero: 2
 	NodeNet    string        // first three bytes of the machines' /24; zero: "10.89.0"
 	PodNet     string        // first two bytes of the pods' /16, of which node n has the n-th /24; zero: "10.88"
@@ -91,16 +92,19 @@ func (c *Cluster) podCIDR(n int) string { return fmt.Sprintf("%s.%d.0/24", c.o.P
 
 // What lives outside Dir. Down looks for exactly these names.
 
-func (c *Cluster) bridge() string { return "lw" + filepath.Ext(c.o.NodeNet)[1:] + "br" }
-func (c *Cluster) veth(n int) string {
-	return fmt.Sprintf("lw%sn%d", filepath.Ext(c.o.NodeNet)[1:], n)
+func (c *Cluster) bridge() string    { return c.link() + "br" }
+func (c *Cluster) veth(n int) string { return fmt.Sprintf("%sn%d", c.link(), n) }
+func (c *Cluster) link() string { // with the second and third byte: a name has 15 characters at most
+	_, rest, _ := strings.Cut(c.o.NodeNet, ".")
+	return "lw" + strings.ReplaceAll(rest, ".", "-")
 }
 func (c *Cluster) cgroup() string             { return "leeway-" + c.o.NodeNet }
 func (c *Cluster) machineCgroup(n int) string { return fmt.Sprintf("%s/%d", c.cgroup(), n) }
 
-// Files. Down keeps bin, because building it takes minutes, and removes run.
+// Files. Down keeps the programs, because building them takes minutes, and
+// removes run.
 
-func (c *Cluster) bin(name string) string { return filepath.Join(c.o.Dir, "bin", name) }
+func (c *Cluster) bin(name string) string { return filepath.Join(c.o.Programs, name) }
 func (c *Cluster) run(name string) string { return filepath.Join(c.o.Dir, "run", name) }
 func (c *Cluster) pki(name string) string { return filepath.Join(c.o.Dir, "run", "pki", name) }
 func (c *Cluster) record() string         { return c.run("config.json") }
@@ -117,6 +121,13 @@ func (o Options) withDefaults() (Options, error) {
 	var err error
 	if o.Dir, err = resolveDir(o.Dir); err != nil {
 		return o, err
+	}
+	if o.Programs == "" {
+		dir, err := DefaultDir()
+		if err != nil {
+			return o, err
+		}
+		o.Programs = filepath.Join(dir, "bin")
 	}
 	fill(&o.Nodes, 2)
 	fill(&o.NodeNet, "10.89.0")

@@ -105,11 +105,11 @@ contexts: [{name: leeway, context: {cluster: leeway, user: user}}]
 // certificate is what all of the cluster's certificates have in common.
 func certificate(user, group string, now time.Time) *x509.Certificate {
 	cert := &x509.Certificate{
-		Subject:      pkix.Name{CommonName: user},
-		NotBefore:    now.Add(-time.Hour),
-		NotAfter:     now.AddDate(1, 0, 0),
-		KeyUsage:     x509.KeyUsageDigitalSignature,
-		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth},
+		Subject:     pkix.Name{CommonName: user},
+		NotBefore:   now.Add(-time.Hour),
+		NotAfter:    now.AddDate(1, 0, 0),
+		KeyUsage:    x509.KeyUsageDigitalSignature,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth},
 	}
 	if group != "" {
 		cert.Subject.Organization = []string{group}

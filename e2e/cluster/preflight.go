@@ -23,6 +23,7 @@ var debianPackages = []struct{ name, tried string }{
 	{"util-linux", "2.38.1"},
 	{"buildah", "1.28.2"},
 	{"busybox-static", "1.35.0"},
+	{"ca-certificates", "20230311"},
 }
 
 // hierarchies are the cgroup controllers that a kubelet with cgroup v1 needs.
