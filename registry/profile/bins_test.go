@@ -301,3 +301,14 @@ func TestRedactedCategories(t *testing.T) {
 		t.Errorf("bins %d and %d", a, u)
 	}
 }
+
+// The true of JSON is the True that others write into CSV files.
+func TestTruthValues(t *testing.T) {
+	c := fromColumn(t, append(slices.Repeat([]string{"True"}, 30), slices.Repeat([]string{"FALSE"}, 20)...), profile.CSVOptions{})
+	r := recorder(t, []profile.Column{c}, nil)
+	r.Lock(noon)
+	defer r.Unlock()
+	if i, j := r.Feature(0).Bool(true), r.Feature(0).Bool(false); i != 0 || j != 1 || !c.Binary {
+		t.Errorf("true in bin %d, false in %d, of %v", i, j, c.Bins)
+	}
+}

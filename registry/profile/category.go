@@ -15,14 +15,28 @@ import (
 
 // Key is the name under which a category is counted: the category itself, or
 // "sha256:" and 16 hexadecimal digits of its hash where the column is
-// redacted, the name longer than MaxCategory, or not UTF-8. It does not
-// allocate for the usual name.
+// redacted, the name longer than MaxCategory, or not UTF-8. "True" and "TRUE" in
+// a CSV file are the "true" of JSON, and so for false. It does not allocate for
+// the usual name.
 func Key(category string, redacted bool) string {
+	switch category {
+	case "True", "TRUE":
+		category = "true"
+	case "False", "FALSE":
+		category = "false"
+	}
 	if !redacted && len(category) <= MaxCategory && utf8.ValidString(category) {
 		return category
 	}
 	sum := sha256.Sum256([]byte(category))
-	return "sha256:" + hex.EncodeToString(sum[:8])
+	return hashPrefix + hex.EncodeToString(sum[:8])
+}
+
+const hashPrefix = "sha256:"
+
+// isHash says whether Key made a name of a hash.
+func isHash(name string) bool {
+	return len(name) == len(hashPrefix)+16 && strings.HasPrefix(name, hashPrefix)
 }
 
 // numberText is how a number is written where a column holds categories.

@@ -131,9 +131,16 @@ func layCategories(counts []float64, reference, data *Column) error {
 	if err != nil {
 		return err
 	}
+	if data.Redacted && !reference.Redacted {
+		return fmt.Errorf("%w: categories are redacted in the data, but not in the reference", ErrSchema)
+	}
 	clear(counts)
 	for _, k := range data.Categories {
-		counts[b.key(k.Name)] += float64(k.Count)
+		name := k.Name
+		if !isHash(name) {
+			name = Key(name, reference.Redacted)
+		}
+		counts[b.key(name)] += float64(k.Count)
 	}
 	counts[b.missing] = float64(data.Missing)
 	if data.Folded > 0 {

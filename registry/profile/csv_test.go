@@ -2,11 +2,14 @@ package profile_test
 
 import (
 	"compress/gzip"
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -136,6 +139,48 @@ func TestOpenCSV(t *testing.T) {
 	defer f.Close()
 	if _, _, err := profile.FromCSV("cut.csv.gz", f, profile.CSVOptions{}); err == nil || !strings.Contains(err.Error(), "cut.csv.gz: ") {
 		t.Errorf("a file cut short: %v", err)
+	}
+}
+
+func TestFromFiles(t *testing.T) {
+	dir := t.TempDir()
+	var paths []string
+	for name, file := range map[string]string{"a.csv": "a,b\n1,x\n2\n", "b.csv": "a,b\n3,x\n4,y\n", "c.csv": "b,a\nx,1\n"} {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(file), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		paths = append(paths, path)
+	}
+	slices.Sort(paths)
+	p, report, err := profile.FromFiles(paths[:2], profile.CSVOptions{MaxBadRatio: 0.5})
+	if err != nil || p.Rows != 3 || len(report.BadRows) != 1 || report.BadRows[0].File != paths[0] {
+		t.Errorf("%v, %+v, %v", p, report, err)
+	}
+	for _, test := range []struct {
+		paths   []string
+		options profile.CSVOptions
+		want    string
+	}{
+		{paths[:2], profile.CSVOptions{}, "a.csv: line 3: 1 fields"},
+		{paths, profile.CSVOptions{}, "c.csv: line 1: another header"},
+		{paths[1:2], profile.CSVOptions{MaxBytes: 12}, ""},
+		{[]string{paths[1], paths[1]}, profile.CSVOptions{MaxBytes: 23}, "b.csv: more than 23 bytes"},
+		{[]string{dir + "/none.csv"}, profile.CSVOptions{}, "none.csv: no such file"},
+		{nil, profile.CSVOptions{}, "no files"},
+	} {
+		_, _, err := profile.FromFiles(test.paths, test.options)
+		if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
+			t.Errorf("error %v, want %q", err, test.want)
+		}
+	}
+}
+
+// A read that fails says how far it came.
+func TestFromCSVReadError(t *testing.T) {
+	r := io.MultiReader(strings.NewReader("a,b\n1,2\n3,4\n"), iotest.ErrReader(errors.New("disk on fire")))
+	if _, _, err := profile.FromCSV("t.csv", r, profile.CSVOptions{}); err == nil || err.Error() != "t.csv: after line 3: disk on fire" {
+		t.Errorf("error %v", err)
 	}
 }
 

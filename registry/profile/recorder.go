@@ -112,6 +112,20 @@ func (s *Series) Number(v float64) int {
 	return i
 }
 
+// Bool counts a truth value: 1 or 0 in a column of numbers, else "true" or
+// "false".
+func (s *Series) Bool(v bool) int {
+	switch {
+	case s.definition.Type == Category && v:
+		return s.Category("true")
+	case s.definition.Type == Category:
+		return s.Category("false")
+	case v:
+		return s.Number(1)
+	}
+	return s.Number(0)
+}
+
 // Category counts a category; what a CSV file would hold for missing, such as
 // an empty text, is missing. In a column of numbers it is the number that it
 // spells, or missing. The name may live in a buffer that is used again.

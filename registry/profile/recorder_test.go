@@ -96,6 +96,7 @@ func TestSeriesTypes(t *testing.T) {
 		{n.Number(1), "00"}, {n.Category(" 4 "), "02"}, {n.Category("x"), "missing"}, {n.Category(""), "missing"},
 		{n.Number(math.NaN()), "missing"}, {n.Number(math.Inf(1)), "far_over"}, {n.Number(1e300), "far_over"},
 		{n.Category("-Inf"), "far_under"}, {n.Missing(), "missing"}, {n.Number(0), "under"}, {n.Number(7), "over"},
+		{n.Bool(true), "00"}, {n.Bool(false), "under"},
 	} {
 		if names(test.got) != test.want {
 			t.Errorf("counted into %s, want %s", names(test.got), test.want)
@@ -105,10 +106,10 @@ func TestSeriesTypes(t *testing.T) {
 		t.Errorf("a number is category %v", training.Features[1].Bins[i])
 	}
 	c.Category("")
-	r.AddRows(11)
+	r.AddRows(13)
 	r.Unlock()
 	p := reread(t, r.Profile(noon, noon))
-	if f := p.Features[0]; f.Rows != 11 || f.Missing != 4 {
+	if f := p.Features[0]; f.Rows != 13 || f.Missing != 4 {
 		t.Errorf("%d rows, %d missing", f.Rows, f.Missing)
 	}
 	if k := p.Predictions[1]; k.Missing != 1 || k.Categories[0].Name != "7" {
@@ -218,50 +219,4 @@ func heap() uint64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc
-}
-
-func BenchmarkBinner(b *testing.B) {
-	rng := rand.New(rand.NewPCG(1, 1))
-	for _, n := range []int{2, 10, 1000} {
-		var cells []string
-		for range n {
-			cells = append(cells, fmt.Sprint(rng.NormFloat64()))
-		}
-		binner, err := profile.NewBinner(fromColumn(b, cells, profile.CSVOptions{}))
-		if err != nil {
-			b.Fatal(err)
-		}
-		b.Run(fmt.Sprintf("bins=%d", len(binner.Names())), func(b *testing.B) {
-			var values [1024]float64
-			for i := range values {
-				values[i] = rng.NormFloat64()
-			}
-			for i := 0; b.Loop(); i++ {
-				binner.Number(values[i%1024])
-			}
-		})
-	}
-}
-
-func BenchmarkRecorder(b *testing.B) {
-	rng := rand.New(rand.NewPCG(1, 1))
-	for _, columns := range []int{1, 10, 100} {
-		b.Run(fmt.Sprintf("columns=%d", columns), func(b *testing.B) {
-			var list []profile.Column
-			for i := range columns {
-				list = append(list, profile.Column{Name: fmt.Sprint("n", i), Type: profile.Number})
-			}
-			r := recorder(b, list, nil)
-			now := noon
-			for b.Loop() {
-				now = now.Add(time.Millisecond)
-				r.Lock(now)
-				r.AddRows(1)
-				for i := range columns {
-					r.Feature(i).Number(rng.Float64())
-				}
-				r.Unlock()
-			}
-		})
-	}
 }
