@@ -128,10 +128,13 @@ func (b *builder) build(ctx context.Context, image Image, tar string) error {
 		return err
 	}
 	args := []string{"bud", "--layers", "--isolation", "chroot", "--pull-never", "--network", "host",
-		"--file", image.Dockerfile, "--target", image.Target, "--tag", image.Name,
+		"--file", image.Dockerfile, "--tag", image.Name,
 		"--volume", b.host.GOROOT + ":/usr/local/go:ro",
 		"--volume", b.host.GOMODCACHE + ":/host/mod:ro",
 		"--volume", b.host.GOCACHE + ":/host/cache",
+	}
+	if image.Target != "" {
+		args = append(args, "--target", image.Target)
 	}
 	for _, name := range names {
 		args = append(args, "--build-context", name+"=container-image://"+base)

@@ -27,7 +27,7 @@ type Options struct {
 type Image struct {
 	Name       string // with registry and tag, as in docker.io/local/leeway-agent:dev
 	Dockerfile string // relative to the root
-	Target     string
+	Target     string // zero: the last one
 }
 
 // Leeway lists the images of the project's own programs.

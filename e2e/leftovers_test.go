@@ -1,0 +1,171 @@
+package e2e_test
+
+import (
+	"bytes"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/leeway-dev/leeway/e2e/cluster"
+)
+
+// TestNothingIsLeft kills the program that starts a cluster at several moments,
+// then takes down what there is of it.
+func TestNothingIsLeft(t *testing.T) {
+	needMachine(t)
+	shared := up(t, t.TempDir()) // brings in the packages and the programs
+	if err := shared.Down(); err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		name  string
+		fresh bool // with no programs there, so that it is building them
+		after time.Duration
+		kill  bool // else down meets it alive
+	}{
+		{name: "while it builds", fresh: true, after: 3 * time.Second, kill: true},
+		{name: "at once", after: 20 * time.Millisecond, kill: true},
+		{name: "while machines start", after: 150 * time.Millisecond, kill: true},
+		{name: "before the API answers", after: 700 * time.Millisecond, kill: true},
+		{name: "while nodes join", after: 3 * time.Second, kill: true},
+		{name: "when all runs", after: 30 * time.Second, kill: true},
+		{name: "not at all", after: time.Second},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			dir, programs := t.TempDir(), ""
+			if tc.fresh {
+				programs = filepath.Join(dir, "programs")
+			}
+			before := look(t, dir)
+			interrupt(t, dir, programs, tc.after, tc.kill)
+			if err := cluster.Down(dir); err != nil {
+				t.Fatal(err)
+			}
+			expectSame(t, before, look(t, dir))
+			if _, err := os.Stat(filepath.Join(dir, "run")); err == nil {
+				t.Error("the folder run is left")
+			}
+		})
+	}
+}
+
+// interrupt starts a cluster in another process and waits for some time, or
+// until the cluster is up. Then it may kill the process.
+func interrupt(t *testing.T, dir, programs string, after time.Duration, kill bool) {
+	t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), upEnv+"="+dir, programsEnv+"="+programs)
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	t.Cleanup(func() {
+		cmd.Process.Kill() // it has ended, unless the test failed
+		<-ended
+		t.Logf("it said:\n%s", &out)
+	})
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Errorf("up failed by itself: %v", err)
+		}
+		ended <- err // for the clean-up
+	case <-time.After(after):
+		if kill {
+			cmd.Process.Kill()
+		}
+	}
+}
+
+// look lists all that a cluster could leave on this machine: processes in
+// foreign namespaces or with the folder's name, mounts, links, routes, network
+// namespaces, packet filters, cgroups, and files in /run and /var/lib.
+func look(t *testing.T, dir string) map[string]bool {
+	t.Helper()
+	seen := map[string]bool{}
+	for _, command := range []string{"ip -br link", "ip route", "ip netns", "nft list tables"} {
+		args := strings.Fields(command)
+		out, err := exec.Command(args[0], args[1:]...).Output()
+		if err != nil {
+			t.Fatal(command, err)
+		}
+		for line := range strings.Lines(string(out)) {
+			seen[command+": "+strings.TrimSpace(line)] = true
+		}
+	}
+	mounts, err := os.ReadFile("/proc/self/mounts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(mounts)) {
+		seen["mount: "+line] = true
+	}
+	for root, depth := range map[string]int{"/sys/fs/cgroup": 4, "/run": 2, "/var/lib": 2} {
+		list(t, seen, root, depth)
+	}
+	processes(t, seen, dir)
+	return seen
+}
+
+// list adds the folders below root down to a depth.
+func list(t *testing.T, seen map[string]bool, root string, depth int) {
+	t.Helper()
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.IsDir() {
+			return nil // what vanishes meanwhile is not left
+		}
+		seen["folder: "+path] = true
+		if strings.Count(strings.TrimPrefix(path, root), "/") == depth {
+			return fs.SkipDir
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// processes adds those that are in other namespaces than this one, or have to do
+// with the folder.
+func processes(t *testing.T, seen map[string]bool, dir string) {
+	t.Helper()
+	pids, err := filepath.Glob("/proc/[0-9]*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, proc := range pids {
+		args, err := os.ReadFile(proc + "/cmdline")
+		if err != nil || len(args) == 0 { // ended, or of the kernel
+			continue
+		}
+		line := strings.ReplaceAll(string(args), "\x00", " ")
+		foreign := false
+		for _, ns := range []string{"pid", "net", "mnt"} {
+			theirs, err := os.Readlink(proc + "/ns/" + ns)
+			ours, ourErr := os.Readlink("/proc/self/ns/" + ns)
+			foreign = foreign || err == nil && ourErr == nil && theirs != ours
+		}
+		if foreign || strings.Contains(line, dir) {
+			seen[fmt.Sprintf("process %s: %s", filepath.Base(proc), line)] = true
+		}
+	}
+}
+
+func expectSame(t *testing.T, before, after map[string]bool) {
+	t.Helper()
+	for _, thing := range slices.Sorted(maps.Keys(after)) {
+		if !before[thing] {
+			t.Error("left behind:", thing)
+		}
+	}
+}
