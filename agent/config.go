@@ -1,0 +1,82 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"go.uber.org/zap"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/leeway-dev/leeway/agent/node"
+	"github.com/leeway-dev/leeway/agent/v1alpha1"
+	"github.com/leeway-dev/leeway/registry"
+	"github.com/leeway-dev/leeway/registry/store"
+	"github.com/leeway-dev/leeway/rules"
+)
+
+// ControllerConfig is what the controller role needs. All must be set but
+// RulesDir, AlertmanagerURLs and ExternalURL.
+type ControllerConfig struct {
+	Listen               string // of the API, probes and metrics
+	Node, Pod, Namespace string // names
+	DataDir              string // holds the TSDB, and the buffer towards the peers
+	// RulesDir holds the rule files; empty: those that ship with Leeway.
+	RulesDir string
+	// Controllers are all replicas, this one among them.
+	Controllers []node.Controller
+	TokenFile   string
+	// Registry is the URI of the registry; {namespace} is the guard's.
+	Registry         string
+	AlertmanagerURLs []string
+	ExternalURL      string
+	ScrapeInterval   time.Duration // of the node agents
+	DecideInterval   time.Duration
+	LeaseDuration    time.Duration
+	Kubernetes       *rest.Config
+	Logger           *zap.Logger
+}
+
+// rulesDir is where the rules are read from. Those that ship are written out
+// first, so that both kinds are read the same way.
+func (c ControllerConfig) rulesDir() (string, error) {
+	if c.RulesDir != "" {
+		return c.RulesDir, nil
+	}
+	dir := filepath.Join(c.DataDir, "rules")
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		return "", fmt.Errorf("agent: %w", err)
+	}
+	files, err := rules.Render(rules.Defaults())
+	if err != nil {
+		return "", fmt.Errorf("agent: %w", err)
+	}
+	for name, b := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), b, 0o640); err != nil {
+			return "", fmt.Errorf("agent: %w", err)
+		}
+	}
+	return dir, nil
+}
+
+func newScheme() (*runtime.Scheme, error) {
+	s := runtime.NewScheme()
+	if err := store.AddToScheme(s); err != nil {
+		return nil, err
+	}
+	return s, v1alpha1.AddToScheme(s)
+}
+
+// stores opens the registry of a namespace.
+func (c ControllerConfig) stores(kube client.Client) func(namespace string) (registry.Store, error) {
+	return func(namespace string) (registry.Store, error) {
+		return store.Open(context.Background(), store.InNamespace(c.Registry, namespace), store.Options{
+			Kube: func() (client.Client, string, error) { return kube, namespace, nil },
+			Now:  time.Now,
+		})
+	}
+}

@@ -1,0 +1,194 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"time"
+
+	"github.com/go-logr/zapr"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/prometheus/storage"
+	"golang.org/x/sync/errgroup"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/kubernetes"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/leeway-dev/leeway/agent/auth"
+	"github.com/leeway-dev/leeway/agent/embedded"
+	"github.com/leeway-dev/leeway/agent/feedback"
+	"github.com/leeway-dev/leeway/agent/guard"
+	"github.com/leeway-dev/leeway/agent/node/buffer"
+	"github.com/leeway-dev/leeway/agent/node/forward"
+	"github.com/leeway-dev/leeway/agent/node/own"
+	"github.com/leeway-dev/leeway/agent/reference"
+	"github.com/leeway-dev/leeway/registry/artifact"
+)
+
+// Lease that the replicas agree by on who leads.
+const Lease = "leeway-controller"
+
+// controller is one replica, put together.
+type controller struct {
+	ControllerConfig
+	registry   *prometheus.Registry
+	engine     *embedded.Engine
+	authority  *auth.Authority
+	feedback   *feedback.Handler
+	references *reference.Exporter
+	manager    manager.Manager
+}
+
+// RunController runs the controller role until ctx ends.
+//
+// +kubebuilder:rbac:groups=authentication.k8s.io,resources=tokenreviews,verbs=create
+func RunController(ctx context.Context, c ControllerConfig) (err error) {
+	r := &controller{ControllerConfig: c, registry: newRegistry()}
+	if err := r.open(); err != nil {
+		return err
+	}
+	defer r.engine.Close()
+	if err := r.manage(); err != nil {
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return r.engine.Run(ctx) })
+	g.Go(func() error { return listen(ctx, c.Listen, r.handler(), c.Logger) })
+	g.Go(func() error { return r.manager.Start(ctx) })
+	g.Go(func() error { return r.tellOwn(ctx) })
+	return ignoreEnd(g.Wait())
+}
+
+// open opens the storage and all that needs no cluster.
+func (r *controller) open() error {
+	clients, err := kubernetes.NewForConfig(r.Kubernetes)
+	if err != nil {
+		return fmt.Errorf("agent: %w", err)
+	}
+	r.authority = auth.New(auth.Config{
+		Tokens: clients.AuthenticationV1().TokenReviews(), Access: clients.AuthorizationV1().SubjectAccessReviews(),
+		Namespace: r.Namespace,
+	})
+	rules, err := r.rulesDir()
+	if err != nil {
+		return err
+	}
+	if r.engine, err = embedded.New(embedded.Config{
+		DataDir: filepath.Join(r.DataDir, "tsdb"), RulesDir: rules, EvaluationInterval: r.ScrapeInterval,
+		AlertmanagerURLs: r.AlertmanagerURLs, ExternalURL: r.ExternalURL,
+		Admit: r.authority.AdmitSeries, Registerer: r.registry, Logger: r.Logger,
+	}); err != nil {
+		return err
+	}
+	if r.feedback, err = feedback.New(feedback.Config{May: r.authority.Feedback, Registerer: r.registry}); err != nil {
+		return err
+	}
+	r.references = reference.New()
+	return r.registry.Register(r.references)
+}
+
+// manage sets up what talks to Kubernetes: the cache, the Lease, the loop.
+func (r *controller) manage() error {
+	scheme, err := newScheme()
+	if err != nil {
+		return fmt.Errorf("agent: %w", err)
+	}
+	ctrl.SetLogger(zapr.NewLogger(r.Logger))
+	lease, renew, retry := r.LeaseDuration, r.LeaseDuration*2/3, r.LeaseDuration/5
+	r.manager, err = ctrl.NewManager(r.Kubernetes, ctrl.Options{
+		Scheme: scheme, Logger: zapr.NewLogger(r.Logger), Metrics: server.Options{BindAddress: "0"},
+		LeaderElection: true, LeaderElectionID: Lease, LeaderElectionNamespace: r.Namespace,
+		LeaderElectionReleaseOnCancel: true, LeaseDuration: &lease, RenewDeadline: &renew, RetryPeriod: &retry,
+	})
+	if err != nil {
+		return fmt.Errorf("agent: %w", err)
+	}
+	loop, err := r.loop()
+	if err != nil {
+		return err
+	}
+	sync := &versionsInUse{Client: r.manager.GetClient(), store: r.stores(r.manager.GetClient()), exporter: r.references, log: r.Logger}
+	if err := r.manager.Add(everyReplica(sync.run)); err != nil {
+		return err
+	}
+	return r.manager.Add(leaderOnly(loop.Run))
+}
+
+// loop is the leader's.
+func (r *controller) loop() (*guard.Loop, error) {
+	kube := r.manager.GetClient()
+	recorder := r.manager.GetEventRecorderFor("leeway")
+	return guard.New(guard.Config{
+		Client: kube, Live: r.manager.GetAPIReader(), Source: source{r.engine}, Store: r.stores(kube),
+		LiveProfile:   guard.FetchProfiles(&http.Client{Timeout: 5 * time.Second}),
+		CheckArtifact: artifact.New(artifact.Options{}).Check,
+		CanPatch:      guard.Permission(kube, time.Now),
+		Event: func(object runtime.Object, kind, reason, message string) {
+			recorder.Event(object, kind, reason, message)
+		},
+		Registerer: r.registry, Logger: r.Logger, Interval: r.DecideInterval,
+		Stale: 5 * r.ScrapeInterval, TrafficWindow: max(8*r.ScrapeInterval, 10*time.Second),
+		PageWindow: r.engine.Window("page"),
+	})
+}
+
+// everyReplica and leaderOnly are runnables of the manager.
+type (
+	everyReplica func(context.Context) error
+	leaderOnly   func(context.Context) error
+)
+
+func (f everyReplica) Start(ctx context.Context) error { return f(ctx) }
+func (everyReplica) NeedLeaderElection() bool          { return false }
+func (f leaderOnly) Start(ctx context.Context) error   { return f(ctx) }
+func (leaderOnly) NeedLeaderElection() bool            { return true }
+
+// handler is the HTTP API. Everything but health and metrics needs a token.
+func (r *controller) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", metricsHandler(r.registry))
+	mux.HandleFunc("GET /healthz", ok)
+	mux.HandleFunc("GET /readyz", ok)
+	mux.Handle("POST /api/v1/write", r.authority.Writes(r.engine.Handler()))
+	mux.Handle("/api/v1/", r.authority.Queries(r.engine.Handler()))
+	mux.Handle("/leeway/v1/models/", r.authority.Models(models{r.stores(r.manager.GetClient())}.handler()))
+	mux.Handle("POST /leeway/v1/feedback", r.authority.Authenticated(r.feedback))
+	return mux
+}
+
+// tellOwn writes this replica's own metrics into its TSDB, and sends them to
+// its peers, as a node does.
+func (r *controller) tellOwn(ctx context.Context) error {
+	to := []storage.AppendableV2{r.engine}
+	var replicas []forward.Replica
+	for _, c := range r.Controllers {
+		if c.Name != r.Pod {
+			replicas = append(replicas, forward.Replica{Name: c.Name, URL: c.URL + "/api/v1/write"})
+		}
+	}
+	w := func(to []storage.AppendableV2) error {
+		return own.New(own.Config{Gatherer: r.registry, To: to, Labels: map[string]string{"pod": r.Pod, "node": r.Node},
+			Interval: r.ScrapeInterval, Logger: r.Logger}).Run(ctx)
+	}
+	if len(replicas) == 0 {
+		return w(to)
+	}
+	peers, err := forward.New(forward.Config{
+		Role: "controller", Buffer: buffer.Config{Dir: filepath.Join(r.DataDir, "buffer")}, Replicas: replicas,
+		TokenFile: r.TokenFile, Registerer: r.registry, Logger: r.Logger,
+	})
+	if err != nil {
+		return err
+	}
+	// The forwarder is stopped last: the writer appends to it.
+	sending, stop := context.WithCancel(context.WithoutCancel(ctx))
+	sent := make(chan error, 1)
+	go func() { sent <- peers.Run(sending) }()
+	err = w(append(to, peers))
+	stop()
+	return errors.Join(err, <-sent)
+}
