@@ -26,7 +26,7 @@ func (v *visit) sample(ctx context.Context, version string, window time.Duration
 	out := decide.Sample{
 		Requests: zero(one("sum(increase(%s{%s}[%s]))", requestCount, s, w)),
 		Errors:   zero(one("sum(increase(%s{%s,code=\"5xx\"}[%s]))", requestCount, s, w)),
-		P99:      one("histogram_quantile(0.99, sum by (le) (rate(leeway_request_duration_seconds_bucket{%s}[%s])))", s, w),
+		P99:      one("histogram_quantile(0.99, sum by (le) (rate(leeway_request_duration_seconds_bucket{%s,code=\"2xx\"}[%s])))", s, w),
 
 		PredictionZ:        one("max(leeway:prediction_drift:z%s{%s})", v.PageWindow, s),
 		PredictionCritical: zero(one("max(leeway:prediction_model_drift:z_critical%s{%s})", v.PageWindow, s)),

@@ -51,7 +51,7 @@ func fieldSet(e metav1.ManagedFieldsEntry) *fieldpath.Set {
 		return nil
 	}
 	var set fieldpath.Set
-	if err := set.FromJSON(bytes.NewReader(e.FieldsV1.Raw)); err != nil {
+	if err := set.FromJSON(bytes.NewReader(e.FieldsV1.GetRawBytes())); err != nil {
 		return nil // written by the API server; unreadable means unknown, not ours
 	}
 	return &set
