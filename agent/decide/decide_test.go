@@ -136,6 +136,10 @@ func TestLimits(t *testing.T) {
 			p.ReturnAfter = day
 			e.Past = []decide.Past{past(2*hour, decide.Redeploy, "1", "3", decide.InputDrift)}
 		}, ""},
+		{"an earlier stay was left for drift, the latest was not", december(), func(e *decide.Evidence, p *decide.Policy) {
+			p.ReturnAfter = day
+			e.History = append(e.History, decide.Served{Version: "1", SettledAt: ago(3 * hour), ReplacedAt: ago(2 * hour), LeftFor: decide.InputDrift})
+		}, ""},
 		{"a training is open, a version fits", december(), func(e *decide.Evidence, _ *decide.Policy) { e.RetrainOpen = true }, ""},
 
 		{"train", none, func(*decide.Evidence, *decide.Policy) {}, ""},
@@ -164,6 +168,16 @@ func TestLimits(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What has changed between the diagnosis and the decision still holds an act.
+func TestDecideOnLaterEvidence(t *testing.T) {
+	e := december3()
+	d := decide.Diagnose(e, policy(), now)
+	e.Blind = decide.ReasonPartialProfile
+	check(t, decide.Decide(d, december(), e, policy(), now), want{decide.InputDrift, decide.Hold, decide.ReasonPartialProfile, "", ""})
+	e.Blind, e.Versions = "", e.Versions[:2]
+	check(t, decide.Decide(d, &decide.Match{Rows: 4000}, e, policy(), now), want{decide.InputDrift, decide.Hold, decide.ReasonUnregistered, "", ""})
 }
 
 func TestAfterRetrain(t *testing.T) {

@@ -39,6 +39,9 @@ func TestDiagnose(t *testing.T) {
 		{"errors pending hold drift", long(inputs, pending(errors)), want{decide.InputDrift, decide.Wait, wait, "", "serving"}},
 		{"broken input pending holds a bad release", young(16*second, alert(decide.AlertErrors, 9*second, ""), pending(alert(decide.AlertBrokenInput, second, "temp"))),
 			want{decide.BadRelease, decide.Wait, wait, "", "broken_input"}},
+		{"a bad release pending holds drift", young(40*second, inputs, pending(alert(decide.AlertQuality, 15*second, ""))),
+			want{decide.InputDrift, decide.Wait, wait, "", "bad_release"}},
+		{"quality pending, long clean, holds no drift", long(inputs, pending(quality)), want{decide.InputDrift, decide.Train, decide.ReasonNoneFits, "", ""}},
 		{"broken input pending alone", long(pending(broken)), want{decide.None, decide.NoAction, decide.ReasonHealthy, "", "1 alert "}},
 
 		{"bad release by latency", young(40*second, alert(decide.AlertLatency, 8*second, "")), want{decide.BadRelease, decide.Rollback, decide.ReasonLastGood, "3", "settled 37s ago"}},
@@ -120,6 +123,9 @@ func TestDiagnose(t *testing.T) {
 			e.History[0].SettledAt = e.SettledAt
 			e.History[0].LastAlert = map[decide.AlertCause]time.Time{decide.AlertBrokenInput: ago(hour)}
 		}), want{decide.BrokenInput, decide.Hold, decide.ReasonBrokenInput, "", "last 24h"}},
+		{"quality of later rows, inputs of broken ones", changed(long(quality, inputs), func(e *decide.Evidence) {
+			e.History[0].LastAlert = map[decide.AlertCause]time.Time{decide.AlertBrokenInput: ago(25 * second)}
+		}), want{decide.ConceptDrift, decide.Wait, wait, "", "input_drift"}},
 		{"drift of later rows than the broken ones", changed(long(inputs, changedAlert(inputs, func(a *decide.Alert) {
 			a.Clock, a.Window = decide.Slow, 5*minute
 		})), func(e *decide.Evidence) {

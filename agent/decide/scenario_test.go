@@ -116,7 +116,7 @@ func TestColumnGoesMissing(t *testing.T) {
 	e.Alerts = drifted("1", 25*second)
 	e.History[0].LastAlert = map[decide.AlertCause]time.Time{decide.AlertBrokenInput: ago(12 * second)}
 	check(t, both(e, december()), want{decide.BrokenInput, decide.Hold, decide.ReasonBrokenInput, "", "12s ago"})
-	e.History[0].LastAlert[decide.AlertBrokenInput] = ago(31 * second)
+	e.History[0].LastAlert[decide.AlertBrokenInput] = ago(30 * second)
 	if got := both(e, december()); got.Cause != decide.InputDrift {
 		t.Errorf("broken input of long ago still holds: %s", got.Message)
 	}
