@@ -6,6 +6,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -151,7 +152,10 @@ func bytewise(int) int { return 1 }
 
 func random(seed uint64) func(int) int {
 	r := rand.New(rand.NewPCG(seed, 7))
+	var mu sync.Mutex // both ends cut with it
 	return func(n int) int {
+		mu.Lock()
+		defer mu.Unlock()
 		if r.IntN(4) == 0 {
 			time.Sleep(time.Duration(r.IntN(300)) * time.Microsecond)
 		}

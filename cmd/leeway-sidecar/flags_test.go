@@ -1,0 +1,57 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+	"time"
+)
+
+// parse runs the command line with an environment and returns what it would run with.
+func parse(env map[string]string, args ...string) (o options, err error) {
+	c := command(func(k string) (string, bool) { v, ok := env[k]; return v, ok }, func(_ context.Context, got options) error { o = got; return nil })
+	c.SetArgs(args)
+	c.SetOut(io.Discard)
+	return o, c.Execute()
+}
+
+func TestFlags(t *testing.T) {
+	o, err := parse(map[string]string{"LEEWAY_MODEL": "env", "LEEWAY_MAX_BODY": "64KiB", "LEEWAY_PROFILE_DIGEST": "", "LEEWAY_GRACE": "3s", "LEEWAY_SAMPLE_RATIO": "0.5"}, "--model", "flag", "--capture-budget=2MiB")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := fmt.Sprint(o.Model, " ", o.MaxBody, " ", o.CaptureBudget, " ", o.Grace, " ", o.SampleRatio, " ", o.Listen, " ", o.AdminListen, " ", o.Upstream)
+	want := fmt.Sprint("flag ", 64<<10, " ", 2<<20, " ", 3*time.Second, " 0.5 :8090 :9095 http://127.0.0.1:8080")
+	if got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+func TestFlagErrors(t *testing.T) {
+	for _, c := range []struct {
+		env  map[string]string
+		args []string
+		say  string
+	}{
+		{map[string]string{"LEEWAY_MAX_BODY": "much"}, nil, "LEEWAY_MAX_BODY"},
+		{nil, []string{"--max-body", "-1"}, "16MiB"},
+		{nil, []string{"--capture-budget", "99999999GiB"}, "number of bytes"},
+		{nil, []string{"--no-such"}, "no-such"},
+		{nil, []string{"extra"}, "extra"},
+	} {
+		if _, err := parse(c.env, c.args...); err == nil || !strings.Contains(err.Error(), c.say) {
+			t.Errorf("%v %v: %v", c.env, c.args, err)
+		}
+	}
+}
+
+func TestSize(t *testing.T) {
+	for text, want := range map[string]string{"1048576": "1MiB", "512KiB": "512KiB", "1GiB": "1024MiB", "1000": "1000"} {
+		var s size
+		if err := s.Set(text); err != nil || s.String() != want {
+			t.Errorf("%s: %s, %v", text, &s, err)
+		}
+	}
+}

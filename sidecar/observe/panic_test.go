@@ -1,0 +1,24 @@
+package observe
+
+import (
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"github.com/leeway-dev/leeway/sidecar/metrics"
+	"github.com/leeway-dev/leeway/sidecar/protocol"
+)
+
+// A panic while one body is parsed costs that body; the parser goes on. (Inside, because nothing from outside is known to panic.)
+func TestPanicIsRecovered(t *testing.T) {
+	o := New(Config{Budget: 1 << 20, MaxBody: 1 << 20, SampleRatio: 1, Metrics: metrics.New(prometheus.NewRegistry(), protocol.V1), Log: zap.NewNop()})
+	broken := &record{kind: protocol.V1, reference: &reference{}}
+	if got := o.half(broken, []byte(`{"instances":[]}`), false); got != metrics.Panicked {
+		t.Errorf("result %q, want %q", got, metrics.Panicked)
+	}
+	o.parse(broken)
+	if !broken.reference.mu.TryLock() {
+		t.Error("the lock was lost with the panic")
+	}
+}
