@@ -101,7 +101,7 @@ func nobody(m *Match, unproven []string) string {
 	} else if near.Fits {
 		verdict = "is not enough of an improvement"
 	}
-	return fmt.Sprintf("none of the %s fits today's %d rows and is better: the nearest, version %s, %s (%s%s)",
+	return fmt.Sprintf("of %s none fits today's %d rows and is better: the nearest, version %s, %s (%s%s)",
 		count(len(m.Candidates), "other version"), m.Rows, near.Version, verdict, distance(near), against(m.Live))
 }
 

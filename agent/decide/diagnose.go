@@ -66,7 +66,7 @@ func waits(higher, d Diagnosis) Diagnosis {
 		Cause: d.Cause, Action: Wait, Reason: ReasonWaitsForHigherCause,
 		Alerts: append(append([]Alert{}, d.Alerts...), higher.Alerts...), Columns: d.Columns,
 		Message: fmt.Sprintf("%s would be diagnosed, but %s (%s) is pending: wait until it fires or clears",
-			d.Cause, higher.Cause, alertNames(higher.Alerts)),
+			word(d.Cause), word(higher.Cause), alertNames(higher.Alerts)),
 	}
 }
 
@@ -78,7 +78,7 @@ func (v view) registered(d Diagnosis) Diagnosis {
 		return d
 	}
 	d.Action, d.Reason, d.Target, d.NeedsMatch, d.MatchFrom = Hold, reason, "", false, time.Time{}
-	d.Message = fmt.Sprintf("%s is diagnosed (%s), but %s", d.Cause, alertNames(d.Alerts), message)
+	d.Message = fmt.Sprintf("%s is diagnosed (%s), but %s", word(d.Cause), alertNames(d.Alerts), message)
 	return d
 }
 

@@ -38,9 +38,9 @@ func TestDiagnose(t *testing.T) {
 		{"serving is above drift", long(append(drifted("1", 9*second), errors)...), want{decide.Serving, decide.Hold, decide.ReasonServing, "", ""}},
 		{"errors pending hold drift", long(inputs, pending(errors)), want{decide.InputDrift, decide.Wait, wait, "", "serving"}},
 		{"broken input pending holds a bad release", young(16*second, alert(decide.AlertErrors, 9*second, ""), pending(alert(decide.AlertBrokenInput, second, "temp"))),
-			want{decide.BadRelease, decide.Wait, wait, "", "broken_input"}},
+			want{decide.BadRelease, decide.Wait, wait, "", "broken input"}},
 		{"a bad release pending holds drift", young(40*second, inputs, pending(alert(decide.AlertQuality, 15*second, ""))),
-			want{decide.InputDrift, decide.Wait, wait, "", "bad_release"}},
+			want{decide.InputDrift, decide.Wait, wait, "", "bad release"}},
 		{"quality pending, long clean, holds no drift", long(inputs, pending(quality)), want{decide.InputDrift, decide.Train, decide.ReasonNoneFits, "", ""}},
 		{"broken input pending alone", long(pending(broken)), want{decide.None, decide.NoAction, decide.ReasonHealthy, "", "1 alert "}},
 
@@ -63,6 +63,10 @@ func TestDiagnose(t *testing.T) {
 			left := decide.Served{Version: "6", ReplacedAt: ago(8 * second), LeftFor: decide.BadRelease}
 			e.History = []decide.Served{e.History[0], left, e.History[1]}
 		}), want{decide.Serving, decide.Hold, decide.ReasonServing, "", "version 6 before it"}},
+		{"a release that never settled and had alerts is not passed over", changed(young(8*second, errors), func(e *decide.Evidence) {
+			left := decide.Served{Version: "6", ReplacedAt: ago(8 * second), LastAlert: map[decide.AlertCause]time.Time{decide.AlertErrors: ago(9 * second)}}
+			e.History = []decide.Served{e.History[0], left, e.History[1]}
+		}), want{decide.Serving, decide.Hold, decide.ReasonServing, "", "version 6 before it"}},
 		{"a release that never got up is passed over", changed(young(8*second, errors), func(e *decide.Evidence) {
 			e.History = []decide.Served{e.History[0], {Version: "6", ReplacedAt: ago(8 * second)}, e.History[1]}
 		}), want{decide.BadRelease, decide.Rollback, decide.ReasonLastGood, "3", ""}},
@@ -71,7 +75,7 @@ func TestDiagnose(t *testing.T) {
 		}), want{decide.Serving, decide.Hold, decide.ReasonServing, "", ""}},
 		{"same version before and after", changed(young(8*second, errors), func(e *decide.Evidence) {
 			e.History[1].Version = "5"
-		}), want{decide.Serving, decide.Hold, decide.ReasonServing, "", ""}},
+		}), want{decide.Serving, decide.Hold, decide.ReasonServing, "", "in service before"}},
 		{"the first version ever", changed(young(8*second, errors), func(e *decide.Evidence) {
 			e.History, e.Versions = e.History[:1], e.Versions[3:]
 		}), want{decide.Serving, decide.Hold, decide.ReasonFirstVersion, "", "is the first"}},
@@ -114,8 +118,8 @@ func TestDiagnose(t *testing.T) {
 		{"the page clock alone does nothing", long(page(inputs)), want{decide.None, decide.NoAction, decide.ReasonHealthy, "", ""}},
 		{"predictions drift", long(predictions), want{decide.PredictionDrift, decide.Hold, decide.ReasonPredictionDrift, "", "11:59:55Z"}},
 		{"predictions and quality", long(predictions, quality), want{decide.PredictionDrift, decide.Hold, decide.ReasonPredictionDrift, "", ""}},
-		{"quality waits for predictions", long(pending(predictions), quality), want{decide.ConceptDrift, decide.Wait, wait, "", "prediction_drift"}},
-		{"quality waits for inputs", long(pending(page(inputs)), quality), want{decide.ConceptDrift, decide.Wait, wait, "", "input_drift"}},
+		{"quality waits for predictions", long(pending(predictions), quality), want{decide.ConceptDrift, decide.Wait, wait, "", "prediction drift"}},
+		{"quality waits for inputs", long(pending(page(inputs)), quality), want{decide.ConceptDrift, decide.Wait, wait, "", "input drift"}},
 		{"quality falls", long(quality), want{decide.ConceptDrift, decide.Train, decide.ReasonConceptDrift, "", "did not change"}},
 		{"quality is pending", long(pending(quality)), want{decide.None, decide.NoAction, decide.ReasonHealthy, "", ""}},
 		{"quality after broken input", changed(long(changedAlert(quality, func(a *decide.Alert) { a.Window = day })), func(e *decide.Evidence) {
@@ -125,7 +129,7 @@ func TestDiagnose(t *testing.T) {
 		}), want{decide.BrokenInput, decide.Hold, decide.ReasonBrokenInput, "", "last 24h"}},
 		{"quality of later rows, inputs of broken ones", changed(long(quality, inputs), func(e *decide.Evidence) {
 			e.History[0].LastAlert = map[decide.AlertCause]time.Time{decide.AlertBrokenInput: ago(25 * second)}
-		}), want{decide.ConceptDrift, decide.Wait, wait, "", "input_drift"}},
+		}), want{decide.ConceptDrift, decide.Wait, wait, "", "input drift"}},
 		{"drift of later rows than the broken ones", changed(long(inputs, changedAlert(inputs, func(a *decide.Alert) {
 			a.Clock, a.Window = decide.Slow, 5*minute
 		})), func(e *decide.Evidence) {

@@ -14,7 +14,7 @@ func brokenInput(v view) (Diagnosis, found) {
 	d := Diagnosis{Cause: BrokenInput, Action: Hold, Reason: ReasonBrokenInput}
 	if firing := v.firing[AlertBrokenInput]; len(firing) > 0 {
 		d.Alerts, d.Columns = firing, subjects(firing)
-		d.Message = fmt.Sprintf("%s broken upstream since %s (%s): going back or training can't mend that",
+		d.Message = fmt.Sprintf("input is broken upstream in %s since %s (%s): going back or training can't mend that",
 			columns(d.Columns), clock(earliest(firing)), shown(firing[0]))
 		return d, holds
 	}

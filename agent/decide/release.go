@@ -51,8 +51,8 @@ func (v view) goBack(cause AlertCause, alerts []Alert) Diagnosis {
 	before, _ := predecessor(v.Evidence)
 	a := alerts[0]
 	d := Diagnosis{Cause: BadRelease, Action: Rollback, Alerts: alerts, Columns: subjects(alerts)}
-	evidence := fmt.Sprintf("version %s had no clean %s since %s: %s, while version %s before it ended with one",
-		v.Active, span(a.Window), v.since(), shown(a), before.Version)
+	evidence := fmt.Sprintf("version %s ended with a clean %s, and version %s had none since %s (%s)",
+		before.Version, span(a.Window), v.Active, v.since(), shown(a))
 	d.Target, d.Reason = LastGood(v.Evidence, v.policy, cause, v.now)
 	if d.Reason == ReasonLastGood {
 		d.Message = fmt.Sprintf("%s; go back to version %s", evidence, d.Target)
@@ -91,18 +91,22 @@ func serving(v view) (Diagnosis, found) {
 	before, follows := predecessor(v.Evidence)
 	switch {
 	case !neverClean(v.stay, a):
-		d.Message = fmt.Sprintf("%s, though version %s was clean for %s before: it is not the release, look at what serves it",
-			shown(a), v.Active, span(longestQuiet(v.stay, a.Cause, a.ActiveAt)))
+		d.Message = fmt.Sprintf("version %s was clean for %s before its %s: it is not the release, look at what serves it (%s)",
+			v.Active, span(longestQuiet(v.stay, a.Cause, a.ActiveAt)), a.Cause, shown(a))
 	case !follows && len(v.Versions) <= 1:
 		d.Reason = ReasonFirstVersion
-		d.Message = fmt.Sprintf("%s, and version %s is the first: there is none to go back to", shown(a), v.Active)
+		d.Message = fmt.Sprintf("version %s is the first and has had %s since %s: there is none to go back to (%s)",
+			v.Active, a.Cause, v.since(), shown(a))
 	case !follows:
 		d.Reason = ReasonNoGoodVersion
-		d.Message = fmt.Sprintf("%s, and no version was seen in service before version %s: there is none known to be better",
-			shown(a), v.Active)
+		d.Message = fmt.Sprintf("version %s has had %s since %s, and no version was seen in service before it: there is none known to be better (%s)",
+			v.Active, a.Cause, v.since(), shown(a))
+	case before.Version == v.Active:
+		d.Message = fmt.Sprintf("version %s has had %s since %s, and was in service before that as well: it is not the release (%s)",
+			v.Active, a.Cause, v.since(), shown(a))
 	default:
-		d.Message = fmt.Sprintf("%s, and version %s before it did not end with a clean %s either: it is not the release",
-			shown(a), before.Version, span(a.Window))
+		d.Message = fmt.Sprintf("version %s has had %s since %s, and version %s before it did not end with a clean %s either: it is not the release (%s)",
+			v.Active, a.Cause, v.since(), before.Version, span(a.Window), shown(a))
 	}
 	return d, holds
 }

@@ -23,7 +23,7 @@ type Retrained struct {
 func AfterRetrain(r Retrained, d Diagnosis, m *Match, e Evidence, p Policy, now time.Time) Decision {
 	out := Decision{
 		Cause: r.Cause, Target: r.Version, Alerts: d.Alerts, Columns: d.Columns,
-		Message: fmt.Sprintf("version %s was trained for %s", r.Version, r.Cause),
+		Message: fmt.Sprintf("version %s was trained for %s", r.Version, word(r.Cause)),
 	}
 	if r.Tainted {
 		return out.hold(ReasonTainted, ", but input was broken meanwhile: it stays registered and is not deployed")

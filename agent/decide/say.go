@@ -48,11 +48,14 @@ func count(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
+// word says a cause in words.
+func word[C ~string](cause C) string { return strings.ReplaceAll(string(cause), "_", " ") }
+
 // columns names a few of them and counts the rest.
 func columns(names []string) string {
 	switch {
 	case len(names) == 0:
-		return "its columns"
+		return "some columns"
 	case len(names) == 1:
 		return "column " + names[0]
 	case len(names) <= 4:
@@ -61,16 +64,16 @@ func columns(names []string) string {
 	return fmt.Sprintf("%d columns (%s, …)", len(names), strings.Join(names[:3], ", "))
 }
 
-// shown says one alert with its value.
+// shown says what one alert says: its own sentence, else its name and value.
 func shown(a Alert) string {
+	if a.Summary != "" {
+		return strings.TrimRight(strings.Join(strings.Fields(a.Summary), " "), ".")
+	}
 	s := a.Name
 	if a.Subject != "" {
 		s += " on " + a.Subject
 	}
-	if a.Summary != "" {
-		s += ": " + strings.TrimRight(a.Summary, ".")
-	}
-	return fmt.Sprintf("%s (value %s over %s)", s, number(a.Value), span(a.Window))
+	return fmt.Sprintf("%s, value %s over %s", s, number(a.Value), span(a.Window))
 }
 
 func alertNames(alerts []Alert) string {

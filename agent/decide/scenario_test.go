@@ -25,7 +25,7 @@ func TestNewRegime(t *testing.T) {
 	drift := drifted("1", 10*second)
 	quality := alert(decide.AlertQuality, 5*second, "")
 	predictions := alert(decide.AlertPredictionDrift, 6*second, "air_time")
-	wait := want{decide.ConceptDrift, decide.Wait, decide.ReasonWaitsForHigherCause, "", "input_drift"}
+	wait := want{decide.ConceptDrift, decide.Wait, decide.ReasonWaitsForHigherCause, "", "input drift"}
 	train := want{decide.InputDrift, decide.Train, decide.ReasonNoneFits, "", "4000 rows"}
 
 	check(t, both(summer(quality, page(alert(decide.AlertInputDrift, 3*second, "temp"))), none), wait)
@@ -109,7 +109,7 @@ func TestColumnGoesMissing(t *testing.T) {
 	}
 
 	e.Alerts[len(e.Alerts)-2] = pending(broken)
-	check(t, both(e, december()), want{decide.InputDrift, decide.Wait, decide.ReasonWaitsForHigherCause, "", "broken_input"})
+	check(t, both(e, december()), want{decide.InputDrift, decide.Wait, decide.ReasonWaitsForHigherCause, "", "broken input"})
 
 	// The column is back. Its rows are still in the last 30 s, and must neither
 	// be matched nor trained on.
