@@ -68,19 +68,19 @@ func (v *visit) gather(ctx context.Context) error {
 	return nil
 }
 
-// human says whether somebody else wrote the artifact last. The time that the
-// API server keeps has no fractions of a second; the change was seen later, so
-// the end of that second is nearer, unless it was seen within it.
+// human says whether somebody else wrote the artifact last, and when. The time
+// that the API server keeps is that of the manager's last change of anything,
+// so it counts only where it is before the change was seen. It has no fractions
+// of a second: the end of that second is nearer, unless it was seen within it.
 func (v *visit) human(seen time.Time) (bool, string, time.Time) {
 	o, ok := v.work.ChangedBy(v.guard.Spec.Artifact)
-	if !ok {
+	switch {
+	case !ok:
 		return false, "", time.Time{}
+	case o.Time.IsZero() || o.Time.After(seen):
+		return true, o.Manager, seen
 	}
-	at := o.Time
-	if seen.After(at) && !at.IsZero() {
-		at = at.Add(min(seen.Sub(at), time.Second-time.Microsecond))
-	}
-	return true, o.Manager, at
+	return true, o.Manager, o.Time.Add(min(seen.Sub(o.Time), time.Second-time.Microsecond))
 }
 
 // mismatch is what the artifact field names, if that is not what the registry

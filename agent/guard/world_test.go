@@ -56,7 +56,6 @@ type world struct {
 	live      *profile.Profile
 	events    []string
 	changes   int // of the Deployment, dry runs left out
-	jobs      int
 	stuck     bool // the Deployment's controller does nothing
 }
 
@@ -103,14 +102,6 @@ func newWorld(t *testing.T, change ...func(*v1alpha1.ModelGuard)) *world {
 					return err
 				}
 				return repair(ctx, c)
-			},
-			Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
-				if _, ok := o.(*batchv1.Job); ok {
-					w.mu.Lock()
-					w.jobs++
-					w.mu.Unlock()
-				}
-				return c.Create(ctx, o, opts...)
 			},
 		}).Build()
 	w.register(0, "")

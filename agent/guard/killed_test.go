@@ -1,0 +1,181 @@
+package guard_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/leeway-dev/leeway/agent/v1alpha1"
+)
+
+var errKilled = errors.New("killed")
+
+// mortal is a client whose process dies at its n-th write: just before it
+// reaches the API server, or just after, with the answer lost.
+type mortal struct {
+	mu     sync.Mutex
+	left   int
+	after  bool
+	killed bool
+}
+
+func (m *mortal) write(do func() error) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.killed {
+		return errKilled
+	}
+	m.left--
+	if m.left > 0 {
+		return do()
+	}
+	m.killed = true
+	if m.after {
+		_ = do()
+	}
+	return errKilled
+}
+
+func (m *mortal) client(c client.WithWatch) client.Client {
+	return interceptor.NewClient(c, interceptor.Funcs{
+		Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
+			return m.write(func() error { return c.Create(ctx, o, opts...) })
+		},
+		Apply: func(ctx context.Context, c client.WithWatch, o runtime.ApplyConfiguration, opts ...client.ApplyOption) error {
+			for _, opt := range opts {
+				if opt == client.DryRunAll {
+					return nil
+				}
+			}
+			return m.write(func() error { return c.Apply(ctx, o, opts...) })
+		},
+		SubResourceUpdate: func(ctx context.Context, c client.Client, sub string, o client.Object, opts ...client.SubResourceUpdateOption) error {
+			return m.write(func() error { return c.SubResource(sub).Update(ctx, o, opts...) })
+		},
+	})
+}
+
+// TestKilledAtEveryWrite kills the leader at each of its writes, and lets
+// another go on: the outcome is that of a leader that lives.
+func TestKilledAtEveryWrite(t *testing.T) {
+	stories := map[string]func(t *testing.T, w *world, begun func()){
+		"rollback": func(t *testing.T, w *world, begun func()) {
+			w.release()
+			begun()
+			w.tick(2)
+			w.settle(2)
+			w.alerts = nil
+			w.settle(25)
+			d := w.one()
+			w.wantState(d, v1alpha1.Done, "verified")
+			w.wantServes("1")
+			if w.changes != 1 {
+				t.Errorf("%d changes of the workload, want 1: %s", w.changes, steps(d))
+			}
+		},
+		"retrain": func(t *testing.T, w *world, begun func()) {
+			w.drift()
+			begun()
+			w.tick(3)
+			w.train("")
+			w.tick(3)
+			w.settle(2)
+			w.alerts = nil
+			w.settle(25)
+			ds := w.decisions()
+			if len(ds) != 2 {
+				t.Fatal(describe(ds))
+			}
+			w.wantState(ds[0], v1alpha1.Done, "gate_passed")
+			w.wantState(ds[1], v1alpha1.Done, "verified")
+			w.wantServes("2")
+			var jobs batchv1.JobList
+			if err := w.client.List(t.Context(), &jobs); err != nil {
+				t.Fatal(err)
+			}
+			if w.changes != 1 || len(jobs.Items) != 1 {
+				t.Errorf("%d changes and %d jobs, want one each", w.changes, len(jobs.Items))
+			}
+		},
+	}
+	for name, story := range stories {
+		for _, after := range []bool{false, true} {
+			for n := 1; ; n++ {
+				m := &mortal{left: n, after: after}
+				t.Run(fmt.Sprintf("%s/write %d, after %v", name, n, after), func(t *testing.T) {
+					w := newWorld(t)
+					w.tick(40)
+					story(t, w, func() {
+						w.loop = w.newLoop(m.client(w.client))
+						w.until(func() bool { return m.killed }, 3)
+						w.loop = w.newLoop(w.client)
+					})
+				})
+				if !m.killed {
+					if n < 4 {
+						t.Errorf("%s: the leader was never killed", name)
+					}
+					break
+				}
+			}
+		}
+	}
+}
+
+// until ticks until it is so, or for so many seconds.
+func (w *world) until(so func() bool, seconds int) {
+	for range seconds {
+		if so() {
+			return
+		}
+		w.tick(1)
+	}
+}
+
+// drift lets the inputs of version 1 go where no version is at home.
+func (w *world) drift() {
+	w.live = csvProfile(w.t, 50)
+	w.shows["1"] = shown{requests: 5000, p99: 0.02, labels: 3000, meanError: 18}
+	w.alert("input_drift", "page", "10s", "1", "x")
+	w.tick(1)
+	w.alert("input_drift", "act", "30s", "1", "x")
+}
+
+// train does what the Job does, as often as it was asked: registers a version
+// that is at home in today's rows, and completes.
+func (w *world) train(decision string) {
+	w.t.Helper()
+	var jobs batchv1.JobList
+	if err := w.client.List(w.t.Context(), &jobs); err != nil {
+		w.t.Fatal(err)
+	}
+	for i := range jobs.Items {
+		j := &jobs.Items[i]
+		if decision == "" {
+			for _, e := range j.Spec.Template.Spec.Containers[0].Env {
+				if e.Name == "LEEWAY_DECISION" {
+					decision = e.Value
+				}
+			}
+		}
+		v := w.register(50, decision)
+		w.shows[v] = shown{requests: 5000, p99: 0.02, labels: 3000, meanError: 6}
+		w.complete(j, batchv1.JobComplete)
+	}
+}
+
+func (w *world) complete(j *batchv1.Job, how batchv1.JobConditionType) {
+	w.t.Helper()
+	j.Status.Conditions = []batchv1.JobCondition{{Type: how, Status: corev1.ConditionTrue, Reason: "Test"}}
+	if err := w.client.Status().Update(w.t.Context(), j); err != nil {
+		w.t.Fatal(err)
+	}
+}
