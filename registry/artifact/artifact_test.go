@@ -162,3 +162,30 @@ func TestSchemes(t *testing.T) {
 		}
 	}
 }
+
+func TestAbsolute(t *testing.T) {
+	t.Chdir(t.TempDir())
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for uri, want := range map[string]string{
+		"model.bin":                          "file://" + dir + "/model.bin",
+		"a model/":                           "file://" + dir + "/a%20model/",
+		"/m":                                 "file:///m",
+		"s3://b/k":                           "s3://b/k",
+		"file:///m":                          "file:///m",
+		"example.com/m@sha256:" + hexOf(nil): "example.com/m@sha256:" + hexOf(nil),
+	} {
+		if got, err := artifact.Absolute(uri); got != want || err != nil {
+			t.Errorf("%s: got %s, %v, want %s", uri, got, err, want)
+		}
+	}
+	if err := os.WriteFile("a model", []byte("one"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	uri, _ := artifact.Absolute("a model")
+	if got, err := artifact.New(artifact.Options{}).Digest(t.Context(), uri); got != hexOf([]byte("one")) || err != nil {
+		t.Errorf("%s: got %s, %v", uri, got, err)
+	}
+}

@@ -5,14 +5,32 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 )
+
+// Absolute returns the URI to register for what a person typed: a path becomes
+// file:///…, for others who have another working directory.
+func Absolute(uri string) (string, error) {
+	if strings.Contains(uri, "://") || pinned.MatchString(uri) {
+		return uri, nil
+	}
+	path, err := filepath.Abs(uri)
+	if err != nil {
+		return "", fmt.Errorf("artifact %s: %w", uri, err)
+	}
+	if strings.HasSuffix(uri, "/") {
+		path += "/"
+	}
+	return (&url.URL{Scheme: "file", Path: filepath.ToSlash(path)}).String(), nil
+}
 
 func digestPath(ctx context.Context, uri, path string) (string, error) {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("%s: %w", show(uri), ErrMissing)
+		return "", fmt.Errorf("%s: %w: there is no such file (an image must be pinned by @sha256:…)", show(uri), ErrMissing)
 	}
 	if err != nil {
 		return "", fmt.Errorf("artifact: %w", err)

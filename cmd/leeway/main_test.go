@@ -1,0 +1,157 @@
+package main
+
+import (
+	"compress/gzip"
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/johannesboyne/gofakes3"
+	"github.com/johannesboyne/gofakes3/backend/s3mem"
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"leeway": main, "kubectl-leeway": main})
+}
+
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata",
+		RequireExplicitExec: true,
+		UpdateScripts:       os.Getenv("UPDATE") != "",
+		Setup:               setup,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"rows": rows, "gz": gz, "cutgz": cutgz, "rounded": rounded,
+		},
+	})
+}
+
+// setup gives each script an S3 server with the bucket models, and an API
+// server that serves the script's files below cluster/.
+func setup(e *testscript.Env) error {
+	backend := s3mem.New()
+	if err := backend.CreateBucket("models"); err != nil {
+		return err
+	}
+	body := strings.NewReader("an S3 object")
+	if _, err := backend.PutObject("models", "churn/1", nil, body, body.Size(), nil); err != nil {
+		return err
+	}
+	s3 := httptest.NewServer(gofakes3.New(backend, gofakes3.WithLogger(gofakes3.DiscardLog())).Server())
+	e.Defer(s3.Close)
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		b, err := os.ReadFile(e.WorkDir + "/cluster" + strings.TrimSuffix(r.URL.Path, "/") + ".json")
+		w.Header().Set("Content-Type", "application/json")
+		if err != nil {
+			w.WriteHeader(http.StatusNotFound)
+			b = []byte(`{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"NotFound","code":404}`)
+		}
+		_, _ = w.Write(b)
+	}))
+	e.Defer(api.Close)
+	for name, server := range map[string]string{"kubeconfig": api.URL, "kubeconfig-dead": "http://127.0.0.1:1"} {
+		text := fmt.Sprintf(`{apiVersion: v1, kind: Config, current-context: c, users: [],
+clusters: [{name: c, cluster: {server: %q}}], contexts: [{name: c, context: {cluster: c, namespace: ml}}]}`, server)
+		if err := os.WriteFile(e.WorkDir+"/"+name, []byte(text), 0o600); err != nil {
+			return err
+		}
+	}
+	e.Setenv("KUBECONFIG", e.WorkDir+"/kubeconfig")
+	e.Setenv("AWS_ENDPOINT_URL", s3.URL)
+	e.Setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+	e.Setenv("AWS_SECRET_ACCESS_KEY", "secret")
+	e.Setenv("AWS_EC2_METADATA_DISABLED", "true")
+	e.Setenv("USER", "ada")
+	return nil
+}
+
+// rows FILE N SHIFT writes N rows of three columns, the first one shifted.
+func rows(ts *testscript.TestScript, _ bool, args []string) {
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	shift, err := strconv.ParseFloat(args[2], 64)
+	ts.Check(err)
+	r := rand.New(rand.NewPCG(1, 1))
+	var b strings.Builder
+	b.WriteString("id,temp,carrier,score,late\n")
+	for i := range n {
+		fmt.Fprintf(&b, "%d,%.3f,%s,%.3f,%d\n", i, 10*r.Float64()+shift, []string{"AA", "UA", "DL"}[r.IntN(3)], r.Float64(), r.IntN(2))
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(b.String()), 0o644))
+}
+
+// gz FILE compresses a file to FILE.gz.
+func gz(ts *testscript.TestScript, _ bool, args []string) {
+	f, err := os.Create(ts.MkAbs(args[0]) + ".gz")
+	ts.Check(err)
+	w := gzip.NewWriter(f)
+	_, err = w.Write([]byte(ts.ReadFile(args[0])))
+	ts.Check(err)
+	ts.Check(w.Close())
+	ts.Check(f.Close())
+}
+
+// cutgz FILE OUT compresses a file and loses the end.
+func cutgz(ts *testscript.TestScript, neg bool, args []string) {
+	gz(ts, neg, args)
+	b := ts.ReadFile(args[0] + ".gz")
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(b[:len(b)/2]), 0o644))
+}
+
+var long = regexp.MustCompile(`\d+\.\d{7,}`)
+
+// rounded FILE rounds the numbers in a file: their last digits depend on the
+// processor.
+func rounded(ts *testscript.TestScript, _ bool, args []string) {
+	text := long.ReplaceAllStringFunc(ts.ReadFile(args[0]), func(s string) string {
+		f, err := strconv.ParseFloat(s, 64)
+		ts.Check(err)
+		return strconv.FormatFloat(f, 'f', 6, 64)
+	})
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o644))
+}
+
+// What is interrupted stops, says so, and leaves nothing.
+func TestInterrupted(t *testing.T) {
+	t.Chdir(t.TempDir())
+	ctx, cancel := context.WithCancel(t.Context())
+	in, w := io.Pipe()
+	defer w.Close()
+	go func() {
+		_, _ = w.Write([]byte("a,b\n1,2\n"))
+		cancel()
+		_, _ = w.Write([]byte("3,4\n"))
+		w.Close()
+	}()
+	var stderr strings.Builder
+	code := run(ctx, []string{"leeway", "profile", "-", "-o", "p.json"}, system{in: in, out: io.Discard, err: &stderr, env: func(string) string { return "" }})
+	if code != exitInterrupted || !strings.Contains(stderr.String(), "interrupted") {
+		t.Errorf("got code %d, %q, want %d", code, stderr.String(), exitInterrupted)
+	}
+	if left, _ := os.ReadDir("."); len(left) != 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+func TestExitCodes(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for want, args := range map[int][]string{
+		exitOK:     {"leeway", "versions", "churn"},
+		exitFailed: {"leeway", "show", "churn", "1"},
+		exitUsage:  {"leeway", "show", "churn", "--nosuch"},
+	} {
+		got := run(t.Context(), args, system{in: strings.NewReader(""), out: io.Discard, err: io.Discard, env: func(string) string { return "" }})
+		if got != want {
+			t.Errorf("%v: got %d, want %d", args, got, want)
+		}
+	}
+}

@@ -1,0 +1,161 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/leeway-dev/leeway/registry/profile"
+)
+
+// shownBadRows of a file are told one by one.
+const shownBadRows = 5
+
+func newProfile(a *app) *cobra.Command {
+	var (
+		o      profile.CSVOptions
+		types  []string
+		maxBad string
+		out    string
+		quiet  bool
+	)
+	cmd := &cobra.Command{
+		Use:   "profile FILE...",
+		Short: "Describe training data: types, bins, quantiles",
+		Long: `Describe training data, for a version to be registered with and found by.
+
+Reads CSV with a header, plain or gzip; - is standard input. Several files are
+read as one, in order, and must have the same header; lines are then counted
+through. The same rows give the same bytes. A column is a number when all its
+values are; the types found are shown, and --type mends a wrong one.
+
+Rows that can't be read are counted and shown; with more than --max-bad of them
+it fails and writes nothing.`,
+		Example: `  leeway profile train.csv.gz --label churned --prediction score --ignore id,date -o train.json
+  leeway profile jan.csv feb.csv --label churned --type zip=category -o winter.json`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usage("name at least one CSV file, or - for standard input")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var err error
+			if o.Types, err = columnTypes(types); err != nil {
+				return usageError{err}
+			}
+			if o.MaxBadRatio, err = badRatio(maxBad); err != nil {
+				return usageError{err}
+			}
+			p, report, err := a.profileFiles(cmd.Context(), args, o)
+			a.tellBadRows(report)
+			if err != nil {
+				return err
+			}
+			b, err := p.Encode()
+			if err != nil {
+				return err
+			}
+			if err := a.writeFile(out, b); err != nil {
+				return err
+			}
+			if !quiet {
+				tellProfile(a.err, p, b)
+			}
+			return nil
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.Label, "label", "", "`column` with the truth; left out")
+	f.StringVar(&o.Prediction, "prediction", "", "`column` with the model's answers")
+	f.StringSliceVar(&o.Ignore, "ignore", nil, "`columns` to leave out")
+	f.StringSliceVar(&types, "type", nil, "`column=number` or column=category, where the type found is wrong")
+	f.StringSliceVar(&o.Redact, "redact", nil, "`columns` whose categories are kept as hashes only")
+	f.StringVar(&maxBad, "max-bad", "1%", "share of rows that may be unreadable")
+	f.StringVarP(&out, "output", "o", "-", "`FILE` to write; - is standard output")
+	f.BoolVarP(&quiet, "quiet", "q", false, "don't show what was found")
+	return cmd
+}
+
+func columnTypes(list []string) (map[string]profile.Type, error) {
+	types := map[string]profile.Type{}
+	for _, s := range list {
+		i := strings.LastIndex(s, "=")
+		if i <= 0 || s[i+1:] != string(profile.Number) && s[i+1:] != string(profile.Category) {
+			return nil, fmt.Errorf("--type %q: write COLUMN=number or COLUMN=category", s)
+		}
+		types[s[:i]] = profile.Type(s[i+1:])
+	}
+	return types, nil
+}
+
+// badRatio reads a share such as 1% or 0.01, in the library's terms, where none
+// is negative.
+func badRatio(s string) (float64, error) {
+	text, isPercent := strings.CutSuffix(s, "%")
+	f, err := strconv.ParseFloat(text, 64)
+	if isPercent {
+		f /= 100
+	}
+	if err != nil || !(f >= 0 && f <= 1) {
+		return 0, fmt.Errorf("--max-bad %q: write a share such as 1%% or 0.01", s)
+	}
+	if f == 0 {
+		return -1, nil
+	}
+	return f, nil
+}
+
+func (a *app) tellBadRows(r profile.Report) {
+	if r.Bad == 0 {
+		return
+	}
+	for i, b := range r.BadRows {
+		if i == shownBadRows {
+			break
+		}
+		a.note("line %d is left out: %s", b.Line, b.Reason)
+	}
+	a.note("%d of %d rows are left out", r.Bad, r.Rows+r.Bad)
+}
+
+func tellProfile(w io.Writer, p *profile.Profile, b []byte) {
+	var f format = "table"
+	_ = f.print(w, nil, func(w io.Writer) {
+		fmt.Fprintln(w, "COLUMN\tTYPE\tMISSING\tBINS")
+		for _, c := range p.Features {
+			fmt.Fprintf(w, "%s\t%s\t%d\t%d\n", c.Name, c.Type, c.Missing, len(c.Bins))
+		}
+		for _, c := range p.Predictions {
+			fmt.Fprintf(w, "%s (prediction)\t%s\t%d\t%d\n", c.Name, c.Type, c.Missing, len(c.Bins))
+		}
+	})
+	fmt.Fprintf(w, "%d rows, %s\n", p.Rows, profile.Digest(b))
+}
+
+// replaceFile writes a file whole or not at all.
+func replaceFile(name string, b []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(name), ".leeway-*")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(b)
+	if err == nil {
+		err = f.Chmod(0o644)
+	}
+	if e := f.Close(); err == nil {
+		err = e
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), name)
+	}
+	if err != nil {
+		_ = os.Remove(f.Name())
+	}
+	return err
+}

@@ -1,0 +1,44 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"golang.org/x/term"
+)
+
+// progressEvery is how often a person is told how far it got.
+const progressEvery = 500 * time.Millisecond
+
+// progress tells how much was read, to a person who is watching. Nobody else
+// is told: a log is no place for it.
+type progress struct {
+	w     io.Writer // nil when nobody watches
+	bytes int64
+	told  time.Time
+}
+
+func newProgress(w io.Writer) *progress {
+	p := &progress{told: time.Now()}
+	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		p.w = w
+	}
+	return p
+}
+
+func (p *progress) add(n int) {
+	p.bytes += int64(n)
+	if p.w != nil && time.Since(p.told) >= progressEvery {
+		p.told = time.Now()
+		fmt.Fprintf(p.w, "\rread %.0f MB", float64(p.bytes)/1e6)
+	}
+}
+
+// done clears the line.
+func (p *progress) done() {
+	if p.w != nil {
+		fmt.Fprint(p.w, "\r\033[K")
+	}
+}
