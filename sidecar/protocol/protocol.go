@@ -102,10 +102,13 @@ const maxCells = 1 << 20
 type Parser struct {
 	tensors []tensor
 	seen    []int // by column: the row that had it, from 1
+	// answer: a response. A request none of whose names is known lacks every column; a response may name its outputs as it likes, and is then not readable.
+	answer bool
 }
 
 // Features reads a request's rows into t: all of them, or none and an error.
 func (p *Parser) Features(k Kind, body []byte, t Table) error {
+	p.answer = false
 	if k == V1 {
 		return p.rows(body, "instances", t)
 	}
@@ -114,6 +117,7 @@ func (p *Parser) Features(k Kind, body []byte, t Table) error {
 
 // Predictions reads a response's predictions into t: all of them, or none and an error.
 func (p *Parser) Predictions(k Kind, body []byte, t Table) error {
+	p.answer = true
 	if k == V1 {
 		return p.rows(body, "predictions", t)
 	}

@@ -85,7 +85,9 @@ var tables = []struct {
 		`a=1,2 b=true,false c="x","y" unknown=0 rows=2`},
 	{"v2 absent and unknown columns", protocol.V2, `{"inputs":[{"name":"b","shape":[2],"datatype":"FP32","data":[1,null]},{"name":"zz","shape":[2,5],"datatype":"FP32","data":[0,0,0,0,0,0,0,0,0,0]}]}`,
 		`a=-,- b=1,- c=-,- unknown=2 rows=2`},
-	{"v2 all unknown", protocol.V2, `{"inputs":[{"name":"p","shape":[1],"datatype":"FP32","data":[1]},{"name":"q","shape":[1],"datatype":"FP32","data":[1]}]}`, ``},
+	{"v2 all unknown", protocol.V2, `{"inputs":[{"name":"p","shape":[1],"datatype":"FP32","data":[1]},{"name":"q","shape":[1],"datatype":"FP32","data":[1]}]}`, `a=- b=- c=- unknown=2 rows=1`},
+	{"v2 one column, unknown", protocol.V2, `{"inputs":[{"name":"p","shape":[1],"datatype":"FP32","data":[1]}]}`, ``},
+	{"v1 all unknown", protocol.V1, `{"instances":[{"p":1}]}`, `a=- b=- c=- unknown=1 rows=1`},
 	{"v2 shape and data disagree", protocol.V2, `{"inputs":[{"name":"x","shape":[5,3],"datatype":"FP64","data":[1,2,3,4,5,6]}]}`, ``},
 	{"v2 too few columns", protocol.V2, `{"inputs":[{"name":"x","shape":[1,2],"datatype":"FP64","data":[1,2]}]}`, ``},
 	{"v2 rows disagree", protocol.V2, `{"inputs":[{"name":"a","shape":[1],"datatype":"FP64","data":[1]},{"name":"b","shape":[2],"datatype":"FP64","data":[1,2]}]}`, ``},
@@ -137,6 +139,8 @@ func TestPredictions(t *testing.T) {
 		{"v1 labels", protocol.V1, []string{"y"}, `{"predictions":["cat","dog"]}`, `y="cat","dog" unknown=0 rows=2`},
 		{"v2 single output of any name", protocol.V2, []string{"y"}, `{"model_name":"m","outputs":[{"name":"output-0","shape":[2],"datatype":"FP64","parameters":null,"data":[1,2]}]}`, `y=1,2 unknown=0 rows=2`},
 		{"v2 outputs by name", protocol.V2, []string{"y", "p"}, `{"outputs":[{"name":"p","shape":[1],"datatype":"FP64","data":[0.5]},{"name":"y","shape":[1,1],"datatype":"BYTES","data":["a"]}]}`, `y="a" p=0.5 unknown=0 rows=1`},
+		{"v2 outputs of other names", protocol.V2, []string{"y"}, `{"outputs":[{"name":"p","shape":[1],"datatype":"FP64","data":[0.5]},{"name":"q","shape":[1],"datatype":"FP64","data":[1]}]}`, ``},
+		{"v1 outputs of other names", protocol.V1, []string{"y"}, `{"predictions":[{"score":1}]}`, ``},
 		{"v2 error", protocol.V2, []string{"y"}, `{"error":"no"}`, ``},
 	} {
 		s := newSheet(c.columns...)

@@ -110,12 +110,20 @@ func (p *Parser) objectRow(s *scanner, n int, t Table) error {
 		p.seen[column] = n
 		return cell(s, column, t)
 	})
+	if err != nil {
+		return err
+	}
+	known := false
 	for column, row := range p.seen {
 		if row != n {
 			t.Value(column, Value{})
 		}
+		known = known || row == n
 	}
-	return err
+	if p.answer && !known {
+		return unparsable("no value of row %d is a known output", n)
+	}
+	return nil
 }
 
 // cell reads a scalar, or a scalar alone in a list.

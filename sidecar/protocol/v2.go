@@ -163,7 +163,7 @@ func (p *Parser) bind(t Table) (int, error) {
 		}
 		p.seen[x.columns] = 1
 	}
-	if known > 0 {
+	if known > 0 || len(p.tensors) > 1 && !p.answer {
 		return int(n), nil
 	}
 	if len(p.tensors) > 1 || int(p.tensors[0].width) != t.Width() {
