@@ -126,7 +126,7 @@ func randomBytes(seed uint64) []byte {
 // of decision.
 func TestProperties(t *testing.T) {
 	seen := map[string]int{}
-	for seed := range uint64(50000) {
+	for seed := range uint64(20000) {
 		got := examine(t, randomBytes(seed))
 		seen[string(got.Action)]++
 		seen[string(got.Cause)+"/"+string(got.Reason)]++

@@ -68,8 +68,13 @@ func (t *tape) evidence() decide.Evidence {
 	if t.rarely() {
 		e.Human, e.HumanAt, e.OpenSince = t.yes(), t.when(), t.when()
 	}
+	drifting := t.yes() // else any cause: then one high in the table nearly always wins
 	for range t.pick(8) {
-		a := on(e.Active, alert(t.alertCause(), t.span(), []string{"temp", "dewp", ""}[t.pick(3)]))
+		cause := t.alertCause()
+		if drifting && !t.rarely() {
+			cause = decide.AlertInputDrift
+		}
+		a := on(e.Active, alert(cause, t.span(), []string{"temp", "dewp", ""}[t.pick(3)]))
 		a.Firing, a.Value = !t.rarely(), t.number()
 		if t.yes() && a.Clock != "" {
 			a = page(a)
