@@ -258,6 +258,9 @@ func TestCountsEqualRowsSent(t *testing.T) {
 		`leeway_requests_in_flight`:                                      0,
 	})
 	m := r.metrics()
+	if v, _ := sum(m, "leeway_opaque_connections_total{"); v != 0 {
+		t.Errorf("%v connections could not be followed", v)
+	}
 	rows := 2*n + 2*n + n + n
 	for _, f := range []string{"a", "b", "c"} {
 		total := 0.0

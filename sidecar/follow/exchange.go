@@ -17,11 +17,12 @@ const (
 	ReasonUnsolicited Reason = "unsolicited"  // a response nobody asked for
 	ReasonPipeline    Reason = "pipeline"     // too many requests wait for an answer
 	ReasonMemory      Reason = "memory_limit" // the sink has no room for a partial head
+	ReasonPanic       Reason = "panic"        // an error in the follower or its sink
 )
 
 // Reasons lists every reason, for counters that exist at 0 from the start.
 func Reasons() []Reason {
-	return []Reason{ReasonTLS, ReasonHTTP2, ReasonNotHTTP, ReasonHead, ReasonFraming, ReasonConnect, ReasonUpgrade, ReasonUnsolicited, ReasonPipeline, ReasonMemory}
+	return []Reason{ReasonTLS, ReasonHTTP2, ReasonNotHTTP, ReasonHead, ReasonFraming, ReasonConnect, ReasonUpgrade, ReasonUnsolicited, ReasonPipeline, ReasonMemory, ReasonPanic}
 }
 
 // Outcome says how an exchange ended.

@@ -185,6 +185,22 @@ func TestReserveBalances(t *testing.T) {
 	}
 }
 
+// faulty panics in the middle of a body.
+type faulty struct{ journal }
+
+func (*faulty) RequestBody(*follow.Exchange, []byte) { panic("fault") }
+
+func TestPanicMakesOpaque(t *testing.T) {
+	var f faulty
+	p := follow.New(&f)
+	p.Request([]byte("POST /p HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc"), time.Unix(0, 0))
+	p.Response([]byte(ok), time.Unix(0, 0))
+	want := []string{"1 POST /p length=3 encoded=false", "opaque panic", `1 done outcome=4 status=0 complete=false early=false request="" response=""`}
+	if d := cmp.Diff(want, f.lines); d != "" || !p.Opaque() {
+		t.Errorf("events (-want +got):\n%s", d)
+	}
+}
+
 func FuzzFollow(f *testing.F) {
 	for _, c := range table {
 		var req, resp string
@@ -207,6 +223,9 @@ func FuzzFollow(f *testing.F) {
 		}
 		done := 0
 		for _, l := range want.lines {
+			if l == "opaque panic" {
+				t.Fatal("panic")
+			}
 			if strings.Contains(l, " done ") {
 				done++
 			}

@@ -19,10 +19,27 @@ type Pair struct {
 func New(sink Sink) *Pair { return &Pair{sink: sink} }
 
 // Request shows bytes that the client sent, read at t.
-func (p *Pair) Request(b []byte, t time.Time) { p.feed(&p.request, b, t) }
+func (p *Pair) Request(b []byte, t time.Time) {
+	defer p.guard(t)
+	p.feed(&p.request, b, t)
+}
 
 // Response shows bytes that the server sent, read at t.
-func (p *Pair) Response(b []byte, t time.Time) { p.feed(&p.response, b, t) }
+func (p *Pair) Response(b []byte, t time.Time) {
+	defer p.guard(t)
+	p.feed(&p.response, b, t)
+}
+
+// guard turns a panic, here or in the sink, into an opaque connection: following must never end a connection, let alone the process.
+func (p *Pair) guard(t time.Time) {
+	if recover() == nil {
+		return
+	}
+	p.opaque = true
+	defer func() { _ = recover() }() // the sink may not be in order either
+	p.sink.Opaque(ReasonPanic)
+	p.giveUp(Lost, t)
+}
 
 // Waiting is the number of requests whose response has not ended.
 func (p *Pair) Waiting() int { return p.waiting }
@@ -32,6 +49,7 @@ func (p *Pair) Opaque() bool { return p.opaque }
 
 // ServerEnd: the server's direction ended, properly (FIN) or by a reset.
 func (p *Pair) ServerEnd(t time.Time, reset bool) {
+	defer p.guard(t)
 	if !p.opaque && !reset && p.response.state == inRest {
 		p.finish(Answered, t)
 	}
@@ -51,7 +69,10 @@ func (p *Pair) ServerEnd(t time.Time, reset bool) {
 func (p *Pair) ClientFIN() { p.clientFIN = true }
 
 // ClientEnd: the whole connection ended from the client's side.
-func (p *Pair) ClientEnd(t time.Time) { p.giveUp(ClientGone, t) }
+func (p *Pair) ClientEnd(t time.Time) {
+	defer p.guard(t)
+	p.giveUp(ClientGone, t)
+}
 
 func (p *Pair) giveUp(o Outcome, t time.Time) {
 	for p.oldest != nil {
