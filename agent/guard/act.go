@@ -113,7 +113,7 @@ func (v *visit) applied(ctx context.Context, d *v1alpha1.ModelDecision, generati
 	v.log.Info("applied", zap.String("decision", d.Name), zap.String("to", d.Spec.To), zap.Int64("generation", generation))
 	v.event(d, corev1.EventTypeNormal, journal.Applied, message)
 	v.show(d, message)
-	return nil
+	return v.rejectLeft(ctx, d)
 }
 
 // refused looks at why a change was not made. What may go away by itself is
@@ -128,6 +128,9 @@ func (v *visit) refused(ctx context.Context, d *v1alpha1.ModelDecision, err erro
 // rollOut waits for the change to be rolled out, and undoes one that is not in
 // time: for lack of room, or because the version does not start.
 func (v *visit) rollOut(ctx context.Context, d *v1alpha1.ModelDecision, w *workload.Workload, f workload.Fields) error {
+	if err := v.rejectLeft(ctx, d); err != nil {
+		return err
+	}
 	if !f.Same(toFields(d)) {
 		return v.supersedeChanged(ctx, d, w, f)
 	}

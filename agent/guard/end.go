@@ -42,18 +42,14 @@ func (v *visit) supersede(ctx context.Context, d *v1alpha1.ModelDecision, reason
 }
 
 // supersedeChanged ends a decision whose workload somebody else has changed in
-// the middle. A bad release that is put back is rejected all the same, so that
-// it is held and not rolled back for ever.
+// the middle.
 func (v *visit) supersedeChanged(ctx context.Context, d *v1alpha1.ModelDecision, w *workload.Workload, f workload.Fields) error {
 	who := "somebody"
 	if o, ok := w.ChangedBy(v.guard.Spec.Artifact); ok {
 		who = fmt.Sprintf("%s (at %s)", o.Manager, o.Time.UTC().Format(time.RFC3339))
 	}
-	if f.Version == d.Spec.From && journal.Has(d, journal.Applied) {
-		if err := v.rejectLeft(ctx, d); err != nil {
-			return err
-		}
-	}
+	// What was between may never have been seen: this is a new stay all the same.
+	v.guard.Status.TemplateHash = ""
 	return v.supersede(ctx, d, decide.ReasonHumanChanged,
 		fmt.Sprintf("%s changed %s to version %s, %s, after this was decided", who, w.Ref(), f.Version, f.Artifact))
 }

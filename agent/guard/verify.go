@@ -53,20 +53,15 @@ func (v *visit) verify(ctx context.Context, d *v1alpha1.ModelDecision) error {
 	case decide.Worse:
 		return v.giveUp(ctx, d, w, f, verdict.Reason, verdict.Message)
 	case decide.Inconclusive:
-		if err := v.rejectLeft(ctx, d); err != nil {
-			return err
-		}
 		return v.end(ctx, d, v1alpha1.StateHeld, verdict.Reason, string(verdict.Outcome), verdict.Message)
-	}
-	if err := v.rejectLeft(ctx, d); err != nil {
-		return err
 	}
 	journal.Step(d, journal.Verified, v.Now(), fmt.Sprintf("by %s: %s", verdict.By, verdict.Message))
 	return v.end(ctx, d, v1alpha1.Done, verdict.Reason, string(verdict.Outcome), verdict.Message)
 }
 
 // rejectLeft marks the version that a bad release was rolled back from, so that
-// nothing goes to it again.
+// nothing goes to it again. It is marked as soon as it is left: whoever puts it
+// back after that does so against the registry's word, and is held.
 func (v *visit) rejectLeft(ctx context.Context, d *v1alpha1.ModelDecision) error {
 	if d.Spec.Cause != string(decide.BadRelease) {
 		return nil
@@ -106,6 +101,11 @@ func (v *visit) undo(ctx context.Context, d *v1alpha1.ModelDecision, w *workload
 			return v.refused(ctx, d, err)
 		}
 		d.Status.Generation = generation
+	}
+	if d.Spec.Cause == string(decide.BadRelease) {
+		if err := v.setLifecycle(ctx, d.Spec.From, registryv1.Registered, "the version gone back to was no better, decision "+d.Name); err != nil {
+			return err
+		}
 	}
 	// A version that found no room to start is not a bad one.
 	if d.Status.Reason != string(ReasonPodsPending) {

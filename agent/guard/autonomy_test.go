@@ -1,0 +1,244 @@
+package guard_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/leeway-dev/leeway/agent/v1alpha1"
+)
+
+func TestObserveSaysAndDoesNothing(t *testing.T) {
+	w := badRelease(t, func(g *v1alpha1.ModelGuard) { g.Spec.Autonomy = v1alpha1.Autonomy{} })
+	w.tick(5)
+	d := w.one()
+	w.wantState(d, v1alpha1.Proposed, "last_good")
+	if d.Spec.Action != "rollback" || d.Spec.To != "1" {
+		t.Error(describe(w.decisions()))
+	}
+	w.wantServes("2")
+	w.wantPhase(v1alpha1.Held, "proposed")
+
+	// Trust given later counts at once.
+	g := w.guard()
+	g.Spec.Autonomy.BadRelease = v1alpha1.Auto
+	if err := w.client.Update(t.Context(), g); err != nil {
+		t.Fatal(err)
+	}
+	w.tick(1)
+	w.wantServes("1")
+}
+
+func TestWithoutPermissionEveryGuardObserves(t *testing.T) {
+	w := badRelease(t)
+	w.permitted = false
+	w.tick(5)
+	w.wantState(w.one(), v1alpha1.Proposed, "last_good")
+	w.wantServes("2")
+	w.wantPhase(v1alpha1.Held, "no_permission")
+	if c := condition(w, "Permitted"); !strings.HasPrefix(c, "False no_permission") {
+		t.Error(c)
+	}
+	w.permitted = true
+	w.tick(1)
+	w.wantServes("1")
+}
+
+func TestApprove(t *testing.T) {
+	approve := func(g *v1alpha1.ModelGuard) { g.Spec.Autonomy.Default = v1alpha1.Approve }
+	say := func(w *world) {
+		d := w.one()
+		d.Annotations = map[string]string{v1alpha1.AnnotationApprovedBy: "ann"}
+		if err := w.client.Update(w.t.Context(), &d); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	t.Run("acts when a person says yes", func(t *testing.T) {
+		w := badRelease(t, approve)
+		w.tick(5)
+		w.wantState(w.one(), v1alpha1.AwaitingApproval, "last_good")
+		w.wantPhase(v1alpha1.Deciding, "awaiting_approval")
+		w.wantServes("2")
+		say(w)
+		w.tick(1)
+		w.wantServes("1")
+		if d := w.one(); d.Status.ApprovedBy != "ann" || steps(d) != "decided approved applying applied" {
+			t.Error(d.Status.ApprovedBy, steps(d))
+		}
+	})
+	t.Run("not when it comes out otherwise", func(t *testing.T) {
+		w := badRelease(t, approve)
+		w.tick(5)
+		w.artifacts[uri(1)] = errGone
+		say(w)
+		w.tick(1)
+		w.wantServes("2")
+		w.wantState(w.decisions()[0], v1alpha1.Superseded, "decided_otherwise")
+		w.tick(1)
+		w.wantPhase(v1alpha1.Held, "artifact_missing")
+	})
+	t.Run("expires", func(t *testing.T) {
+		w := badRelease(t, approve)
+		w.tick(5)
+		w.now = w.now.Add(time.Hour)
+		say(w)
+		w.tick(1)
+		w.wantState(w.decisions()[0], v1alpha1.Superseded, "approval_expired")
+		w.wantServes("2")
+	})
+	t.Run("not for an artifact that Auto may not deploy", func(t *testing.T) {
+		w := badRelease(t, func(g *v1alpha1.ModelGuard) { g.Spec.Artifact.Allow = []string{"s3://other/*"} })
+		w.tick(5)
+		w.wantState(w.one(), v1alpha1.AwaitingApproval, "artifact_not_allowed")
+		w.wantServes("2")
+		say(w)
+		w.tick(1)
+		w.wantServes("1")
+	})
+}
+
+func TestGitOpsIsNotFought(t *testing.T) {
+	w := newWorld(t)
+	w.tick(40)
+	two := w.register(0, "")
+	w.shows[two] = shown{requests: 5000, errors: 1000}
+	w.deploy(two, "argocd-controller")
+	w.tick(2)
+	w.alert("errors", "", "10s", two, "")
+	w.tick(5)
+	d := w.one()
+	w.wantState(d, v1alpha1.StateHeld, "gitops_owned")
+	if !strings.Contains(d.Status.Message, "argocd-controller") || !strings.Contains(d.Status.Message, uri(1)) {
+		t.Error("the message names neither the owner nor the change:", d.Status.Message)
+	}
+	w.wantServes(two)
+	w.wantPhase(v1alpha1.Held, "gitops_owned")
+}
+
+func TestPausedDeploymentIsNotPatched(t *testing.T) {
+	w := badRelease(t)
+	d := w.deployment()
+	d.Spec.Paused = true
+	if err := w.client.Update(t.Context(), d); err != nil {
+		t.Fatal(err)
+	}
+	w.tick(5)
+	w.wantPhase(v1alpha1.Held, "workload_paused")
+	w.wantServes("2")
+	d = w.deployment()
+	d.Spec.Paused = false
+	if err := w.client.Update(t.Context(), d); err != nil {
+		t.Fatal(err)
+	}
+	w.tick(1)
+	w.wantServes("1")
+}
+
+func TestPersonPutsRejectedVersionBack(t *testing.T) {
+	w := badRelease(t)
+	w.tick(1)
+	w.alerts = nil
+	w.settle(25)
+	w.wantPhase(v1alpha1.Watching, "healthy")
+	w.deploy("2", "kubectl-client-side-apply")
+	w.alert("errors", "", "10s", "2", "")
+	w.tick(15)
+	w.wantPhase(v1alpha1.Held, "rejected_version_returned")
+	if m := w.guard().Status.Message; !strings.Contains(m, "kubectl-client-side-apply") {
+		t.Error("the message does not name the manager:", m)
+	}
+	w.wantServes("2")
+	if w.changes != 1 {
+		t.Errorf("%d changes", w.changes)
+	}
+	w.one()
+}
+
+func TestPersonPutsItBackInTheMiddle(t *testing.T) {
+	w := badRelease(t)
+	w.tick(1)
+	w.wantServes("1")
+	w.deploy("2", "kubectl-client-side-apply")
+	w.tick(10)
+	d := w.one()
+	w.wantState(d, v1alpha1.Superseded, "human_changed")
+	w.wantServes("2")
+	w.wantPhase(v1alpha1.Held, "rejected_version_returned")
+}
+
+func TestWorseIsUndone(t *testing.T) {
+	w := badRelease(t)
+	w.tick(1)
+	w.wantServes("1")
+	w.alerts = nil
+	w.shows["1"] = shown{requests: 5000, errors: 4000, p99: 0.02}
+	w.settle(30)
+	d := w.decisions()[0]
+	w.wantState(d, v1alpha1.Failed, "worse")
+	if d.Status.Outcome != "undone" {
+		t.Error(describe(w.decisions()))
+	}
+	w.wantServes("2")
+	if got := w.lifecycle("1"); got != "rejected" {
+		t.Errorf("version 1 is %s", got)
+	}
+	if got := w.deployment().Annotations[v1alpha1.AnnotationDecision]; got != d.Name+"/undoing" {
+		t.Errorf("annotation %s", got)
+	}
+}
+
+func TestRolloutThatGetsNowhereIsUndone(t *testing.T) {
+	w := badRelease(t)
+	d := w.deployment()
+	deadline := int32(60)
+	d.Spec.ProgressDeadlineSeconds = &deadline
+	if err := w.client.Update(t.Context(), d); err != nil {
+		t.Fatal(err)
+	}
+	w.stuck = true
+	w.tick(70)
+	w.wantState(w.decisions()[0], v1alpha1.Failed, "not_ready")
+	w.wantServes("2")
+}
+
+func TestWorkloadDeletedAndMadeAgain(t *testing.T) {
+	w := badRelease(t, func(g *v1alpha1.ModelGuard) { g.Spec.Autonomy.Default = v1alpha1.Approve })
+	w.tick(2)
+	d := w.deployment()
+	if err := w.client.Delete(t.Context(), d); err != nil {
+		t.Fatal(err)
+	}
+	w.tick(1)
+	w.wantState(w.one(), v1alpha1.Superseded, "workload_missing")
+	w.wantPhase(v1alpha1.Held, "workload_missing")
+}
+
+func TestDecisionsArePruned(t *testing.T) {
+	w := newWorld(t)
+	for i := range 60 {
+		d := v1alpha1.ModelDecision{Spec: v1alpha1.ModelDecisionSpec{Guard: name}}
+		d.Namespace, d.Name = ns, "old-"+time.Duration(i).String()
+		d.Spec.DecidedAt.Time = w.now.Add(time.Duration(i-100) * time.Hour)
+		if err := w.client.Create(t.Context(), &d); err != nil {
+			t.Fatal(err)
+		}
+		d.Status.State = v1alpha1.Done
+		if err := w.client.Status().Update(t.Context(), &d); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.tick(1)
+	ds := w.decisions()
+	if len(ds) != 50 || ds[0].Name != "old-10ns" {
+		t.Errorf("%d left, the oldest is %s", len(ds), ds[0].Name)
+	}
+}
+
+func condition(w *world, kind string) string {
+	for _, c := range w.guard().Status.Conditions {
+		if c.Type == kind {
+			return string(c.Status) + " " + c.Reason + ": " + c.Message
+		}
+	}
+	return "none"
+}
