@@ -8,23 +8,9 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-)
 
-// debianPackages are what machines and image builds run on, with the versions
-// tried (Debian 12). No newer one is known to fail.
-var debianPackages = []struct{ name, tried string }{
-	{"containerd", "1.6.20"},
-	{"runc", "1.1.5"},
-	{"containernetworking-plugins", "1.1.1"},
-	{"iptables", "1.8.9"},
-	{"nftables", "1.0.6"},
-	{"conntrack", "1.4.7"},
-	{"iproute2", "6.1.0"},
-	{"util-linux", "2.38.1"},
-	{"buildah", "1.28.2"},
-	{"busybox-static", "1.35.0"},
-	{"ca-certificates", "20230311"},
-}
+	"github.com/leeway-dev/leeway/e2e/debian"
+)
 
 // hierarchies are the cgroup controllers that a kubelet with cgroup v1 needs.
 var hierarchies = []string{"cpu", "cpuacct", "cpuset", "memory", "pids", "devices", "freezer", "blkio"}
@@ -55,7 +41,7 @@ func Preflight(ctx context.Context) error {
 	if _, err := exec.LookPath("go"); err != nil {
 		missing = append(missing, "the go command: Kubernetes is built from its modules; install Go and put it in PATH")
 	}
-	if absent := absentPackages(ctx); len(absent) > 0 {
+	if absent := debian.Absent(ctx); len(absent) > 0 {
 		if _, err := exec.LookPath("apt-get"); err != nil {
 			missing = append(missing, "apt-get, to install "+strings.Join(absent, " ")+": only Debian and its kin are known to work")
 		}
@@ -82,38 +68,4 @@ func missingCgroups(root string) []string {
 		return nil
 	}
 	return []string{fmt.Sprintf("cgroup v1 hierarchies mounted at %s: %s", root, strings.Join(absent, ", "))}
-}
-
-// absentPackages lists the Debian packages that are not installed.
-func absentPackages(ctx context.Context) (absent []string) {
-	for _, p := range debianPackages {
-		out, err := exec.CommandContext(ctx, "dpkg-query", "-W", "-f=${db:Status-Status}", p.name).Output()
-		if err != nil || string(out) != "installed" {
-			absent = append(absent, p.name)
-		}
-	}
-	return absent
-}
-
-// install brings in the Debian packages that are missing. Unlike all else here
-// apt-get outlives a killed caller: half a package would be worse.
-func install(ctx context.Context) error {
-	absent := absentPackages(ctx)
-	if len(absent) == 0 {
-		return nil
-	}
-	for _, args := range [][]string{
-		{"update", "-qq"},
-		append([]string{"install", "-qq", "-y", "--no-install-recommends"}, absent...),
-	} {
-		cmd := exec.CommandContext(ctx, "apt-get", append([]string{"-o", "DPkg::Lock::Timeout=300"}, args...)...)
-		cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return fmt.Errorf("%s: %w\n%s", strings.Join(cmd.Args, " "), err, out)
-		}
-	}
-	if absent = absentPackages(ctx); len(absent) > 0 {
-		return fmt.Errorf("apt-get did not install %s", strings.Join(absent, " "))
-	}
-	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/leeway-dev/leeway/e2e/archive"
+	"github.com/leeway-dev/leeway/e2e/debian"
 )
 
 // patience is how long any one part may take to become ready.
@@ -41,7 +42,7 @@ func Up(ctx context.Context, o Options, progress io.Writer) (*Cluster, error) {
 		what string
 		do   func(context.Context) error
 	}{
-		{"Debian packages", install},
+		{"Debian packages", debian.Install},
 		{"programs", c.build},
 		{"machines started", c.boot},
 		{"containerd", c.containerd},

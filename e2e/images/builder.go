@@ -10,6 +10,7 @@ import (
 	"regexp"
 
 	"github.com/leeway-dev/leeway/e2e/child"
+	"github.com/leeway-dev/leeway/e2e/debian"
 )
 
 // base is the image that stands for golang:… in the Dockerfiles.
@@ -47,6 +48,9 @@ func newBuilder(ctx context.Context, o Options) (*builder, error) {
 	}
 	if err := json.Unmarshal([]byte(out), &b.host); err != nil {
 		return nil, fmt.Errorf("go env: %w", err)
+	}
+	if err := debian.Install(ctx); err != nil {
+		return nil, err
 	}
 	if err := b.close(); err != nil { // what a killed build left
 		return nil, err

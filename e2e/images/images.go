@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -62,6 +63,11 @@ func Build(ctx context.Context, o Options, images []Image, progress io.Writer) (
 	if o, err = o.withDefaults(); err != nil {
 		return nil, err
 	}
+	unlock, err := o.lock()
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
 	inputs, err := o.inputs(ctx)
 	if err != nil {
 		return nil, err
@@ -114,6 +120,19 @@ func firstError(errs ...error) error {
 		}
 	}
 	return nil
+}
+
+// lock waits until no other program builds in the same folder.
+func (o Options) lock() (unlock func() error, err error) {
+	f, err := os.OpenFile(filepath.Join(o.Dir, "lock"), os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("lock %s: %w", f.Name(), err)
+	}
+	return f.Close, nil // which unlocks, as does the end of the program
 }
 
 // archive is where the archive of an image goes.

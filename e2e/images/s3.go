@@ -26,6 +26,11 @@ func S3(ctx context.Context, o Options, progress io.Writer) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	unlock, err := o.lock()
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
 	start := time.Now()
 	module := filepath.Join(o.Root, "e2e", "s3")
 	stamp, err := child.Run(child.Command(ctx, "go", "env", "GOVERSION", "GOARCH"))

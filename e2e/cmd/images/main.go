@@ -19,26 +19,32 @@ func main() {
 	dir := flag.String("dir", "", "folder for the archives (default: leeway/images in the user's cache folder)")
 	name := flag.String("name", "", "build this image instead of the project's, from --file and --target")
 	file := flag.String("file", "Dockerfile", "Dockerfile, relative to the checkout")
-	target := flag.String("target", "", "target in the Dockerfile")
+	target := flag.String("target", "", "target in the Dockerfile (default: the last)")
+	s3 := flag.Bool("s3", false, "build the S3 server instead")
 	flag.Parse()
 	list := images.Leeway()
 	if *name != "" {
 		list = []images.Image{{Name: *name, Dockerfile: *file, Target: *target}}
 	}
-	if err := run(ctx, *dir, list); err != nil {
+	archives, err := build(ctx, *dir, list, *s3)
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "images:", err)
 		os.Exit(1)
 	}
-}
-
-func run(ctx context.Context, dir string, list []images.Image) error {
-	root, err := images.FindRoot(".")
-	if err != nil {
-		return err
-	}
-	archives, err := images.Build(ctx, images.Options{Root: root, Dir: dir}, list, os.Stderr)
 	for _, tar := range archives {
 		fmt.Println(tar)
 	}
-	return err
+}
+
+func build(ctx context.Context, dir string, list []images.Image, s3 bool) ([]string, error) {
+	root, err := images.FindRoot(".")
+	if err != nil {
+		return nil, err
+	}
+	o := images.Options{Root: root, Dir: dir}
+	if !s3 {
+		return images.Build(ctx, o, list, os.Stderr)
+	}
+	tar, err := images.S3(ctx, o, os.Stderr)
+	return []string{tar}, err
 }
