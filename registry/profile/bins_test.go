@@ -46,6 +46,10 @@ func samples() map[string][]float64 {
 		"extreme":  {-math.MaxFloat64, 0, math.MaxFloat64, 5e-324},
 		"negative": {-5, -4, -4, -3, -1, -0.5},
 	}
+	for i := range 880 {
+		all["off the cuts"] = append(all["off the cuts"], float64(i))
+	}
+	all["off the cuts"] = append(all["off the cuts"], slices.Repeat([]float64{430.5}, 120)...)
 	for _, n := range []int{5, 100, 10_000} {
 		for i := range n {
 			add := func(name string, v float64) {
@@ -192,6 +196,14 @@ func TestEdgesLieMidway(t *testing.T) {
 	}
 	if far := *c.Bins[6].Upper; c.Bins[6].Name != profile.FarUnder || far != -6 {
 		t.Errorf("%s ends at %v, want the minimum less the width, -6", c.Bins[6].Name, far)
+	}
+}
+
+func TestMinusZeroIsZero(t *testing.T) {
+	a := fromColumn(t, []string{"-0", "1"}, profile.CSVOptions{})
+	b := fromColumn(t, []string{"0", "1"}, profile.CSVOptions{})
+	if a.Binning != b.Binning || math.Signbit(a.Quantiles[0]) {
+		t.Errorf("-0 differs from 0: %v, %v", a.Quantiles[0], b.Quantiles[0])
 	}
 }
 

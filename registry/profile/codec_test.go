@@ -3,9 +3,12 @@ package profile_test
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -113,6 +116,7 @@ func TestParseErrors(t *testing.T) {
 		{"sketch min k", sketch(set(16, 8)), `sketch: merged from a sketch with k`},
 		{"sketch levels", sketch(set(18, 200)), `sketch: 200 levels`},
 		{"sketch level starts", sketch(set(20, 255, 255, 255, 255)), `sketch: levels and length disagree`},
+		{"sketch with an empty level on top", sketch(emptyTop), `sketch: its highest level is empty`},
 		{"sketch cut", sketch(func(b []byte) []byte { return b[:len(b)-4] }), `sketch: levels and length disagree`},
 		{"sketch NaN", sketch(func(b []byte) []byte { copy(b[len(b)-4:], []byte{0, 0, 192, 127}); return b }), `sketch: level`},
 		{"sketch of other rows", edit(live, `"missing":0`, `"missing":1`), `feature "n": bins: "missing" counts 0, but missing is 1`},
@@ -127,6 +131,22 @@ func TestParseErrors(t *testing.T) {
 			}
 		})
 	}
+}
+
+// emptyTop adds a level without values to a serialised sketch, which would make
+// the library index out of range when it merges.
+func emptyTop(b []byte) []byte {
+	levels := int(b[18])
+	end := 20 + 4*levels
+	room := uint32(math.Round(1024 * math.Pow(2.0/3, float64(levels)))) // of the new level
+	items := uint32(len(b)-end-8) / 4
+	var top []byte
+	for i := 20; i < end; i += 4 {
+		binary.LittleEndian.PutUint32(b[i:], binary.LittleEndian.Uint32(b[i:])+room)
+	}
+	top = binary.LittleEndian.AppendUint32(top, binary.LittleEndian.Uint32(b[20:])+items)
+	b[18]++
+	return slices.Concat(b[:end], top, b[end:])
 }
 
 func TestEncodeRefusesWhatParseWould(t *testing.T) {

@@ -3,7 +3,6 @@ package profile
 import (
 	"bufio"
 	"compress/gzip"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -69,36 +68,12 @@ type readCloser struct {
 }
 
 // FromCSV makes a training profile of the rows of a CSV file with a header;
-// name is the file's name for errors. The columns are held in memory, as much
-// as their text and eight bytes a cell. A row with too many or too few fields,
-// broken quotes, or in a column given as a number something else, is bad: left
-// out and counted. Missing values are empty, NaN, null (in any case) and NA.
-//
-// Every row but these counts, in any order: the same rows give the same bytes.
+// name is the file's name for errors. See Table for several files, and for how
+// rows are read.
 func FromCSV(name string, r io.Reader, o CSVOptions) (*Profile, Report, error) {
-	t := newTable(o)
-	if err := t.readFile(name, r); err != nil {
+	t := NewTable(o)
+	if err := t.Read(name, r); err != nil {
 		return nil, t.report, err
 	}
-	return t.finish()
-}
-
-// FromFiles is FromCSV for files, compressed or not, with the same header.
-func FromFiles(paths []string, o CSVOptions) (*Profile, Report, error) {
-	t := newTable(o)
-	if len(paths) == 0 {
-		return nil, t.report, errors.New("no files to profile")
-	}
-	for _, path := range paths {
-		f, err := OpenCSV(path)
-		if err != nil {
-			return nil, t.report, err
-		}
-		err = t.readFile(path, f)
-		f.Close()
-		if err != nil {
-			return nil, t.report, err
-		}
-	}
-	return t.finish()
+	return t.Profile()
 }

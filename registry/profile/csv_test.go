@@ -142,37 +142,37 @@ func TestOpenCSV(t *testing.T) {
 	}
 }
 
-func TestFromFiles(t *testing.T) {
-	dir := t.TempDir()
-	var paths []string
-	for name, file := range map[string]string{"a.csv": "a,b\n1,x\n2\n", "b.csv": "a,b\n3,x\n4,y\n", "c.csv": "b,a\nx,1\n"} {
-		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, []byte(file), 0o600); err != nil {
-			t.Fatal(err)
+func TestTableOfSeveralFiles(t *testing.T) {
+	contents := map[string]string{"a.csv": "a,b\n1,x\n2\n", "b.csv": "a,b\n3,x\n4,y\n", "c.csv": "b,a\nx,1\n"}
+	read := func(o profile.CSVOptions, names ...string) (*profile.Profile, profile.Report, error) {
+		table := profile.NewTable(o)
+		for _, name := range names {
+			if err := table.Read(name, strings.NewReader(contents[name])); err != nil {
+				return nil, profile.Report{}, err
+			}
 		}
-		paths = append(paths, path)
+		return table.Profile()
 	}
-	slices.Sort(paths)
-	p, report, err := profile.FromFiles(paths[:2], profile.CSVOptions{MaxBadRatio: 0.5})
-	if err != nil || p.Rows != 3 || len(report.BadRows) != 1 || report.BadRows[0].File != paths[0] {
+	p, report, err := read(profile.CSVOptions{MaxBadRatio: 0.5}, "a.csv", "b.csv")
+	if want := []profile.BadRow{{File: "a.csv", Line: 3, Reason: "1 fields, the header has 2"}}; err != nil || p.Rows != 3 || !slices.Equal(report.BadRows, want) {
 		t.Errorf("%v, %+v, %v", p, report, err)
 	}
 	for _, test := range []struct {
-		paths   []string
+		names   []string
 		options profile.CSVOptions
 		want    string
 	}{
-		{paths[:2], profile.CSVOptions{}, "a.csv: line 3: 1 fields"},
-		{paths, profile.CSVOptions{}, "c.csv: line 1: another header"},
-		{paths[1:2], profile.CSVOptions{MaxBytes: 12}, ""},
-		{[]string{paths[1], paths[1]}, profile.CSVOptions{MaxBytes: 23}, "b.csv: more than 23 bytes"},
-		{[]string{dir + "/none.csv"}, profile.CSVOptions{}, "none.csv: no such file"},
-		{nil, profile.CSVOptions{}, "no files"},
+		{[]string{"a.csv", "b.csv"}, profile.CSVOptions{}, "a.csv: line 3: 1 fields"},
+		{[]string{"b.csv", "c.csv"}, profile.CSVOptions{}, "c.csv: line 1: another header"},
+		{[]string{"b.csv", "b.csv"}, profile.CSVOptions{MaxBytes: 23}, "b.csv: more than 23 bytes"},
+		{nil, profile.CSVOptions{}, "no rows"},
 	} {
-		_, _, err := profile.FromFiles(test.paths, test.options)
-		if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
+		if _, _, err := read(test.options, test.names...); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("error %v, want %q", err, test.want)
 		}
+	}
+	if _, _, err := read(profile.CSVOptions{MaxBytes: 24}, "b.csv", "b.csv"); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -56,6 +56,12 @@ func TestRecorderSlices(t *testing.T) {
 		reread(t, p)
 	}
 	p := r.Profile(noon, end)
+	end = end.Add(7 * time.Minute) // a quarter of an hour stays in minutes until all of it is an hour old
+	r.Lock(end)
+	r.Unlock()
+	if q := r.Profile(end.Add(-58*time.Minute), end.Add(-57*time.Minute)); q.Rows != 60 {
+		t.Errorf("a minute 58 minutes ago: %d rows, want 60", q.Rows)
+	}
 	if kept := time.Duration(p.Rows) * time.Second; kept < 24*time.Hour || kept > 24*time.Hour+15*time.Minute {
 		t.Errorf("%v are kept, want a day", kept)
 	}

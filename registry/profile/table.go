@@ -10,8 +10,14 @@ import (
 	"strings"
 )
 
-// table holds the used columns of a CSV file while it is read.
-type table struct {
+// Table gathers the rows of CSV files that have the same header. The columns
+// are held in memory, as much as their text and eight bytes a cell.
+//
+// A row with too many or too few fields, broken quotes, or in a column given as
+// a number something else, is bad: left out and counted. Missing values are
+// empty, NaN, null (in any case) and NA. Every other row counts, in any order:
+// the same rows give the same bytes.
+type Table struct {
 	options CSVOptions
 	file    string   // being read
 	left    int64    // bytes that may still be read
@@ -29,15 +35,16 @@ type cells struct {
 	ends  []int
 }
 
-func newTable(o CSVOptions) *table {
+// NewTable makes an empty table.
+func NewTable(o CSVOptions) *Table {
 	if o.MaxBytes == 0 {
 		o.MaxBytes = 4 << 30
 	}
-	return &table{options: o, left: o.MaxBytes}
+	return &Table{options: o, left: o.MaxBytes}
 }
 
-// readFile adds the rows of one file.
-func (t *table) readFile(name string, r io.Reader) error {
+// Read adds the rows of one file; name is for errors.
+func (t *Table) Read(name string, r io.Reader) error {
 	t.file = name
 	limited := &io.LimitedReader{R: r, N: t.left + 1}
 	if err := t.read(limited); err != nil {
@@ -50,8 +57,9 @@ func (t *table) readFile(name string, r io.Reader) error {
 	return nil
 }
 
-// finish describes the rows that were read, if enough of them are good.
-func (t *table) finish() (*Profile, Report, error) {
+// Profile describes the rows that were read, if enough of them are good. The
+// table can't be used any more.
+func (t *Table) Profile() (*Profile, Report, error) {
 	err := t.tolerable()
 	if err == nil {
 		var p *Profile
@@ -63,7 +71,7 @@ func (t *table) finish() (*Profile, Report, error) {
 	return nil, t.report, err
 }
 
-func (t *table) read(r io.Reader) error {
+func (t *Table) read(r io.Reader) error {
 	in := csv.NewReader(r)
 	in.FieldsPerRecord = -1
 	in.ReuseRecord = true
@@ -97,7 +105,7 @@ func (t *table) read(r io.Reader) error {
 }
 
 // setHeader decides which columns are used.
-func (t *table) setHeader(header []string) error {
+func (t *Table) setHeader(header []string) error {
 	header[0] = strings.TrimPrefix(header[0], "\ufeff")
 	if t.header != nil {
 		if !slices.Equal(header, t.header) {
@@ -146,7 +154,7 @@ func keys(types map[string]Type) []string {
 }
 
 // add keeps a row, or counts it as bad.
-func (t *table) add(line int, record []string) {
+func (t *Table) add(line int, record []string) {
 	if len(record) != len(t.header) {
 		t.bad(line, 1, fmt.Sprintf("%d fields, the header has %d", len(record), len(t.header)))
 		return
@@ -165,7 +173,7 @@ func (t *table) add(line int, record []string) {
 	t.report.Rows++
 }
 
-func (t *table) bad(line int, rows int64, reason string) {
+func (t *Table) bad(line int, rows int64, reason string) {
 	t.report.Bad += rows
 	if len(t.report.BadRows) < maxBadRows {
 		t.report.BadRows = append(t.report.BadRows, BadRow{t.file, line, reason})
@@ -173,7 +181,7 @@ func (t *table) bad(line int, rows int64, reason string) {
 }
 
 // tolerable says whether enough of the rows could be read.
-func (t *table) tolerable() error {
+func (t *Table) tolerable() error {
 	allowed := t.options.MaxBadRatio
 	if allowed == 0 {
 		allowed = 0.01
@@ -182,6 +190,9 @@ func (t *table) tolerable() error {
 	if ratio := float64(t.report.Bad) / float64(all); t.report.Bad > 0 && ratio > max(allowed, 0) {
 		first := t.report.BadRows[0]
 		return fmt.Errorf("%s: line %d: %s; %d of %d rows are bad, more than %.3g%%", first.File, first.Line, first.Reason, t.report.Bad, all, 100*max(allowed, 0))
+	}
+	if t.header == nil {
+		return errors.New("no rows: no file was read")
 	}
 	if t.report.Rows == 0 {
 		return fmt.Errorf("%s: line 2: no rows after the header", t.file)

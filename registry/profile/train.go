@@ -6,7 +6,7 @@ import (
 )
 
 // profile describes the rows of the table.
-func (t *table) profile() (*Profile, error) {
+func (t *Table) profile() (*Profile, error) {
 	p := &Profile{Format: Format, Rows: t.report.Rows}
 	for i := range t.columns {
 		in := &t.columns[i]
