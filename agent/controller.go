@@ -121,14 +121,14 @@ func (r *controller) manage() error {
 // loop is the leader's.
 func (r *controller) loop() (*guard.Loop, error) {
 	kube := r.manager.GetClient()
-	recorder := r.manager.GetEventRecorderFor("leeway")
+	recorder := r.manager.GetEventRecorder("leeway")
 	return guard.New(guard.Config{
 		Client: kube, Live: r.manager.GetAPIReader(), Source: source{r.engine}, Store: r.stores(kube),
 		LiveProfile:   guard.FetchProfiles(&http.Client{Timeout: 5 * time.Second}),
 		CheckArtifact: artifact.New(artifact.Options{}).Check,
 		CanPatch:      guard.Permission(kube, time.Now),
 		Event: func(object runtime.Object, kind, reason, message string) {
-			recorder.Event(object, kind, reason, message)
+			recorder.Eventf(object, nil, kind, reason, "Decide", "%s", message)
 		},
 		Registerer: r.registry, Logger: r.Logger, Interval: r.DecideInterval,
 		Stale: 5 * r.ScrapeInterval, TrafficWindow: max(8*r.ScrapeInterval, 10*time.Second),
