@@ -23,6 +23,10 @@ func (v *visit) decide(ctx context.Context) error {
 		return err
 	}
 	if phase, calm := calm(c.Decision); calm {
+		if reason, message := decide.Standing(v.evidence); reason != "" && c.Action == decide.NoAction {
+			v.hold(held{reason, message}) // quiet now, and nothing could be done if it were not
+			return nil
+		}
 		v.phase(phase, c.Reason, c.Message)
 		return nil
 	}

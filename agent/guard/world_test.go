@@ -55,7 +55,7 @@ type world struct {
 	artifacts map[string]error
 	live      *profile.Profile
 	events    []string
-	changes   int // of the Deployment, dry runs left out
+	changes   int  // of the Deployment, dry runs left out
 	stuck     bool // the Deployment's controller does nothing
 }
 
@@ -459,3 +459,5 @@ func (w *world) lifecycle(version string) registryv1.Lifecycle {
 
 var errGone = fmt.Errorf("gone: %w", artifact.ErrMissing)
 var errDown = errors.New("connection refused")
+
+func keyOf(guard string) client.ObjectKey { return client.ObjectKey{Namespace: ns, Name: guard} }
