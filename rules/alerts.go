@@ -105,8 +105,8 @@ func unknownAlert(v Values, t text, k clock) rule {
 )
 and on ($K)
 leeway_model_info`),
-		summary: fmt.Sprintf("Whether {{ $value }} %ss of %s drifted is unknown:\nfewer than %s effective rows in %s.",
-			t.noun, subject, number(k.MinEffectiveRows), k.Window),
+		summary: fmt.Sprintf("Whether %s drifted is unknown for {{ $value }} of its %ss:\nfewer than %s effective rows in %s.",
+			subject, t.noun, number(k.MinEffectiveRows), k.Window),
 		description: "Too little traffic for this window, or rows that come in large clusters.\nA longer window, or one allowed fewer rows, can tell more.",
 	}.rule(v)
 }

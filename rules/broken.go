@@ -67,7 +67,7 @@ func brokenClustering(v Values, t text) string {
 func brokenAlert(v Values, t text) rule {
 	b := v.BrokenInput
 	kinds := fmt.Sprintf(`{{ with printf "%s{namespace=%%q,model_name=%%q,model_version=%%q,feature=%%q} > 0" $labels.namespace $labels.model_name $labels.model_version $labels.feature | query }}`+
-		"{{ range . }}{{ .Labels.bin }} {{ .Value | humanizePercentage }} {{ end }}{{ end }}", t.names["bad"])
+		"{{ range $i, $bin := . }}{{ if $i }}, {{ end }}{{ $bin.Labels.bin }} {{ $bin.Value | humanizePercentage }}{{ end }}{{ end }}", t.names["bad"])
 	return alertRule{
 		name: "LeewayBrokenInput", cause: "broken_input", severity: b.Severity, window: b.Window, hold: b.For,
 		expr: t.sprint(`$a - $r > $points

@@ -34,6 +34,7 @@ func newRig(t testing.TB, v rules.Values) *rig {
 	opts := tsdb.DefaultOptions()
 	opts.MinBlockDuration = (48 * time.Hour).Milliseconds() // everything stays in the head
 	opts.MaxBlockDuration = opts.MinBlockDuration
+	opts.SamplesPerChunk = 30 // an instant query decodes a chunk from its start
 	db, err := tsdb.Open(t.TempDir(), nil, nil, opts, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -96,6 +97,15 @@ func (r *rig) append(at time.Time, samples ...sample) {
 		r.refs[key] = ref
 	}
 	if err := app.Commit(); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// forget drops what is older, so that a long simulation stays as fast as it began.
+func (r *rig) forget(before time.Time) {
+	r.t.Helper()
+	r.db.ForceHeadMMap()
+	if err := r.db.Head().Truncate(before.UnixMilli()); err != nil {
 		r.t.Fatal(err)
 	}
 }
