@@ -30,9 +30,9 @@ func newProfile(a *app) *cobra.Command {
 		Long: `Describe training data, for a version to be registered with and found by.
 
 Reads CSV with a header, plain or gzip; - is standard input. Several files are
-read as one, in order, and must have the same header; lines are then counted
-through. The same rows give the same bytes. A column is a number when all its
-values are; the types found are shown, and --type mends a wrong one.
+read as one and must have the same header. The same rows give the same bytes. A
+column is a number when all its values are; the types found are shown, and
+--type mends a wrong one.
 
 Rows that can't be read are counted and shown; with more than --max-bad of them
 it fails and writes nothing.`,
@@ -119,7 +119,7 @@ func (a *app) tellBadRows(r profile.Report) {
 		if i == shownBadRows {
 			break
 		}
-		a.note("line %d is left out: %s", b.Line, b.Reason)
+		a.note("%s: line %d is left out: %s", b.File, b.Line, b.Reason)
 	}
 	a.note("%d of %d rows are left out", r.Bad, r.Rows+r.Bad)
 }

@@ -107,6 +107,9 @@ func (a *app) register(ctx context.Context, r registration) (registry.Version, e
 	if err != nil {
 		return none, err
 	}
+	if strings.HasPrefix(a.storeURI, "kube:") && strings.HasPrefix(spec.Artifact.URI, "file:") {
+		a.note("%s is a file of this machine: the cluster's pods can't load it", spec.Artifact.URI)
+	}
 	if err := known(ctx, s, spec); err != nil {
 		return none, err
 	}

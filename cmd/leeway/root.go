@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/leeway-dev/leeway/registry"
 	"github.com/leeway-dev/leeway/registry/store"
@@ -131,8 +132,13 @@ func (a *app) defaultStore(plugin bool) string {
 	return "dir:.leeway"
 }
 
+// open opens the registry, and says from then on in which namespace it is.
 func (a *app) open(ctx context.Context) (registry.Store, error) {
-	return store.Open(ctx, a.storeURI, store.Options{Kube: a.cluster.connect, Now: time.Now})
+	return store.Open(ctx, a.storeURI, store.Options{Now: time.Now, Kube: func() (client.Client, string, error) {
+		c, namespace, err := a.cluster.connect()
+		a.storeURI = store.InNamespace(a.storeURI, namespace)
+		return c, namespace, err
+	}})
 }
 
 // subcommand is what a command takes that does nothing by itself.
