@@ -31,6 +31,7 @@ func (v *visit) act(ctx context.Context, d *v1alpha1.ModelDecision) error {
 
 // again makes a decision again, on the evidence of now.
 func (v *visit) again(ctx context.Context, d *v1alpha1.ModelDecision) (choice, error) {
+	v.afresh = true
 	if d.Spec.Action == string(decide.Redeploy) {
 		return v.afterTraining(ctx, d.Spec.To, decide.Cause(d.Spec.Cause), false)
 	}

@@ -104,7 +104,8 @@ func gateRules(rules []v1alpha1.GateRule) []decide.GateRule {
 
 // gated says that a version passed the gate: of a training of ours, by a person
 // who said so in the registry (a lifecycle reason that begins with "gated"), or
-// by what it was registered with, compared with its parent on the same rows.
+// by what it was registered with, compared on the same rows with its parent, or
+// without one with the version in service.
 func (v *visit) gated(r *registry.Version) bool {
 	number := strconv.FormatInt(r.Number, 10)
 	for i := range v.all {
@@ -116,10 +117,11 @@ func (v *visit) gated(r *registry.Version) bool {
 	if slices.ContainsFunc(r.Audit, func(line registryv1.AuditLine) bool { return strings.HasPrefix(line.Reason, "gated") }) {
 		return true
 	}
-	if r.Spec.Lineage.Parent == 0 {
-		return false
+	parent := v.fields.Version
+	if r.Spec.Lineage.Parent != 0 {
+		parent = strconv.FormatInt(r.Spec.Lineage.Parent, 10)
 	}
-	own, live := comparison(r, strconv.FormatInt(r.Spec.Lineage.Parent, 10))
+	own, live := comparison(r, parent)
 	ok, _, _ := decide.Gate(gateRules(v.guard.Spec.Gate), own, live)
 	return ok
 }

@@ -20,18 +20,19 @@ type Loop struct {
 	metrics *metrics
 	schemas *schemas
 	fleet   *fleet
+	matches *matches
 
 	mu sync.Mutex
 	// busy guards are still being visited; their next visit is left out.
 	busy map[types.NamespacedName]bool
 }
 
-// New makes a loop. Its metrics are registered at once.
-//
 // +kubebuilder:rbac:groups=leeway.dev,resources=modelguards,verbs=get;list;watch,roleName=leeway-controller
 // +kubebuilder:rbac:groups=leeway.dev,resources=modelguards/status,verbs=get;update,roleName=leeway-controller
 // +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;watch,roleName=leeway-controller
 // +kubebuilder:rbac:groups="";events.k8s.io,resources=events,verbs=create,roleName=leeway-controller
+
+// New makes a loop. Its metrics are registered at once.
 func New(c Config) (*Loop, error) {
 	if err := c.fill(); err != nil {
 		return nil, err
@@ -46,6 +47,7 @@ func New(c Config) (*Loop, error) {
 		metrics: m,
 		schemas: newSchemas(),
 		fleet:   newFleet(),
+		matches: newMatches(),
 		busy:    map[types.NamespacedName]bool{},
 	}, nil
 }

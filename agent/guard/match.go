@@ -23,6 +23,10 @@ const wholeProfile = 0.9
 
 // matched is the registry's answer on the live rows since a time.
 type matched struct {
+	// reused says that it is an answer of an earlier round.
+	reused bool
+	// asked is since when rows were wanted; what was got is rounded outward.
+	asked    time.Time
 	from, to time.Time
 	pods     int
 	live     *profile.Profile
@@ -30,9 +34,25 @@ type matched struct {
 	excluded []v1alpha1.ExcludedVersion
 }
 
-// match asks which versions are at home in the rows since from. Without the
-// rows it says why it is blind instead.
+// match asks the registry as often as the rows can have changed: a guard that is
+// held for drift is judged each round, and fetching every pod's profile each
+// time would be most of what the loop does. Before an act it is asked afresh.
 func (v *visit) match(ctx context.Context, from time.Time) (*matched, decide.Reason, string, error) {
+	key := matchKey{keyOf(v.guard), v.fields.Hash(), len(v.versions)}
+	age := min(max(v.policy.MatchWindow/10, time.Second), 30*time.Second)
+	if m := v.matches.get(key, from, v.now, age); m != nil && !v.afresh {
+		return m, "", "", nil
+	}
+	m, reason, detail, err := v.matchNow(ctx, from)
+	if m != nil {
+		v.matches.put(key, m)
+	}
+	return m, reason, detail, err
+}
+
+// matchNow asks which versions are at home in the rows since from. Without the
+// rows it says why it is blind instead.
+func (v *visit) matchNow(ctx context.Context, from time.Time) (*matched, decide.Reason, string, error) {
 	got, err := v.LiveProfile(ctx, v.pods, from, v.now)
 	if err != nil {
 		return nil, "", "", err
@@ -41,7 +61,7 @@ func (v *visit) match(ctx context.Context, from time.Time) (*matched, decide.Rea
 	if got.Profile == nil {
 		return nil, decide.ReasonPartialProfile, "no pod's profile could be read: " + missing, nil
 	}
-	m := &matched{from: from, to: v.now, pods: got.Pods, live: got.Profile}
+	m := &matched{asked: from, from: from, to: v.now, pods: got.Pods, live: got.Profile}
 	if p := got.Profile; p.From != nil && p.To != nil {
 		m.from, m.to = *p.From, *p.To
 	}

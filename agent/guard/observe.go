@@ -54,20 +54,22 @@ func (v *visit) observe(ctx context.Context) (*held, error) {
 		return nil, err
 	}
 	v.permitted = permitted
-	v.work, err = workload.Get(ctx, v.Client, v.guard.Namespace, v.guard.Spec.Workload)
-	if apierrors.IsNotFound(err) {
-		return v.refuse(&held{ReasonWorkloadMissing, fmt.Sprintf("%s %s does not exist in namespace %s",
-			v.guard.Spec.Workload.Kind, v.guard.Spec.Workload.Name, v.guard.Namespace)}), nil
+	err = v.readWorkload(ctx, v.Client)
+	if was := v.guard.Status.TemplateHash; err == nil && was != "" && v.fields.Hash() != was {
+		// A change begins a new stay. A leader whose cache lags behind what the
+		// one before it has seen must not take that for a change back.
+		err = v.readWorkload(ctx, v.Live)
 	}
-	if err != nil {
-		return nil, err
-	}
-	v.fields, err = v.work.Fields(v.guard.Spec.Artifact)
 	switch {
+	case apierrors.IsNotFound(err):
+		return v.refuse(&held{ReasonWorkloadMissing, fmt.Sprintf("%s %s does not exist in namespace %s",
+			kindOf(v.guard), v.guard.Spec.Workload.Name, v.guard.Namespace)}), nil
 	case errors.Is(err, workload.ErrContainer):
 		return v.refuse(&held{ReasonContainerMissing, err.Error()}), nil
-	case err != nil:
+	case errors.Is(err, workload.ErrEnv):
 		return v.refuse(&held{ReasonArtifactField, err.Error()}), nil
+	case err != nil:
+		return nil, err
 	case v.fields.Version == "":
 		return v.refuse(&held{ReasonNoVersionLabel, fmt.Sprintf("the pod template of %s has no label %s: set it to the version that it serves",
 			v.work.Ref(), v1alpha1.LabelVersion)}), nil
@@ -77,6 +79,16 @@ func (v *visit) observe(ctx context.Context) (*held, error) {
 	v.progress = v.work.Progress(0)
 	v.keepHistory()
 	return nil, v.readPods(ctx)
+}
+
+func (v *visit) readWorkload(ctx context.Context, r client.Reader) error {
+	w, err := workload.Get(ctx, r, v.guard.Namespace, v.guard.Spec.Workload)
+	if err != nil {
+		return err
+	}
+	v.work = w
+	v.fields, err = w.Fields(v.guard.Spec.Artifact)
+	return err
 }
 
 // refuse says on the guard that it can't be served as it is written.

@@ -10,11 +10,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
+// +kubebuilder:rbac:groups=authorization.k8s.io,resources=selfsubjectaccessreviews,verbs=create,roleName=leeway-controller
+
 // Permission asks the API server whether Leeway may patch the Deployments of a
 // namespace, and believes an answer for a while: deleting the RoleBinding is
 // the off-switch, and has to work within seconds.
-//
-// +kubebuilder:rbac:groups=authorization.k8s.io,resources=selfsubjectaccessreviews,verbs=create,roleName=leeway-controller
 func Permission(c client.Writer, now func() time.Time) func(ctx context.Context, namespace string) (bool, error) {
 	type answer struct {
 		allowed bool

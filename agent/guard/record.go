@@ -19,6 +19,10 @@ import (
 // decide judges the evidence and records what comes of it. Nothing is open.
 func (v *visit) decide(ctx context.Context) error {
 	c, err := v.choose(ctx)
+	if err == nil && c.Action.Acts() && c.match != nil && c.match.reused {
+		v.afresh = true
+		c, err = v.choose(ctx)
+	}
 	if err != nil {
 		return err
 	}

@@ -39,6 +39,8 @@ type visit struct {
 	all, decisions []v1alpha1.ModelDecision
 	policy         decide.Policy
 	evidence       decide.Evidence
+	// afresh asks the registry again, however lately it was.
+	afresh bool
 }
 
 // visit observes, goes on with what is open, and else decides. An error means

@@ -6,7 +6,7 @@ import (
 	"github.com/leeway-dev/leeway/agent/v1alpha1"
 )
 
-// MaxBytes bounds a decision as JSON. The evidence gets three quarters, so that
+// MaxBytes bounds a decision's spec and status as JSON. The evidence gets three quarters, so that
 // the journal has room to the end.
 const (
 	MaxBytes    = 32 << 10
@@ -30,7 +30,7 @@ func Fit(d *v1alpha1.ModelDecision) {
 		// The beginning says why, the end says where it stands.
 		d.Status.Steps = append(d.Status.Steps[:maxSteps/2:maxSteps/2], d.Status.Steps[n-maxSteps/2:]...)
 	}
-	for i := 0; size(d) > MaxBytes && i < len(d.Status.Steps); i++ {
+	for i := 0; size(record(d)) > MaxBytes && i < len(d.Status.Steps); i++ {
 		d.Status.Steps[i].Message = cut(d.Status.Steps[i].Message, 60)
 	}
 }
@@ -122,6 +122,15 @@ func lessColumns(s *v1alpha1.ModelDecisionSpec) bool {
 	}
 	s.Columns = s.Columns[:len(s.Columns)-1]
 	return true
+}
+
+// record is what of a decision is Leeway's to bound: the API server keeps book
+// of field managers in the rest.
+func record(d *v1alpha1.ModelDecision) any {
+	return struct {
+		Spec   v1alpha1.ModelDecisionSpec   `json:"spec"`
+		Status v1alpha1.ModelDecisionStatus `json:"status"`
+	}{d.Spec, d.Status}
 }
 
 func first[T any](s []T, n int) []T { return s[:min(len(s), n)] }

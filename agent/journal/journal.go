@@ -37,10 +37,10 @@ const (
 	Ended      = "ended"
 )
 
-// Journal reads and writes decisions.
-//
 // +kubebuilder:rbac:groups=leeway.dev,resources=modeldecisions,verbs=get;list;watch;create;delete,roleName=leeway-controller
 // +kubebuilder:rbac:groups=leeway.dev,resources=modeldecisions/status,verbs=get;update,roleName=leeway-controller
+
+// Journal reads and writes decisions.
 type Journal struct {
 	// Client writes, and lists from its cache.
 	Client client.Client

@@ -1,0 +1,51 @@
+package guard
+
+import (
+	"slices"
+	"sync"
+	"time"
+)
+
+// matches remembers the last answer of the registry to each guard. Losing it
+// costs a fetch and nothing else.
+type matches struct {
+	mu sync.Mutex
+	by map[guardKey]remembered
+}
+
+// matchKey changes with what the answer depends on, but for time.
+type matchKey struct {
+	guard    guardKey
+	fields   string
+	versions int
+}
+
+type remembered struct {
+	key matchKey
+	m   matched
+}
+
+func newMatches() *matches { return &matches{by: map[guardKey]remembered{}} }
+
+// get returns a copy of an answer that is not older than age and was about rows
+// since the same time, give or take age.
+func (s *matches) get(key matchKey, from, now time.Time, age time.Duration) *matched {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r, ok := s.by[key.guard]
+	if !ok || r.key != key || now.Sub(r.m.to) >= age || from.Sub(r.m.asked).Abs() > age {
+		return nil
+	}
+	m := r.m
+	m.reused = true
+	m.excluded = slices.Clone(m.excluded)
+	return &m
+}
+
+func (s *matches) put(key matchKey, m *matched) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := remembered{key, *m}
+	r.m.excluded = slices.Clone(m.excluded)
+	s.by[key.guard] = r
+}
