@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -24,7 +25,7 @@ func outcome(d v1alpha1.ModelDecision) []string {
 	case v1alpha1.StateActing:
 		line = "The change is under way"
 	case v1alpha1.StateVerifying:
-		line = fmt.Sprintf("%s is being watched", sentence(version(d.Spec.To)))
+		line = fmt.Sprintf("%s is being watched", sentence(version(cmp.Or(d.Spec.To, s.Version))))
 	case v1alpha1.StateTraining:
 		line = "The training is under way"
 	default:
