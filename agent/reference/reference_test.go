@@ -1,0 +1,142 @@
+package reference_test
+
+import (
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/leeway-dev/leeway/agent/reference"
+	"github.com/leeway-dev/leeway/registry/profile"
+)
+
+const csv = `dist,carrier,eta
+100,AA,20
+200,AA,30
+300,BB,40
+400,BB,50
+`
+
+// train is a profile as it is registered: through bytes.
+func train(t *testing.T) *profile.Profile {
+	t.Helper()
+	p, _, err := profile.FromCSV("train.csv", strings.NewReader(csv), profile.CSVOptions{Prediction: "eta"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := p.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p, err = profile.Parse(raw); err != nil {
+		t.Fatal(err)
+	}
+	p.Features[0].Clustering = map[string]float64{"1h": 2.5}
+	return p
+}
+
+// gather sums what is exported, by name, and the reference ratios by column.
+func gather(t *testing.T, reg *prometheus.Registry) map[string]float64 {
+	t.Helper()
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]float64{}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			key := f.GetName()
+			for _, l := range m.GetLabel() {
+				if l.GetName() == "feature" || l.GetName() == "output" || l.GetName() == "metric" || l.GetName() == "model_version" {
+					key += " " + l.GetValue()
+				}
+			}
+			got[key] += m.GetGauge().GetValue()
+		}
+	}
+	return got
+}
+
+func TestExport(t *testing.T) {
+	e := reference.New()
+	reg := prometheus.NewPedanticRegistry()
+	reg.MustRegister(e)
+	p := train(t)
+	v3 := reference.Version{Namespace: "ml", Model: "eta", Version: "3"}
+	e.Set(v3, p, reference.Facts{
+		Metrics:        map[string]float64{"mae": 6.1, "broken": math.NaN()},
+		ExpectedErrors: map[string]map[string]float64{"eta": {"00": 0.5}},
+	})
+	want := map[string]float64{
+		"leeway_feature_reference_ratio dist 3":      1,
+		"leeway_feature_reference_ratio carrier 3":   1,
+		"leeway_prediction_reference_ratio 3 eta":    1,
+		"leeway_feature_reference_samples dist 3":    4,
+		"leeway_feature_reference_samples carrier 3": 4,
+		"leeway_prediction_reference_samples 3 eta":  4,
+		"leeway_feature_reference_clustering dist 3": 2.5,
+		"leeway_prediction_bin_expected_error 3 eta": 0.5,
+		"leeway_model_reference_error mae 3":         6.1,
+		"leeway_feature_bin_info dist 3":             float64(len(p.Features[0].Bins)),
+		"leeway_feature_bin_info carrier 3":          float64(len(p.Features[1].Bins)),
+		"leeway_prediction_bin_info 3 eta":           float64(len(p.Predictions[0].Bins)),
+	}
+	if diff := cmp.Diff(want, gather(t, reg), cmp.Transformer("round", func(f float64) float64 { return math.Round(f*1e9) / 1e9 })); diff != "" {
+		t.Error(diff)
+	}
+	if lint, err := testutil.GatherAndLint(reg); err != nil || len(lint) > 0 {
+		t.Errorf("%v %v", lint, err)
+	}
+
+	// A version without a profile has its metrics only.
+	v4 := reference.Version{Namespace: "ml", Model: "eta", Version: "4"}
+	e.Set(v4, nil, reference.Facts{Metrics: map[string]float64{"mae": 5}})
+	e.Remove(v3)
+	if diff := cmp.Diff(map[string]float64{"leeway_model_reference_error mae 4": 5}, gather(t, reg)); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]reference.Version{v4}, e.Versions()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// The bins that a reader sees are those that the sidecar counts into.
+func TestBinsAreNamedAsTheSidecarNamesThem(t *testing.T) {
+	e := reference.New()
+	reg := prometheus.NewPedanticRegistry()
+	reg.MustRegister(e)
+	p := train(t)
+	e.Set(reference.Version{Namespace: "ml", Model: "eta", Version: "3"}, p, reference.Facts{})
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	exported := map[string]bool{}
+	for _, f := range families {
+		if f.GetName() != "leeway_prediction_reference_ratio" {
+			continue
+		}
+		for _, m := range f.GetMetric() {
+			for _, l := range m.GetLabel() {
+				if l.GetName() == "bin" {
+					exported[l.GetValue()] = true
+				}
+			}
+		}
+	}
+	b, err := profile.NewBinner(p.Predictions[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range b.Names() {
+		if !exported[name] {
+			t.Errorf("bin %s has no reference", name)
+		}
+	}
+	if len(exported) != len(b.Names()) {
+		t.Errorf("%d bins exported; the binner has %d", len(exported), len(b.Names()))
+	}
+}
