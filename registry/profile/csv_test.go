@@ -84,6 +84,7 @@ func TestFromCSVErrors(t *testing.T) {
 		{"no values", "a,b\n,2\n", profile.CSVOptions{Types: map[string]profile.Type{"a": profile.Number}}, `column "a": no values`},
 		{"open quote takes the rest", "a,b\n1,2\n\"" + good, profile.CSVOptions{}, "t.csv: line 3: extraneous or missing"},
 		{"too long", "a,b\n" + good, profile.CSVOptions{MaxBytes: 100}, "more than 100 bytes"},
+		{"lines in an open quote", "a,b\n" + good + "\"x\n" + strings.Repeat("1,2\n", 100), profile.CSVOptions{}, "101 of 301 rows are bad"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			_, _, err := profile.FromCSV("t.csv", strings.NewReader(test.file), test.options)

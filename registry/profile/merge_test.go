@@ -63,6 +63,23 @@ func TestMergeAcrossCategorySets(t *testing.T) {
 	}
 }
 
+// Rows of folded categories stay counted.
+func TestMergeFolded(t *testing.T) {
+	columns := []profile.Column{{Name: "n", Type: profile.Number}, {Name: "c", Type: profile.Category}}
+	var names []string
+	for i := range profile.MaxCategories + 100 {
+		names = append(names, fmt.Sprint(i))
+	}
+	a, b := live(t, columns, noon, nil, names), live(t, columns, noon, nil, []string{"x", "y", "y"})
+	m, err := profile.Merge(a, b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := reread(t, m).Features[1]; c.Folded != 102 || c.Categories[0].Name != "y" || c.Rows != profile.MaxCategories+103 {
+		t.Errorf("%d folded of %d rows, the first %v", c.Folded, c.Rows, c.Categories[0])
+	}
+}
+
 // Pods that count into different bins still merge, without these.
 func TestMergeAcrossReferences(t *testing.T) {
 	training, _ := examples(t)
