@@ -53,11 +53,11 @@ func JobName(decision string) string {
 	return strings.TrimRight(decision[:maxName-9], "-.") + "-" + hex.EncodeToString(sum[:4])
 }
 
-// Start creates the Job of an order. One that is there already, for the same
-// decision, is the one.
-//
 // +kubebuilder:rbac:groups=batch,resources=cronjobs,verbs=get,roleName=leeway-actor
 // +kubebuilder:rbac:groups=batch,resources=jobs,verbs=create;get,roleName=leeway-actor
+
+// Start creates the Job of an order. One that is there already, for the same
+// decision, is the one.
 func Start(ctx context.Context, c client.Writer, live client.Reader, o Order) (string, error) {
 	var cron batchv1.CronJob
 	if err := live.Get(ctx, client.ObjectKey{Namespace: o.Namespace, Name: o.CronJob}, &cron); err != nil {

@@ -11,7 +11,7 @@ import (
 // does, else without the sketches, else without the categories beyond the bins.
 // The bins, on the reference of the live version, are kept to the last.
 func Compact(p *profile.Profile) ([]byte, error) {
-	b, err := p.Encode()
+	b, err := json.Marshal(p)
 	if err != nil {
 		return nil, fmt.Errorf("encode the live profile: %w", err)
 	}

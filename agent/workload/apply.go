@@ -19,6 +19,9 @@ type Change struct {
 	Decision string
 }
 
+// +kubebuilder:rbac:groups=apps,resources=deployments;statefulsets,verbs=get;list;watch,roleName=leeway-controller
+// +kubebuilder:rbac:groups=apps,resources=deployments;statefulsets,verbs=patch,roleName=leeway-actor
+
 // Apply changes the workload as it was read, or not at all: the API server
 // refuses it (apierrors.IsConflict) when the object has changed since, or is
 // another of the same name. A dry run goes first, so that a refusal by
@@ -27,9 +30,6 @@ type Change struct {
 //
 // Fields owned by people and their tools are taken over: the guard is the
 // consent. The caller has made sure that no GitOps controller owns them.
-//
-// +kubebuilder:rbac:groups=apps,resources=deployments;statefulsets,verbs=get;list;watch,roleName=leeway-controller
-// +kubebuilder:rbac:groups=apps,resources=deployments;statefulsets,verbs=patch,roleName=leeway-actor
 func Apply(ctx context.Context, c client.Client, w *Workload, change Change) (int64, error) {
 	opts := []client.ApplyOption{client.FieldOwner(v1alpha1.FieldManager), client.ForceOwnership}
 	dry := append([]client.ApplyOption{client.DryRunAll}, opts...)
