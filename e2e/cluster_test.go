@@ -25,6 +25,7 @@ func TestCluster(t *testing.T) {
 	t.Run("volumes and images", func(t *testing.T) { testPair(t, c) })
 	t.Run("node loss", func(t *testing.T) { testNodeLoss(t, c) })
 	t.Run("audit log", func(t *testing.T) { testAuditLog(t, c) })
+	t.Run("programs", func(t *testing.T) { testPrograms(t, c) })
 	t.Run("s3 server", func(t *testing.T) { testS3(t, c) })
 	if t.Failed() {
 		return
@@ -32,14 +33,16 @@ func TestCluster(t *testing.T) {
 	if err := c.Down(); err != nil {
 		t.Fatal(err)
 	}
-	expectSame(t, before, look(t, dir))
+	if err := same(before, look(t, dir)); err != nil {
+		t.Error(err)
+	}
 }
 
 // testPair builds an image from a Dockerfile and runs two pods of it, each with
 // a volume of its own, as nobody in particular and with a read-only root.
 func testPair(t *testing.T, c *cluster.Cluster) {
-	probe := images.Image{Name: "docker.io/local/probe:dev", Dockerfile: "Dockerfile", Target: "probe"}
-	tars, err := images.Build(t.Context(), images.Options{Root: "testdata/probe", Dir: t.TempDir()}, []images.Image{probe}, t.Output())
+	o := images.Options{Root: "testdata/probe", Dir: t.TempDir()}
+	tars, err := images.Build(t.Context(), o, []images.Image{probe()}, t.Output())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,6 +128,25 @@ func testAuditLog(t *testing.T, c *cluster.Cluster) {
 	}
 	if !found {
 		t.Error("the log misses that admin made statefulset default/pair")
+	}
+}
+
+// testPrograms builds the project's own images and lets each say how it is used.
+func testPrograms(t *testing.T, c *cluster.Cluster) {
+	list := images.Leeway()
+	tars, err := images.Build(t.Context(), images.Options{Root: ".."}, list, t.Output())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, image := range list {
+		if err := c.LoadImage(t.Context(), tars[i]); err != nil {
+			t.Fatal(err)
+		}
+		kubectl(t, c, "run", image.Target, "--image="+image.Name, "--image-pull-policy=Never", "--restart=Never", "--", "--help")
+		kubectl(t, c, "wait", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=60s", "pod/"+image.Target)
+		if out := kubectl(t, c, "logs", image.Target); !strings.Contains(strings.ToLower(out), "usage") {
+			t.Errorf("%s --help says %q", image.Name, out)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/leeway-dev/leeway/e2e/cluster"
+	"github.com/leeway-dev/leeway/e2e/images"
 )
 
 // TestNothingIsLeft kills the program that starts a cluster at several moments,
@@ -44,11 +46,13 @@ func TestNothingIsLeft(t *testing.T) {
 				programs = filepath.Join(dir, "programs")
 			}
 			before := look(t, dir)
-			interrupt(t, dir, programs, tc.after, tc.kill)
+			interrupt(t, victim("up", dir, programs), tc.after, tc.kill)
 			if err := cluster.Down(dir); err != nil {
 				t.Fatal(err)
 			}
-			expectSame(t, before, look(t, dir))
+			if err := same(before, look(t, dir)); err != nil {
+				t.Error(err)
+			}
 			if _, err := os.Stat(filepath.Join(dir, "run")); err == nil {
 				t.Error("the folder run is left")
 			}
@@ -56,12 +60,35 @@ func TestNothingIsLeft(t *testing.T) {
 	}
 }
 
-// interrupt starts a cluster in another process and waits for some time, or
-// until the cluster is up. Then it may kill the process.
-func interrupt(t *testing.T, dir, programs string, after time.Duration, kill bool) {
-	t.Helper()
+// TestNothingIsLeftOfAnImageBuild kills one at several moments. What is left in
+// its folder is cleared by the next.
+func TestNothingIsLeftOfAnImageBuild(t *testing.T) {
+	needMachine(t)
+	dir := t.TempDir()
+	before := look(t, dir)
+	for _, after := range []time.Duration{100 * time.Millisecond, 700 * time.Millisecond, 1500 * time.Millisecond} {
+		interrupt(t, victim("image", dir, ""), after, true)
+		eventually(t, 2*time.Second, func() error { return same(before, look(t, dir)) }) // the kernel kills children a little later
+	}
+	o := images.Options{Root: "testdata/probe", Dir: dir}
+	if _, err := images.Build(t.Context(), o, []images.Image{probe()}, t.Output()); err != nil {
+		t.Error("the next build:", err)
+	}
+	if err := same(before, look(t, dir)); err != nil {
+		t.Error(err)
+	}
+}
+
+// victim is another process that does one thing in a folder: see TestMain.
+func victim(what, dir, programs string) *exec.Cmd {
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), upEnv+"="+dir, programsEnv+"="+programs)
+	cmd.Env = append(os.Environ(), victimEnv+"="+what, dirEnv+"="+dir, programsEnv+"="+programs)
+	return cmd
+}
+
+// interrupt runs a command for some time, or until it ends. Then it may kill it.
+func interrupt(t *testing.T, cmd *exec.Cmd, after time.Duration, kill bool) {
+	t.Helper()
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Start(); err != nil {
@@ -77,7 +104,7 @@ func interrupt(t *testing.T, dir, programs string, after time.Duration, kill boo
 	select {
 	case err := <-ended:
 		if err != nil {
-			t.Errorf("up failed by itself: %v", err)
+			t.Errorf("it failed by itself: %v", err)
 		}
 		ended <- err // for the clean-up
 	case <-time.After(after):
@@ -161,11 +188,13 @@ func processes(t *testing.T, seen map[string]bool, dir string) {
 	}
 }
 
-func expectSame(t *testing.T, before, after map[string]bool) {
-	t.Helper()
+// same says what there is now that was not there before.
+func same(before, after map[string]bool) error {
+	var errs []error
 	for _, thing := range slices.Sorted(maps.Keys(after)) {
 		if !before[thing] {
-			t.Error("left behind:", thing)
+			errs = append(errs, errors.New("left behind: "+thing))
 		}
 	}
+	return errors.Join(errs...)
 }
