@@ -2,6 +2,7 @@ package guard
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"go.uber.org/zap"
@@ -45,10 +46,31 @@ func (v *visit) actOn(ctx context.Context, d *v1alpha1.ModelDecision) error {
 	return v.change(ctx, d)
 }
 
+// conflictTries is how often a change is tried in one visit: while a rollout is
+// under way the workload's status changes several times a second, and each time
+// makes what was read a moment ago old.
+const conflictTries = 5
+
 // change brings the workload to the version chosen and waits for it to roll
-// out. What was done already is read from the workload itself: a leader may
-// have been stopped after the patch and before the line that says so.
+// out.
 func (v *visit) change(ctx context.Context, d *v1alpha1.ModelDecision) error {
+	var err error
+	for range conflictTries {
+		if err = v.changeOnce(ctx, d); !errors.Is(err, errWorkloadMoved) {
+			return err
+		}
+	}
+	return err
+}
+
+// errWorkloadMoved: the workload was written by somebody since it was read. It
+// is read again, and judged again.
+var errWorkloadMoved = errors.New("the workload has changed since it was read")
+
+// changeOnce takes the next step. What was done already is read from the
+// workload itself: a leader may have been stopped after the patch and before
+// the line that says so.
+func (v *visit) changeOnce(ctx context.Context, d *v1alpha1.ModelDecision) error {
 	w, f, err := v.liveWorkload(ctx, d)
 	if err != nil || w == nil {
 		return err
@@ -122,6 +144,9 @@ func (v *visit) applied(ctx context.Context, d *v1alpha1.ModelDecision, generati
 func (v *visit) refused(ctx context.Context, d *v1alpha1.ModelDecision, err error) error {
 	if apierrors.IsInvalid(err) || apierrors.IsForbidden(err) || apierrors.IsBadRequest(err) {
 		return v.end(ctx, d, v1alpha1.Failed, ReasonRefused, "", err.Error())
+	}
+	if apierrors.IsConflict(err) {
+		return fmt.Errorf("%w: %w", errWorkloadMoved, err)
 	}
 	return err
 }

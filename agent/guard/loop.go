@@ -100,6 +100,7 @@ func (l *Loop) round(ctx context.Context, visits *sync.WaitGroup) {
 	}
 	l.metrics.forget(r.guards)
 	l.fleet.refresh(r.guards)
+	l.matches.forget(r.guards)
 	for i := range r.guards {
 		g := &r.guards[i]
 		key := types.NamespacedName{Namespace: g.Namespace, Name: g.Name}

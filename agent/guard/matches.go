@@ -4,6 +4,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/leeway-dev/leeway/agent/v1alpha1"
 )
 
 // matches remembers the last answer of the registry to each guard. Losing it
@@ -48,4 +50,19 @@ func (s *matches) put(key matchKey, m *matched) {
 	r := remembered{key, *m}
 	r.m.excluded = slices.Clone(m.excluded)
 	s.by[key.guard] = r
+}
+
+// forget drops the guards that are no more.
+func (s *matches) forget(guards []v1alpha1.ModelGuard) {
+	there := make(map[guardKey]bool, len(guards))
+	for i := range guards {
+		there[keyOf(&guards[i])] = true
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for k := range s.by {
+		if !there[k] {
+			delete(s.by, k)
+		}
+	}
 }
