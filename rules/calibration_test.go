@@ -15,9 +15,9 @@ const (
 	simModels    = 20
 	simFeatures  = 2
 	simReference = 100_000
-	simWindow    = 20 * time.Minute
+	simWindow    = 24 * time.Minute
 	simScrape    = simWindow / 48
-	simGroup     = "leeway-feature-drift-20m"
+	simGroup     = "leeway-feature-drift-24m"
 )
 
 // The promise: so many false alarms, no more and not many fewer. 20 models that
@@ -145,7 +145,7 @@ func simulate(random *rand.Rand) []simulated {
 			}
 			c.reference = append(c.reference,
 				sample{model("leeway_feature_reference_samples", name, "feature", feature), total},
-				sample{model("leeway_feature_reference_clustering", name, "feature", feature, "window", "20m"), 1})
+				sample{model("leeway_feature_reference_clustering", name, "feature", feature, "window", "24m"), 1})
 			out = append(out, c)
 		}
 	}

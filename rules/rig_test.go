@@ -74,6 +74,9 @@ func (r *rig) load(name string, data []byte) map[string]*prules.Group {
 	byName := map[string]*prules.Group{}
 	for _, g := range groups {
 		byName[g.Name()] = g
+		for _, rule := range g.AlertingRules() {
+			rule.SetRestored(true) // or ALERTS is not written
+		}
 	}
 	return byName
 }
@@ -149,6 +152,6 @@ func (r *rig) query(at time.Time, expr, label string) map[string]float64 {
 // model gives a series of a model, with more labels as name, value, …
 func model(metric, name string, more ...string) labels.Labels {
 	return labels.FromStrings(append([]string{
-		labels.MetricName, metric, "namespace", "ml", "model_name", name, "model_version", "3",
+		"__name__", metric, "namespace", "ml", "model_name", name, "model_version", "3",
 	}, more...)...)
 }

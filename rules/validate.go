@@ -10,6 +10,10 @@ import (
 // labelName is what Prometheus takes without quoting.
 var labelName = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]*$`)
 
+// word is what severities and URLs are made of: they go into YAML and into
+// alert templates as they are.
+var word = regexp.MustCompile(`^[^\s\pC{}]*$`)
+
 // Validate says everything that makes no sense in the values, each with the
 // field's name.
 func (v Values) Validate() error {
@@ -28,6 +32,11 @@ func (v Values) Validate() error {
 	c.within("clustering.assumed", v.Clustering.Assumed, 1, math.Inf(1))
 	c.clocks(v)
 	c.topics(v)
+	for field, url := range map[string]string{"runbookURL": v.RunbookURL, "dashboardURL": v.DashboardURL} {
+		if !word.MatchString(url) {
+			c.add("%s: %q holds spaces, braces or control characters; escape them", field, url)
+		}
+	}
 	for name := range v.Labels {
 		if !labelName.MatchString(name) || reservedLabel(name) {
 			c.add("labels: %q can't be set: it is no label name, or one that Leeway reads", name)
@@ -64,6 +73,12 @@ func (c *checks) within(field string, x, low, high float64) {
 	}
 }
 
+func (c *checks) severity(field, severity string) {
+	if severity == "" || !word.MatchString(severity) {
+		c.add("%s.severity: %q is not a word", field, severity)
+	}
+}
+
 // window checks what every windowed rule has.
 func (c *checks) window(field string, v Values, window, hold, interval Duration, severity string) {
 	c.positive(field+".window", window.seconds())
@@ -77,9 +92,7 @@ func (c *checks) window(field string, v Values, window, hold, interval Duration,
 	if interval > window {
 		c.add("%s.interval: %s is longer than the window of %s", field, interval, window)
 	}
-	if severity == "" {
-		c.add("%s.severity: is empty", field)
-	}
+	c.severity(field, severity)
 }
 
 func (c *checks) clocks(v Values) {
@@ -153,7 +166,7 @@ func (c *checks) topics(v Values) {
 	if n := v.NoData; n.Enabled {
 		c.window("noData", v, n.Window, n.For, n.Interval, n.Severity)
 	}
-	if v.Unknown.Enabled && v.Unknown.Severity == "" {
-		c.add("unknown.severity: is empty")
+	if v.Unknown.Enabled {
+		c.severity("unknown", v.Unknown.Severity)
 	}
 }

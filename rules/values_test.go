@@ -1,0 +1,158 @@
+package rules_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/leeway-dev/leeway/rules"
+)
+
+func TestDefaultsAreValid(t *testing.T) {
+	parsed, err := rules.ParseValues(rules.DefaultValues)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(rules.Defaults(), parsed); diff != "" {
+		t.Error(diff)
+	}
+	if empty, err := rules.ParseValues(nil); err != nil || cmp.Diff(parsed, empty) != "" {
+		t.Errorf("an empty file is not the defaults: %v", err)
+	}
+}
+
+func TestParseValuesRefuses(t *testing.T) {
+	tests := []struct{ name, yaml, want string }{
+		{"unknown field", "clocks:\n  page:\n    windw: 1h\n", "line 3: field windw not found"},
+		{"no duration", "errors:\n  window: soon\n", `line 2: "soon" is not a duration`},
+		{"two documents", "fast: true\n---\nfast: false\n", "more than one YAML document"},
+		{"not YAML", "a: [", "line 1"},
+		{"window over 1h, not whole hours", "clocks: {act: {window: 90m, for: 5m}}", "clocks.act.window: 90m is over 1h and not whole hours"},
+		{"two clocks, one window", "clocks: {act: {window: 1h, for: 5m}}", "clocks.act.window: 1h is the window of page too"},
+		{"for longer than the window", "clocks: {page: {for: 2h}}", "clocks.page.for: 2h is not between 0 and the window of 1h"},
+		{"fewer than two scrapes", "errors: {window: 20s, for: 5s}", "errors.window: 20s holds fewer than two scrapes of 15s"},
+		{"a week against itself", "clocks: {slow: {history: true}}", "clocks.slow.history: a window of 7d overlaps itself"},
+		{"absurd budget", "budgets: {inputs: {falseAlarms: 100000, per: 1h}}", "so large that the rule would fire on anything"},
+		{"no budget", "budgets: {outputs: {falseAlarms: 0}}", "budgets.outputs.falseAlarms: must be more than 0"},
+		{"floor", "floors: {inputs: 1.5}", "floors.inputs: 1.5 is not between 0 and 1"},
+		{"not a number", "floors: {inputs: .nan}", "floors.inputs: NaN is not between 0 and 1"},
+		{"clustering below 1", "clustering: {assumed: 0.5}", "clustering.assumed: 0.5"},
+		{"label of ours", "labels: {leeway_cause: mine}", `labels: "leeway_cause" can't be set`},
+		{"no severity", "quality: {severity: ''}", `quality.severity: "" is not a word`},
+		{"template as URL", "runbookURL: 'http://x/{{ .X }}'", "runbookURL: "},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := rules.ParseValues([]byte(tt.yaml))
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("error %v, want one with %q", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestFastPreset(t *testing.T) {
+	v, err := rules.ParseValues([]byte("fast: true\nlatency: {window: 20s}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := rules.Duration(time.Second)
+	if v.Errors.Window != 10*second || v.Errors.For != second || v.Latency.For != 10*second || v.ScrapeInterval != second {
+		t.Errorf("not the preset: %+v %+v", v.Errors, v.Latency)
+	}
+	if v.Latency.Window != 20*second {
+		t.Errorf("the file says a window of 20s, got %s", v.Latency.Window)
+	}
+}
+
+// A change of one value changes what it is about.
+func TestRender(t *testing.T) {
+	tests := []struct {
+		name, yaml, file string
+		want, not        []string
+	}{
+		{"budget and one clock", "budgets: {inputs: {falseAlarms: 2, per: 30d}}\nclocks: {act: {enabled: false}, slow: {enabled: false}}",
+			"feature-drift.yaml", []string{"ln(900 * count"}, []string{"24h"}},
+		{"hours without a page clock", "clocks: {page: {enabled: false}}",
+			"feature-drift.yaml", []string{"leeway-feature-hours", "increase(leeway_feature_observations_total[1h])"}, []string{"drift:z1h"}},
+		{"no history", "clocks: {page: {history: false, lastWeek: false}}",
+			"prediction-drift.yaml", []string{"js_distance1h"}, []string{"clustering1h", "week_z1h"}},
+		{"labels and severity", "labels: {team: risk}\nerrors: {severity: page}",
+			"errors.yaml", []string{`team: "risk"`, `severity: "page"`}, []string{"critical"}},
+		{"no links", "runbookURL: ''\ndashboardURL: ''", "latency.yaml", []string{"summary"}, []string{"runbook_url", "dashboard_url"}},
+		{"demo", "", "feature-drift.yaml", []string{"z30s", "z10s", "spans 10 scrapes", `leeway_window: "10s"`}, []string{"7d", "offset"}},
+		{"demo", "", "quality.yaml", []string{"[20s]"}, []string{"24h"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name+" "+tt.file, func(t *testing.T) {
+			data := []byte(tt.yaml)
+			if tt.name == "demo" {
+				data = demo(t)
+			}
+			v, err := rules.ParseValues(data)
+			if err != nil {
+				t.Fatal(err)
+			}
+			files, err := rules.Render(v)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text := string(files[tt.file])
+			for _, s := range tt.want {
+				if !strings.Contains(text, s) {
+					t.Errorf("%s lacks %q", tt.file, s)
+				}
+			}
+			for _, s := range tt.not {
+				if strings.Contains(text, s) {
+					t.Errorf("%s has %q", tt.file, s)
+				}
+			}
+		})
+	}
+}
+
+func TestSwitchedOff(t *testing.T) {
+	v, err := rules.ParseValues([]byte("clocks: {page: {enabled: false}, act: {enabled: false}, slow: {enabled: false}}\nerrors: {enabled: false}\nquality: {enabled: false}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := rules.Render(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"feature-drift.yaml", "prediction-drift.yaml", "errors.yaml", "quality.yaml"} {
+		if _, ok := files[name]; ok {
+			t.Errorf("%s is rendered though switched off", name)
+		}
+	}
+	if len(files) != 3 {
+		t.Errorf("%d files, want broken input, latency and no data", len(files))
+	}
+}
+
+func demo(t *testing.T) []byte {
+	t.Helper()
+	data, err := os.ReadFile("testdata/demo-values.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func FuzzParseValues(f *testing.F) {
+	f.Add(rules.DefaultValues)
+	f.Add([]byte("fast: true\nclocks: {page: {window: 10s, for: 1s, interval: 1s, history: false}}"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		v, err := rules.ParseValues(data)
+		if err != nil {
+			return
+		}
+		if _, err := rules.Render(v); err != nil && len(v.Labels) == 0 { // a label's value may be a bad template
+			t.Errorf("valid values don't render: %v", err)
+		}
+	})
+}
