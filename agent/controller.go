@@ -43,9 +43,12 @@ type controller struct {
 	manager    manager.Manager
 }
 
+// +kubebuilder:rbac:groups=authentication.k8s.io,resources=tokenreviews,verbs=create,roleName=leeway-controller
+// +kubebuilder:rbac:groups=authorization.k8s.io,resources=subjectaccessreviews,verbs=create,roleName=leeway-controller
+// +kubebuilder:rbac:groups=coordination.k8s.io,namespace=leeway-system,resources=leases,verbs=create,roleName=leeway-leader
+// +kubebuilder:rbac:groups=coordination.k8s.io,namespace=leeway-system,resources=leases,resourceNames=leeway-controller,verbs=get;update,roleName=leeway-leader
+
 // RunController runs the controller role until ctx ends.
-//
-// +kubebuilder:rbac:groups=authentication.k8s.io,resources=tokenreviews,verbs=create
 func RunController(ctx context.Context, c ControllerConfig) (err error) {
 	r := &controller{ControllerConfig: c, registry: newRegistry()}
 	if err := r.open(); err != nil {

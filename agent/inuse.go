@@ -31,9 +31,10 @@ const (
 	retryAfter = 10 * time.Second
 )
 
+// +kubebuilder:rbac:groups=leeway.dev,resources=modelversions,verbs=get;list;watch,roleName=leeway-controller
+// +kubebuilder:rbac:groups=leeway.dev,resources=modelversions/status,verbs=get;update,roleName=leeway-controller
+
 // run looks every second, in the cache, until ctx ends.
-//
-// +kubebuilder:rbac:groups=leeway.dev,resources=modelversions,verbs=get;list;watch
 func (s *versionsInUse) run(ctx context.Context) error {
 	s.exported, s.retry = map[reference.Version]bool{}, map[reference.Version]time.Time{}
 	tick := time.NewTicker(lookEvery)

@@ -28,6 +28,8 @@ type NodeConfig struct {
 	Logger         *zap.Logger
 }
 
+// +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;watch,roleName=leeway-node
+
 // RunNode runs the node role until ctx ends.
 func RunNode(ctx context.Context, c NodeConfig) error {
 	clients, err := kubernetes.NewForConfig(c.Kubernetes)
