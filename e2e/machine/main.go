@@ -27,12 +27,11 @@ type spec struct {
 }
 
 func main() {
-	if err := run(os.Args[1:]); err != nil {
-		fmt.Fprintln(os.Stderr, "machine:", err)
-		os.Exit(1)
-	}
+	fmt.Fprintln(os.Stderr, "machine:", run(os.Args[1:]))
+	os.Exit(1)
 }
 
+// run ends only with an error: a machine runs until it is killed.
 func run(args []string) error {
 	if len(args) != 1 {
 		return fmt.Errorf("want one argument, the specification, not %d", len(args))
