@@ -22,7 +22,15 @@ import (
 // then takes down what there is of it.
 func TestNothingIsLeft(t *testing.T) {
 	needMachine(t)
-	shared := up(t, t.TempDir()) // brings in the packages and the programs
+	dir := t.TempDir()
+	nothing := look(t, dir)
+	shared := up(t, dir) // brings in the packages and the programs
+	found := fmt.Sprint(same(nothing, look(t, dir)))
+	for _, kind := range []string{"process ", "ip -br link: ", "ip route: ", "folder: /sys/fs/cgroup/"} {
+		if !strings.Contains(found, "left behind: "+kind) {
+			t.Errorf("a running cluster shows no %q: the look is blind", kind)
+		}
+	}
 	if err := shared.Down(); err != nil {
 		t.Fatal(err)
 	}
