@@ -26,7 +26,7 @@ func (d *demo) installLeeway(ctx context.Context) error {
 	if err := os.RemoveAll(rules); err != nil {
 		return err
 	}
-	if _, err := d.leeway(ctx, "rules", "render", "--values", "examples/flights/rules-values.yaml", "-o", rules); err != nil {
+	if _, err := d.leeway(ctx, "rules", "render", "-f", "examples/flights/rules-values.yaml", "--dir", rules); err != nil {
 		return err
 	}
 	key, secret := random(), random()

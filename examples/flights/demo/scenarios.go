@@ -144,7 +144,7 @@ func (d *demo) explain(ctx context.Context, decision string) string {
 
 func (d *demo) seasonReturns(ctx context.Context, s *scene, _ *api) error {
 	winter, summer := d.versions["winter"].number, d.versions["summer"].number
-	if err := d.register(ctx, "autumn", data.Autumn, nil, "--evaluation", summer+"@holdout:mae=9"); err != nil {
+	if err := d.register(ctx, "autumn", data.Autumn, nil, "--evaluation", "self@autumn:mae=6", "--evaluation", summer+"@autumn:mae=7.2"); err != nil {
 		return err
 	}
 	d.say("  Meanwhile the team has registered an autumn version, %s.", d.versions["autumn"].number)

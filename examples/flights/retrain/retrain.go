@@ -119,7 +119,7 @@ func (j Job) Run(ctx context.Context) error {
 	}
 	number, err := j.leeway(ctx, "register", "--store", j.Store, "--model", j.Model, "--artifact", uri, "--profile", profile,
 		"--metric", fmt.Sprintf("mae=%.6f", v.MAE),
-		"--evaluation", fmt.Sprintf("%s@holdout:mae=%.6f", j.Parent, liveError),
+		"--evaluation", fmt.Sprintf("self@holdout:mae=%.6f", v.MAE), "--evaluation", fmt.Sprintf("%s@holdout:mae=%.6f", j.Parent, liveError),
 		"--parent", j.Parent, "--decision", j.Decision,
 		"--dataset-name", "labelled rows", "--dataset-uri", Labelled, "--dataset-rows", strconv.Itoa(v.Rows),
 		"--dataset-from", j.From.Format(time.RFC3339), "--dataset-to", time.Now().UTC().Format(time.RFC3339))
