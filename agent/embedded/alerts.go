@@ -52,6 +52,9 @@ type Health struct {
 	// Oldest is the least recent last evaluation of the groups; zero when one has
 	// not been evaluated yet.
 	Oldest time.Time
+	// Waiting are the groups that were not evaluated yet. A group is first evaluated
+	// up to one of its intervals after the start.
+	Waiting []string
 	// Stalled are the groups that were not evaluated for three of their intervals
 	// (and five seconds).
 	Stalled []string
@@ -62,9 +65,9 @@ type Health struct {
 }
 
 // OK is false when the alerts say nothing about the present: no rules, or some
-// that are stalled or fail. Refused files are no reason: the old rules stand.
+// that wait for their first evaluation, are stalled or fail. Refused files are no reason: the old rules stand.
 func (h Health) OK() bool {
-	return h.Groups > 0 && !h.Oldest.IsZero() && len(h.Stalled) == 0 && len(h.Failing) == 0
+	return h.Groups > 0 && len(h.Waiting) == 0 && len(h.Stalled) == 0 && len(h.Failing) == 0
 }
 
 // Health looks at every rule group.
@@ -79,7 +82,9 @@ func (e *Engine) Health(now time.Time) Health {
 		if i == 0 || last.Before(h.Oldest) {
 			h.Oldest = last
 		}
-		if !last.IsZero() && now.Sub(last) > 3*g.Interval()+5*time.Second {
+		if last.IsZero() {
+			h.Waiting = append(h.Waiting, g.Name())
+		} else if now.Sub(last) > 3*g.Interval()+5*time.Second {
 			h.Stalled = append(h.Stalled, g.Name())
 		}
 		for _, r := range g.Rules() {

@@ -155,6 +155,6 @@ func (a *api) verdicts(*http.Request) (any, error) {
 	h := a.engine.Health(a.engine.cfg.Now())
 	return map[string]any{
 		"ok": h.OK(), "groups": h.Groups, "oldestEvaluation": h.Oldest,
-		"stalled": h.Stalled, "failing": h.Failing, "refused": h.Refused,
+		"waiting": h.Waiting, "stalled": h.Stalled, "failing": h.Failing, "refused": h.Refused,
 	}, nil
 }
