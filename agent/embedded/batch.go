@@ -47,11 +47,18 @@ func (b *batch) admit(ctx context.Context) error {
 			}
 		}
 		b.series[i] = ls
-		if b.node == "" {
+		if b.node == "" && fromNodeAgent(ls) {
 			b.node = ls.Get("node")
 		}
 	}
 	return nil
+}
+
+// fromNodeAgent tells a node agent's series from those of a peer controller, which
+// has a node too and would hide that the agent there is silent.
+func fromNodeAgent(ls labels.Labels) bool {
+	job := ls.Get("job")
+	return job == "leeway-sidecar" || job == "leeway-node"
 }
 
 func validLabels(ls labels.Labels) error {

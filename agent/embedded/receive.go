@@ -47,7 +47,7 @@ type receiver struct {
 	sources map[string]Source
 }
 
-// Source is one sender, by the label node of its series.
+// Source is one node agent, by the label node of its series.
 type Source struct {
 	Node     string
 	Received time.Time // when it last wrote
@@ -62,7 +62,7 @@ func (r *receiver) handler() http.Handler {
 	return remoteapi.NewWriteHandler(r, remoteapi.MessageTypes{remoteapi.WriteV2MessageType})
 }
 
-// Sources are all nodes that have ever sent to this run of the controller, by
+// Sources are all node agents that have ever sent to this run of the controller, by
 // name. A source that is silent for longer than its scrape interval is blind.
 func (e *Engine) Sources() []Source {
 	r := e.receiver

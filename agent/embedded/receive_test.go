@@ -27,12 +27,19 @@ type sample struct {
 	v    float64
 }
 
+func (s sample) job() string {
+	if s.node == "peer" {
+		return "leeway-controller"
+	}
+	return "leeway-node"
+}
+
 func body(t *testing.T, samples ...sample) []byte {
 	t.Helper()
 	symbols := writev2.NewSymbolTable()
 	var req writev2.Request
 	for _, s := range samples {
-		ls := labels.FromStrings("__name__", "m_total", "node", s.node)
+		ls := labels.FromStrings("__name__", "m_total", "node", s.node, "job", s.job())
 		req.Timeseries = append(req.Timeseries, writev2.TimeSeries{
 			LabelsRefs: symbols.SymbolizeLabels(ls, nil),
 			Samples:    []writev2.Sample{{Value: s.v, Timestamp: s.at.UnixMilli()}},
@@ -70,6 +77,7 @@ func TestRemoteWrite(t *testing.T) {
 		message string
 	}{
 		{"two nodes", []sample{{"n1", now, 5}, {"n2", now, 50}}, 204, "2", ""},
+		{"a peer controller", []sample{{"peer", now, 1}}, 204, "1", ""},
 		{"sent twice", []sample{{"n1", now, 5}, {"n2", now, 50}}, 204, "2", ""},
 		{"an hour late", []sample{{"n1", ago(time.Hour), 3}}, 204, "1", ""},
 		{"late and twice", []sample{{"n1", ago(time.Hour), 3}, {"n1", ago(30 * time.Minute), 4}}, 204, "2", ""},
