@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
@@ -50,6 +51,8 @@ type controller struct {
 
 // RunController runs the controller role until ctx ends.
 func RunController(ctx context.Context, c ControllerConfig) (err error) {
+	c.Kubernetes = rest.CopyConfig(c.Kubernetes)
+	c.Kubernetes.QPS, c.Kubernetes.Burst = 50, 100 // reviews of tokens must not wait behind reads
 	r := &controller{ControllerConfig: c, registry: newRegistry()}
 	if err := r.open(); err != nil {
 		return err
@@ -128,7 +131,7 @@ func (r *controller) loop() (*guard.Loop, error) {
 	return guard.New(guard.Config{
 		Client: kube, Live: r.manager.GetAPIReader(), Source: source{r.engine}, Store: r.stores(kube),
 		LiveProfile:   guard.FetchProfiles(&http.Client{Timeout: 5 * time.Second}),
-		CheckArtifact: artifact.New(artifact.Options{}).Check,
+		CheckArtifact: artifact.New(artifact.Options{Schemes: []string{"s3", "image"}}).Check,
 		CanPatch:      guard.Permission(kube, time.Now),
 		Event: func(object runtime.Object, kind, reason, message string) {
 			recorder.Eventf(object, nil, kind, reason, "Decide", "%s", message)
@@ -174,7 +177,7 @@ func (r *controller) tellOwn(ctx context.Context) error {
 		}
 	}
 	w := func(to []storage.AppendableV2) error {
-		return own.New(own.Config{Gatherer: r.registry, To: to, Labels: map[string]string{"pod": r.Pod, "node": r.Node},
+		return own.New(own.Config{Gatherer: r.registry, To: to, Labels: map[string]string{"job": "leeway-controller", "pod": r.Pod, "node": r.Node},
 			Interval: r.ScrapeInterval, Logger: r.Logger}).Run(ctx)
 	}
 	if len(replicas) == 0 {

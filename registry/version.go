@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -75,13 +76,13 @@ func Pack(b []byte) (*v1alpha1.Profile, error) {
 	if err := w.Close(); err != nil {
 		return nil, err
 	}
-	return &v1alpha1.Profile{Digest: digest(b), Gzip: buf.Bytes()}, nil
+	return &v1alpha1.Profile{Digest: digest(b), Gzip: base64.StdEncoding.EncodeToString(buf.Bytes())}, nil
 }
 
 // Unpack returns a registered profile's bytes, and refuses what does not agree
 // with its digest.
 func Unpack(p v1alpha1.Profile) ([]byte, error) {
-	r, err := gzip.NewReader(bytes.NewReader(p.Gzip))
+	r, err := gzip.NewReader(base64.NewDecoder(base64.StdEncoding, strings.NewReader(p.Gzip)))
 	if err != nil {
 		return nil, fmt.Errorf("%w: not gzip: %w", ErrInvalid, err)
 	}

@@ -109,7 +109,7 @@ type Match struct {
 	// Tolerance is "auto", or the distance from 0 to 1 within which a version
 	// fits (2.5 times as much for a single column).
 	// +kubebuilder:default=auto
-	// +kubebuilder:validation:Pattern=`^(auto|0(\.[0-9]+)?|1(\.0+)?)$`
+	// +kubebuilder:validation:Pattern=`^(auto|0\.[0-9]*[1-9][0-9]*|1(\.0+)?)$`
 	Tolerance string `json:"tolerance,omitempty"`
 }
 

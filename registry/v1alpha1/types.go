@@ -32,7 +32,8 @@ type ModelVersion struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
-	Spec   ModelVersionSpec   `json:"spec"`
+	Spec ModelVersionSpec `json:"spec"`
+	// +kubebuilder:default={}
 	Status ModelVersionStatus `json:"status,omitempty"`
 }
 
@@ -93,8 +94,10 @@ type Profile struct {
 	// compression.
 	// +kubebuilder:validation:Pattern=`^sha256:[0-9a-f]{64}$`
 	Digest string `json:"digest"`
-	// Gzip holds the profile's bytes, compressed with gzip.
-	Gzip []byte `json:"gzip"`
+	// Gzip holds the profile's bytes, compressed with gzip, in base64. It is a
+	// string to the API server, which cannot compare fields of the format byte
+	// in the rule that keeps a version's spec as it is.
+	Gzip string `json:"gzip"`
 }
 
 // Evaluation is one metric of a version on a named data set.
@@ -120,6 +123,7 @@ type Lineage struct {
 
 // ModelVersionStatus is what changes after registration.
 type ModelVersionStatus struct {
+	// +kubebuilder:default=registered
 	Lifecycle Lifecycle `json:"lifecycle,omitempty"`
 	// Reason of the last change, one word or sentence.
 	// +kubebuilder:validation:MaxLength=1024
