@@ -99,7 +99,7 @@ func TestApprove(t *testing.T) {
 
 func TestGitOpsIsNotFought(t *testing.T) {
 	w := newWorld(t)
-	w.tick(40)
+	w.pass(40)
 	two := w.register(0, "")
 	w.shows[two] = shown{requests: 5000, errors: 1000}
 	w.deploy(two, "argocd-controller")

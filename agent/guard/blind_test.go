@@ -33,7 +33,7 @@ func TestBlind(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t)
-			w.tick(40)
+			w.pass(40)
 			w.wantPhase(v1alpha1.Watching, "healthy")
 			tt.close(w)
 			w.alert("errors", "", "10s", "1", "")
@@ -106,7 +106,7 @@ func TestSecondGuardIsHeld(t *testing.T) {
 
 func TestMismatchAndUnregistered(t *testing.T) {
 	w := newWorld(t)
-	w.tick(40)
+	w.pass(40)
 	d := w.deployment()
 	d.Spec.Template.Spec.Containers[0].Env = []corev1.EnvVar{{Name: "MODEL_URI", Value: "s3://models/churn/else.json"}}
 	if err := w.client.Update(t.Context(), d); err != nil {

@@ -93,7 +93,10 @@ func (v *visit) artifactState(ctx context.Context, version string) (decide.Reaso
 	if v.guard.Spec.Artifact.Image {
 		return "", nil
 	}
-	err := v.CheckArtifact(ctx, r.Spec.Artifact.URI, r.Spec.Artifact.SHA256)
+	err := v.checks.do(v.leading, v.Now, r.Spec.Artifact, v.CheckArtifact)
+	if err == nil {
+		err = ctx.Err() // a long check outlives its visit, and serves the next
+	}
 	switch {
 	case errors.Is(err, artifact.ErrMissing):
 		return decide.ReasonArtifactMissing, nil

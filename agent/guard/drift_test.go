@@ -16,12 +16,12 @@ import (
 func seasons(t *testing.T, change ...func(*v1alpha1.ModelGuard)) *world {
 	t.Helper()
 	w := newWorld(t, change...)
-	w.tick(40)
+	w.pass(40)
 	two := w.register(50, "")
 	w.live = csvProfile(t, 50)
 	w.shows[two] = shown{requests: 5000, p99: 0.02, labels: 3000, meanError: 6}
 	w.deploy(two, "kubectl-client-side-apply")
-	w.tick(100)
+	w.pass(100)
 	w.live = csvProfile(t, 0)
 	w.shows[two] = shown{requests: 5000, p99: 0.02, labels: 3000, meanError: 13}
 	w.shows["1"] = shown{requests: 5000, p99: 0.02, labels: 3000, meanError: 9}
@@ -89,11 +89,11 @@ func seasonsWith(t *testing.T, f func(*world)) *world {
 	t.Helper()
 	w := newWorld(t)
 	f(w)
-	w.tick(40)
+	w.pass(40)
 	two := w.register(50, "")
 	w.shows[two] = shown{requests: 5000, p99: 0.02}
 	w.deploy(two, "kubectl-client-side-apply")
-	w.tick(100)
+	w.pass(100)
 	w.alert("input_drift", "page", "10s", two, "x")
 	w.alert("input_drift", "act", "30s", two, "x")
 	w.tick(1)
@@ -102,7 +102,7 @@ func seasonsWith(t *testing.T, f func(*world)) *world {
 
 func TestLiveFitsIsHeldOnce(t *testing.T) {
 	w := newWorld(t)
-	w.tick(40)
+	w.pass(40)
 	w.alert("input_drift", "page", "10s", "1", "x")
 	w.alert("input_drift", "act", "30s", "1", "x")
 	w.tick(30)
@@ -130,7 +130,7 @@ func TestPartialProfileIsBlind(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
-			w.tick(40)
+			w.pass(40)
 			f(w)
 			w.alert("input_drift", "act", "30s", "1", "x")
 			w.alert("input_drift", "page", "10s", "1", "x")
@@ -145,7 +145,7 @@ func TestPartialProfileIsBlind(t *testing.T) {
 
 func TestBrokenInputIsHeld(t *testing.T) {
 	w := newWorld(t)
-	w.tick(40)
+	w.pass(40)
 	w.alert("broken_input", "", "10s", "1", "wind")
 	w.alert("input_drift", "act", "30s", "1", "wind")
 	w.tick(20)
@@ -158,7 +158,7 @@ func TestBrokenInputIsHeld(t *testing.T) {
 
 func TestRetrain(t *testing.T) {
 	w := newWorld(t)
-	w.tick(40)
+	w.pass(40)
 	w.drift()
 	w.tick(1)
 	d := w.one()
@@ -255,7 +255,7 @@ func TestRetrainEnds(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t)
-			w.tick(40)
+			w.pass(40)
 			w.drift()
 			w.tick(2)
 			w.wantState(w.one(), v1alpha1.StateTraining, "none_fits")

@@ -73,7 +73,8 @@ func TestKilledAtEveryWrite(t *testing.T) {
 			w.tick(2)
 			w.settle(2)
 			w.alerts = nil
-			w.settle(25)
+			w.settle(2)
+			w.pass(20)
 			d := w.one()
 			w.wantState(d, v1alpha1.Done, "verified")
 			w.wantServes("1")
@@ -89,7 +90,8 @@ func TestKilledAtEveryWrite(t *testing.T) {
 			w.tick(3)
 			w.settle(2)
 			w.alerts = nil
-			w.settle(25)
+			w.settle(2)
+			w.pass(20)
 			ds := w.decisions()
 			if len(ds) != 2 {
 				t.Fatal(describe(ds))
@@ -112,7 +114,7 @@ func TestKilledAtEveryWrite(t *testing.T) {
 				m := &mortal{left: n, after: after}
 				t.Run(fmt.Sprintf("%s/write %d, after %v", name, n, after), func(t *testing.T) {
 					w := newWorld(t)
-					w.tick(40)
+					w.pass(40)
 					story(t, w, func() {
 						w.loop = w.newLoop(m.client(w.client))
 						w.until(func() bool { return m.killed }, 3)

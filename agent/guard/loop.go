@@ -21,6 +21,7 @@ type Loop struct {
 	schemas *schemas
 	fleet   *fleet
 	matches *matches
+	checks  *checks
 
 	mu sync.Mutex
 	// busy guards are still being visited; their next visit is left out.
@@ -48,6 +49,7 @@ func New(c Config) (*Loop, error) {
 		schemas: newSchemas(),
 		fleet:   newFleet(),
 		matches: newMatches(),
+		checks:  newChecks(),
 		busy:    map[types.NamespacedName]bool{},
 	}, nil
 }
@@ -109,9 +111,10 @@ func (l *Loop) round(ctx context.Context, visits *sync.WaitGroup) {
 		}
 		visits.Go(func() {
 			defer l.leave(key)
-			ctx, cancel := context.WithTimeout(ctx, l.VisitTimeout)
+			leading := ctx
+			ctx, cancel := context.WithTimeout(leading, l.VisitTimeout)
 			defer cancel()
-			if err := l.visit(ctx, r, g); err != nil && ctx.Err() == nil {
+			if err := l.visit(ctx, leading, r, g); err != nil && ctx.Err() == nil {
 				l.Logger.Warn("visit guard", zap.String("namespace", g.Namespace), zap.String("guard", g.Name), zap.Error(err))
 			}
 		})

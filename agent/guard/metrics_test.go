@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
@@ -115,4 +116,22 @@ func TestFleetLimit(t *testing.T) {
 	w.wantState(w.one(), v1alpha1.StateHeld, "fleet_limit")
 	w.tick(1) // the other's workload does not exist: it has stopped acting
 	w.wantServes("1")
+}
+
+// An artifact of many gigabytes takes longer to check than a visit may last.
+func TestSlowArtifactIsCheckedOnce(t *testing.T) {
+	w := badRelease(t)
+	checked := 0
+	w.check = func(context.Context, string) error {
+		checked++
+		w.now = w.now.Add(2 * time.Minute)
+		return nil
+	}
+	w.tick(1)
+	w.wantServes("1")
+	w.artifacts[uri(1)] = nil
+	w.tick(3)
+	if checked != 1 {
+		t.Errorf("checked %d times", checked)
+	}
 }

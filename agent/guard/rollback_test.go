@@ -11,7 +11,7 @@ import (
 func badRelease(t *testing.T, change ...func(*v1alpha1.ModelGuard)) *world {
 	t.Helper()
 	w := newWorld(t, change...)
-	w.tick(40)
+	w.pass(40)
 	w.wantPhase(v1alpha1.Watching, "healthy")
 	w.release()
 	return w

@@ -21,9 +21,11 @@ var errStale = errors.New("no samples arrive any more")
 // visit is one look at one guard, from what is stored to what is stored.
 type visit struct {
 	*Loop
-	round *round
-	now   time.Time
-	log   *zap.Logger
+	// leading ends when the leader stops; a visit has a time of its own.
+	leading context.Context
+	round   *round
+	now     time.Time
+	log     *zap.Logger
 	// guard is what will be stored, stored what was read.
 	guard, stored *v1alpha1.ModelGuard
 
@@ -45,9 +47,9 @@ type visit struct {
 
 // visit observes, goes on with what is open, and else decides. An error means
 // that something could not be read or written; the next round tries again.
-func (l *Loop) visit(ctx context.Context, r *round, stored *v1alpha1.ModelGuard) error {
+func (l *Loop) visit(ctx, leading context.Context, r *round, stored *v1alpha1.ModelGuard) error {
 	v := &visit{
-		Loop: l, round: r, now: l.Now().Truncate(time.Microsecond), stored: stored, guard: stored.DeepCopy(),
+		Loop: l, leading: leading, round: r, now: l.Now().Truncate(time.Microsecond), stored: stored, guard: stored.DeepCopy(),
 		log: l.Logger.With(zap.String("namespace", stored.Namespace), zap.String("guard", stored.Name)),
 	}
 	err := v.pass(ctx)

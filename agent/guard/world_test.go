@@ -53,6 +53,7 @@ type world struct {
 	shows     map[string]shown // by version
 	permitted bool
 	artifacts map[string]error
+	check     func(ctx context.Context, uri string) error
 	live      *profile.Profile
 	events    []string
 	changes   int  // of the Deployment, dry runs left out
@@ -272,8 +273,13 @@ func (w *world) newLoop(c client.Client) *guard.Loop {
 			p.From, p.To = &from, &to
 			return guard.LiveProfile{Profile: &p, Pods: len(pods)}, nil
 		},
-		CheckArtifact: func(_ context.Context, uri, _ string) error { return w.artifacts[uri] },
-		CanPatch:      func(context.Context, string) (bool, error) { return w.permitted, nil },
+		CheckArtifact: func(ctx context.Context, uri, _ string) error {
+			if w.check != nil {
+				return w.check(ctx, uri)
+			}
+			return w.artifacts[uri]
+		},
+		CanPatch: func(context.Context, string) (bool, error) { return w.permitted, nil },
 		Event: func(o runtime.Object, kind, reason, message string) {
 			w.mu.Lock()
 			defer w.mu.Unlock()
@@ -295,6 +301,14 @@ func (w *world) tick(seconds int) {
 		w.now = w.now.Add(time.Second)
 		w.loop.Round(w.t.Context())
 	}
+}
+
+// pass lets seconds pass with a round at the beginning and one at the end.
+func (w *world) pass(seconds int) {
+	w.t.Helper()
+	w.tick(1)
+	w.now = w.now.Add(time.Duration(seconds-2) * time.Second)
+	w.tick(1)
 }
 
 // settle lets the Deployment roll out, and time pass.
