@@ -102,20 +102,18 @@ func gateRules(rules []v1alpha1.GateRule) []decide.GateRule {
 	return out
 }
 
-// gated says that a version passed the gate: of a training of ours, by a person
-// who said so in the registry (a lifecycle reason that begins with "gated"), or
-// by what it was registered with, compared on the same rows with its parent, or
-// without one with the version in service.
+// gated says that a version passed the gate: by a person who said so in the
+// registry (a lifecycle reason that begins with "gated"), of the training of
+// ours that made it, or by what it was registered with, compared on the same
+// rows with its parent, or without one with the version in service.
 func (v *visit) gated(r *registry.Version) bool {
-	number := strconv.FormatInt(r.Number, 10)
-	for i := range v.all {
-		d := &v.all[i]
-		if d.Spec.Model == r.Model && d.Status.Version == number && journal.Has(d, journal.GatePassed) {
-			return true
-		}
-	}
 	if slices.ContainsFunc(r.Audit, func(line registryv1.AuditLine) bool { return strings.HasPrefix(line.Reason, "gated") }) {
 		return true
+	}
+	for i := range v.all {
+		if d := &v.all[i]; d.Name == r.Spec.Lineage.Decision {
+			return journal.Has(d, journal.GatePassed) // what it was registered with, that training's gate judges
+		}
 	}
 	parent := v.fields.Version
 	if r.Spec.Lineage.Parent != 0 {

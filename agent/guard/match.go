@@ -25,7 +25,7 @@ const wholeProfile = 0.9
 type matched struct {
 	// reused says that it is an answer of an earlier round.
 	reused bool
-	// asked is since when rows were wanted; what was got is rounded outward.
+	// asked is since when rows were wanted; what was got begins with a slice.
 	asked    time.Time
 	from, to time.Time
 	pods     int
@@ -53,6 +53,11 @@ func (v *visit) match(ctx context.Context, from time.Time) (*matched, decide.Rea
 // matchNow asks which versions are at home in the rows since from. Without the
 // rows it says why it is blind instead.
 func (v *visit) matchNow(ctx context.Context, from time.Time) (*matched, decide.Reason, string, error) {
+	asked := from
+	from = profile.Boundary(from, v.now) // rows from before would be of another kind
+	if !from.Before(v.now) {
+		return &matched{asked: asked, from: v.now, to: v.now, live: &profile.Profile{}}, "", "", nil
+	}
 	got, err := v.LiveProfile(ctx, v.pods, from, v.now)
 	if err != nil {
 		return nil, "", "", err
@@ -61,7 +66,7 @@ func (v *visit) matchNow(ctx context.Context, from time.Time) (*matched, decide.
 	if got.Profile == nil {
 		return nil, decide.ReasonPartialProfile, "no pod's profile could be read: " + missing, nil
 	}
-	m := &matched{asked: from, from: from, to: v.now, pods: got.Pods, live: got.Profile}
+	m := &matched{asked: asked, from: from, to: v.now, pods: got.Pods, live: got.Profile}
 	if p := got.Profile; p.From != nil && p.To != nil {
 		m.from, m.to = *p.From, *p.To
 	}

@@ -74,9 +74,12 @@ func (v *visit) pass(ctx context.Context) error {
 	if err := v.gather(ctx); err != nil {
 		return err
 	}
-	if err := v.reconcileLifecycles(ctx); err != nil {
-		return err
-	}
+	// That the registry can't be written to must not keep a bad version in service.
+	return errors.Join(v.reconcileLifecycles(ctx), v.advance(ctx))
+}
+
+// advance takes what is open a step on, or decides.
+func (v *visit) advance(ctx context.Context) error {
 	if busy, err := v.retraining(ctx); err != nil || busy {
 		return err
 	}

@@ -106,6 +106,22 @@ func sum(list []slice, i int) *merger {
 	return m
 }
 
+// Boundary is the first time at or after from at which a slice begins, as seen
+// at now: a live profile from there on holds no row from before.
+func Boundary(from, now time.Time) time.Time {
+	size := quarters
+	switch age := now.Sub(from); {
+	case age < keepFine:
+		size = fine
+	case age < keepMins:
+		size = minutes
+	}
+	if t := from.Truncate(size); t.Before(from) {
+		return t.Add(size)
+	}
+	return from
+}
+
 // Profile describes the rows from a time up to another, rounded outward to slices; From and To
 // say to what, within the time that the recorder has seen. It takes the lock
 // itself, and holds it only to copy the open slice.

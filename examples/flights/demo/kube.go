@@ -138,13 +138,13 @@ func (a *api) feedback(ctx context.Context, labels []replay.Label) {
 }
 
 // rowsInto puts labelled rows where the trainer finds them.
-func rowsInto(store *bucket.Client) func(context.Context, []data.Flight) {
-	return func(ctx context.Context, flights []data.Flight) {
+func rowsInto(store *bucket.Client) func(context.Context, time.Time, []data.Flight) {
+	return func(ctx context.Context, sent time.Time, flights []data.Flight) {
 		var b bytes.Buffer
 		if err := data.WriteCSV(&b, flights); err != nil {
 			return
 		}
-		uri := fmt.Sprintf("%s%d.csv", retrain.Labelled, time.Now().UnixMilli())
+		uri := fmt.Sprintf("%s%d.csv", retrain.Labelled, sent.UnixMilli())
 		for ctx.Err() == nil && store.Put(ctx, uri, b.Bytes()) != nil {
 			time.Sleep(time.Second)
 		}

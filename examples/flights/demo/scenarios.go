@@ -133,13 +133,21 @@ func (d *demo) registered(ctx context.Context, decision string) (v registryv1alp
 	return v, fmt.Errorf("%d versions, none of decision %s", len(list.Items), decision)
 }
 
-// explain is what the CLI says of a decision: its first lines.
+// explain is what the CLI says of a decision: what the registry answered, and
+// what was decided. All of it is a command away.
 func (d *demo) explain(ctx context.Context, decision string) string {
 	out, err := d.leeway(ctx, "explain", "--namespace", namespace, decision)
 	if err != nil {
 		d.report.note("explain: %v", err)
 	}
-	return strings.ReplaceAll(out, "\n", "\n            ")
+	lines := []string{"$ kubectl leeway explain " + decision}
+	for section := range strings.SplitSeq(out, "\n\n") {
+		title, text, _ := strings.Cut(section, "\n")
+		if title == "What it was taken for" || title == "What the registry answered" || title == "What was decided" {
+			lines = append(lines, strings.Split(text, "\n")...)
+		}
+	}
+	return strings.Join(lines, "\n            ")
 }
 
 func (d *demo) seasonReturns(ctx context.Context, s *scene, _ *api) error {

@@ -49,6 +49,6 @@ func (r *Replay) hand(ctx context.Context, due []late) {
 		r.config.Feedback(ctx, labels)
 	}
 	if r.config.Rows != nil {
-		r.config.Rows(ctx, rows)
+		r.config.Rows(ctx, due[0].due.Add(-r.config.LabelDelay), rows)
 	}
 }

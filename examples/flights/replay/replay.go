@@ -32,8 +32,9 @@ type Config struct {
 	LabelDelay time.Duration
 	// Feedback posts labels; it keeps trying until ctx ends.
 	Feedback func(ctx context.Context, labels []Label)
-	// Rows receives the labelled rows, for a trainer to find.
-	Rows func(ctx context.Context, rows []data.Flight)
+	// Rows receives the labelled rows, for a trainer to find, with the time when
+	// the first of them was sent.
+	Rows func(ctx context.Context, sent time.Time, rows []data.Flight)
 }
 
 // Label is one row of feedback.

@@ -44,7 +44,7 @@ func TestReplayKeepsScore(t *testing.T) {
 	r := replay.New(replay.Config{URL: server.URL + "/v2/models/flights/infer", Rate: 400, Workers: 4,
 		ConnectionFor: 200 * time.Millisecond, Timeout: time.Second, LabelDelay: 100 * time.Millisecond,
 		Feedback: func(_ context.Context, l []replay.Label) { labels.Add(int64(len(l))) },
-		Rows:     func(_ context.Context, f []data.Flight) { labelled.Add(int64(len(f))) },
+		Rows:     func(_ context.Context, _ time.Time, f []data.Flight) { labelled.Add(int64(len(f))) },
 	})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})

@@ -93,7 +93,7 @@ func (j Job) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	rows, held, err := j.labelled(ctx, store)
+	rows, held, err := j.await(ctx, store)
 	if err != nil {
 		return err
 	}
@@ -130,8 +130,32 @@ func (j Job) Run(ctx context.Context) error {
 	return nil
 }
 
-// labelled reads the rows whose labels came in since the window began. Every
-// fifth is held out.
+// await reads the labelled rows until there are enough of them: labels come
+// late, and a model trained on the first few rows of a season is no good.
+func (j Job) await(ctx context.Context, store *bucket.Client) (rows, held []data.Flight, err error) {
+	deadline := time.Now().Add(waitFor)
+	for {
+		rows, held, err = j.labelled(ctx, store)
+		if err != nil || len(rows) >= enoughRows || time.Now().After(deadline) {
+			return rows, held, err
+		}
+		j.Log("%d labelled rows so far, waiting for %d", len(rows), enoughRows)
+		select {
+		case <-ctx.Done():
+			return nil, nil, ctx.Err()
+		case <-time.After(2 * time.Second):
+		}
+	}
+}
+
+const (
+	enoughRows = 8000
+	waitFor    = time.Minute
+)
+
+// labelled reads the rows that were asked for since the window began and whose
+// labels have come in. Every fifth is held out. An object is named after the
+// time of its first row.
 func (j Job) labelled(ctx context.Context, store *bucket.Client) (rows, held []data.Flight, err error) {
 	objects, err := store.List(ctx, Labelled)
 	if err != nil {
