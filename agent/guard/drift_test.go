@@ -268,3 +268,17 @@ func TestRetrainEnds(t *testing.T) {
 		})
 	}
 }
+
+// A version is not gone to before its training is done and its gate has judged
+// it, however well it was registered to do: the Job may yet fail.
+func TestVersionInTrainingIsNoCandidate(t *testing.T) {
+	w := newWorld(t)
+	w.pass(40)
+	w.drift()
+	w.tick(2)
+	w.register(50, w.decisions()[0].Name, registryv1.Evaluation{Version: 1, Dataset: "holdout", Metric: "mae", Value: "60"},
+		registryv1.Evaluation{Version: 2, Dataset: "holdout", Metric: "mae", Value: "6"})
+	w.tick(10)
+	w.wantServes("1")
+	w.one()
+}

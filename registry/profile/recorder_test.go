@@ -226,3 +226,34 @@ func heap() uint64 {
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc
 }
+
+// What a boundary leaves out is at most a slice, and nothing older comes in.
+func TestBoundary(t *testing.T) {
+	for _, test := range []struct{ ago, want time.Duration }{
+		{3 * time.Second, 0},
+		{20 * time.Second, 20 * time.Second},
+		{18 * time.Second, 15 * time.Second},
+		{61 * time.Second, time.Minute},
+		{59*time.Minute + time.Second, 59 * time.Minute},
+		{61 * time.Minute, time.Hour},
+		{5*time.Hour + time.Minute, 5 * time.Hour},
+	} {
+		if got := noon.Sub(profile.Boundary(noon.Add(-test.ago), noon)); got != test.want {
+			t.Errorf("%v ago: a boundary %v ago, want %v", test.ago, got, test.want)
+		}
+	}
+	r := recorder(t, oneNumber, nil)
+	for i := range 100 {
+		r.Lock(noon.Add(time.Duration(i) * time.Second))
+		r.AddRows(1)
+		r.Feature(0).Number(float64(i))
+		r.Unlock()
+	}
+	now := noon.Add(100 * time.Second)
+	for i := range 100 {
+		from := profile.Boundary(noon.Add(time.Duration(i)*time.Second), now)
+		if p := r.Profile(from, now); from.Before(now) && p.From.Before(from) {
+			t.Fatalf("from %v: the profile begins at %v", from, p.From)
+		}
+	}
+}
