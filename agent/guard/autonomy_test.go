@@ -76,6 +76,9 @@ func TestApprove(t *testing.T) {
 		w.wantState(w.decisions()[0], v1alpha1.Superseded, "decided_otherwise")
 		w.tick(1)
 		w.wantPhase(v1alpha1.Held, "artifact_missing")
+		if c := condition(w, "ArtifactUsable"); !strings.HasPrefix(c, "False artifact_missing") {
+			t.Error(c)
+		}
 	})
 	t.Run("expires", func(t *testing.T) {
 		w := badRelease(t, approve)
@@ -90,6 +93,9 @@ func TestApprove(t *testing.T) {
 		w := badRelease(t, func(g *v1alpha1.ModelGuard) { g.Spec.Artifact.Allow = []string{"s3://other/*"} })
 		w.tick(5)
 		w.wantState(w.one(), v1alpha1.AwaitingApproval, "artifact_not_allowed")
+		if c := condition(w, "ArtifactUsable"); !strings.HasPrefix(c, "False artifact_not_allowed") || !strings.Contains(c, uri(1)) {
+			t.Error(c)
+		}
 		w.wantServes("2")
 		say(w)
 		w.tick(1)

@@ -43,7 +43,9 @@ func (v *visit) choose(ctx context.Context) (choice, error) {
 	if err != nil {
 		return choice{}, err
 	}
-	return v.allowed(r, m), nil
+	c := v.allowed(r, m)
+	v.conditionArtifact(c)
+	return c, nil
 }
 
 // usableTarget decides, and decides again without a version whose artifact is

@@ -9,6 +9,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -109,6 +110,19 @@ func (v *visit) conditionPermission() {
 			"Auto needs patterns of artifacts in spec.artifact.allow: without them no artifact may be deployed without a person")
 	default:
 		v.condition(conditionPermitted, metav1.ConditionTrue, "Permitted", "Leeway may change the workload as far as the guard's autonomy goes")
+	}
+}
+
+// conditionArtifact says whether the artifact that was chosen, if one was, may
+// be deployed as it is.
+func (v *visit) conditionArtifact(c choice) {
+	switch {
+	case c.Reason == decide.ReasonNotAllowed, c.Reason == decide.ReasonArtifactMissing, c.Reason == decide.ReasonArtifactDigest:
+		v.condition(conditionArtifactUsable, metav1.ConditionFalse, string(c.Reason), c.Message)
+	case c.Target != "":
+		v.condition(conditionArtifactUsable, metav1.ConditionTrue, "Usable", "nothing stands against the artifact of version "+c.Target)
+	default:
+		meta.RemoveStatusCondition(&v.guard.Status.Conditions, conditionArtifactUsable)
 	}
 }
 
