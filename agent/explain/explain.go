@@ -133,6 +133,9 @@ func action(s v1alpha1.ModelDecisionSpec) string {
 		}
 		line += "."
 	}
+	if !decide.Action(s.Action).Acts() {
+		return line // nobody has to allow that nothing is done
+	}
 	switch s.Autonomy {
 	case v1alpha1.Observe:
 		line += " The guard is on Observe for this: it says what it would do, and does nothing."
