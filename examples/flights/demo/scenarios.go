@@ -103,7 +103,9 @@ func (d *demo) newRegime(ctx context.Context, s *scene, _ *api) error {
 	}); err != nil {
 		return err
 	}
-	if err := d.calm(ctx, 40*time.Second, 25*time.Second); err != nil {
+	// Long enough that going back to the version just left is not going to and fro
+	// (returnAfter, a minute here).
+	if err := d.calm(ctx, 40*time.Second, time.Until(settled.Add(65*time.Second))); err != nil {
 		return err
 	}
 	s.ErrorAfter = s.measure(settled, time.Now(), number)
