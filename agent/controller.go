@@ -158,12 +158,24 @@ func (r *controller) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", metricsHandler(r.registry))
 	mux.HandleFunc("GET /healthz", ok)
-	mux.HandleFunc("GET /readyz", ok)
+	mux.HandleFunc("GET /readyz", r.ready)
 	mux.Handle("POST /api/v1/write", r.authority.Writes(r.engine.Handler()))
 	mux.Handle("/api/v1/", r.authority.Queries(r.engine.Handler()))
 	mux.Handle("/leeway/v1/models/", r.authority.Models(models{r.stores(r.manager.GetClient())}.handler()))
 	mux.Handle("POST /leeway/v1/feedback", r.authority.Authenticated(r.feedback))
 	return mux
+}
+
+// ready says that this replica knows the cluster: before that it would answer
+// that there are no versions.
+func (r *controller) ready(w http.ResponseWriter, req *http.Request) {
+	ctx, cancel := context.WithTimeout(req.Context(), 100*time.Millisecond)
+	defer cancel()
+	if !r.manager.GetCache().WaitForCacheSync(ctx) {
+		http.Error(w, "waiting for the Kubernetes API server", http.StatusServiceUnavailable)
+		return
+	}
+	ok(w, req)
 }
 
 // tellOwn writes this replica's own metrics into its TSDB, and sends them to

@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 Grafana's file provisioning takes only the classic form, which the SDK calls deprecated.
+
 package dashboards
 
 import (

@@ -45,6 +45,9 @@ func activeAlerts(rule *rules.AlertingRule) []Alert {
 	return alerts
 }
 
+// slowGroup is the longest interval of a group that a start waits for.
+const slowGroup = 5 * time.Minute
+
 // Health says whether the verdict of the rules can be relied on.
 type Health struct {
 	// Groups is the number of rule groups; with none there is no verdict.
@@ -52,20 +55,24 @@ type Health struct {
 	// Oldest is the least recent last evaluation of the groups; zero when one has
 	// not been evaluated yet.
 	Oldest time.Time
-	// Waiting are the groups that were not evaluated yet. A group is first evaluated
-	// up to one of its intervals after the start.
+	// Waiting are the groups that were not evaluated yet, without the slow ones. A
+	// group is first evaluated up to one of its intervals after the start; what is
+	// evaluated once an hour is about days, and can wait for its hour.
 	Waiting []string
 	// Stalled are the groups that were not evaluated for three of their intervals
 	// (and five seconds).
 	Stalled []string
-	// Failing are the rules whose last evaluation was an error, and the error.
+	// Failing are the rules whose last evaluation was an error, and the error. One
+	// that was made twice for the same instant, as happens when a tick comes late
+	// and the next in time, has its first result stored: that is no failure.
 	Failing map[string]string
 	// Refused is why the rule files on disk are not in force; empty when they are.
 	Refused string
 }
 
 // OK is false when the alerts say nothing about the present: no rules, or some
-// that wait for their first evaluation, are stalled or fail. Refused files are no reason: the old rules stand.
+// that wait for their first evaluation, are stalled or fail. Refused files are no
+// reason: the old rules stand.
 func (h Health) OK() bool {
 	return h.Groups > 0 && len(h.Waiting) == 0 && len(h.Stalled) == 0 && len(h.Failing) == 0
 }
@@ -82,13 +89,15 @@ func (e *Engine) Health(now time.Time) Health {
 		if i == 0 || last.Before(h.Oldest) {
 			h.Oldest = last
 		}
-		if last.IsZero() {
+		switch {
+		case last.IsZero() && g.Interval() > slowGroup:
+		case last.IsZero():
 			h.Waiting = append(h.Waiting, g.Name())
-		} else if now.Sub(last) > 3*g.Interval()+5*time.Second {
+		case now.Sub(last) > 3*g.Interval()+5*time.Second:
 			h.Stalled = append(h.Stalled, g.Name())
 		}
 		for _, r := range g.Rules() {
-			if err := r.LastError(); err != nil {
+			if err := r.LastError(); err != nil && !errors.Is(err, storage.ErrDuplicateSampleForTimestamp) {
 				h.Failing[r.Name()] = err.Error()
 			}
 		}

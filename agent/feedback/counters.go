@@ -121,22 +121,3 @@ func bounded(known map[string]bool, class string) string {
 	known[class] = true
 	return class
 }
-
-// forget drops the counters of versions for which keep says no, so that what was
-// retired makes room.
-func (c *counters) forget(keep func(namespace, model, version string) bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for key := range c.classes {
-		if keep(key.namespace, key.model, key.version) {
-			continue
-		}
-		delete(c.classes, key)
-		match := prometheus.Labels{"namespace": key.namespace, "model_name": key.model, "model_version": key.version}
-		c.outcomes.DeletePartialMatch(match)
-		c.rows.DeletePartialMatch(match)
-		c.absolute.DeletePartialMatch(match)
-		c.squared.DeletePartialMatch(match)
-		c.lag.DeletePartialMatch(match)
-	}
-}

@@ -179,10 +179,6 @@ func TestClassesAreBounded(t *testing.T) {
 	if n, err := testutil.GatherAndCount(reg, "leeway_feedback_outcomes_total"); err != nil || n != 51 {
 		t.Errorf("%d series, %v; want 50 classes and other", n, err)
 	}
-	h.Forget(func(_, _, _ string) bool { return false })
-	if n, _ := testutil.GatherAndCount(reg, "leeway_feedback_outcomes_total"); n != 0 {
-		t.Errorf("%d series of a version that was forgotten", n)
-	}
 }
 
 func TestErrorsInTheAnswerAreBounded(t *testing.T) {

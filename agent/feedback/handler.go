@@ -107,9 +107,6 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(t.answer)
 }
 
-// Forget drops the counters of versions for which keep says no.
-func (h *Handler) Forget(keep func(namespace, model, version string) bool) { h.counters.forget(keep) }
-
 // tally is one request. A request has few namespaces and versions and many rows,
 // so what may be is asked once for each.
 type tally struct {

@@ -52,12 +52,17 @@ func (v *visit) leftFor() string {
 	return ""
 }
 
+// maxGrain is how much later an alert may have been seen than is kept: less
+// than the shortest window of the rules, or an alert that comes and goes would
+// leave what looks like a clean window.
+const maxGrain = 15 * time.Second
+
 // note keeps when alerts of the active stay were last seen. A time that moves
 // on by little is not worth a write each round.
 func (v *visit) note() {
 	stay := &v.guard.Status.History[0]
 	tracked := decide.Track(v.evidence, v.now)
-	grain := max(v.policy.GoodAfter/20, time.Second)
+	grain := min(max(v.policy.GoodAfter/20, time.Second), maxGrain)
 	for cause, at := range tracked.LastAlert {
 		old, ok := stay.LastAlert[string(cause)]
 		if ok && at.Sub(old.Time) < grain {

@@ -24,8 +24,8 @@ type reference struct {
 func newReference(p *profile.Profile, digest string) (*reference, error) {
 	for _, list := range [][]profile.Column{p.Features, p.Predictions} {
 		for _, c := range list {
-			if len(c.Bins) == 0 {
-				return nil, fmt.Errorf("column %q has no bins: a live profile is no reference", c.Name)
+			if len(c.Bins) == 0 || len(c.Sketch) > 0 {
+				return nil, fmt.Errorf("column %q is not of training data: a live profile is no reference", c.Name)
 			}
 		}
 	}

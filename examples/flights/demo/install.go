@@ -95,12 +95,15 @@ func (d *demo) firstVersion(ctx context.Context) error {
 	december, rest := data.December.Split(flights, 1) // no version is trained on any of it
 	d.rows.december = append(december, rest...)
 	d.versions = map[string]release{}
-	return d.register(ctx, "winter", data.Winter, nil)
+	return d.register(ctx, "winter", data.Winter, nil, nil)
 }
 
 // register trains on a season, spoils the model if asked to, and registers it
 // as a team's pipeline would.
-func (d *demo) register(ctx context.Context, name string, season data.Season, spoil func(*model.Model), flags ...string) error {
+//
+// With a version in service to compare with, that one is evaluated on the same
+// held-out rows, for the gate.
+func (d *demo) register(ctx context.Context, name string, season data.Season, spoil func(*model.Model), inService *model.Model) error {
 	flights, err := data.Load()
 	if err != nil {
 		return err
@@ -129,8 +132,13 @@ func (d *demo) register(ctx context.Context, name string, season data.Season, sp
 	if _, err := d.leeway(ctx, "profile", csv, "--label", data.Label, "--prediction", retrain.Prediction, "-o", profile); err != nil {
 		return err
 	}
-	number, err := d.leeway(ctx, append([]string{"register", "--store", "kube:" + namespace, "--model", "flights", "--artifact", uri,
-		"--profile", profile, "--metric", fmt.Sprintf("mae=%.6f", v.MAE), "--dataset-name", name, "--dataset-rows", fmt.Sprint(v.Rows)}, flags...)...)
+	args := []string{"register", "--store", "kube:" + namespace, "--model", "flights", "--artifact", uri,
+		"--profile", profile, "--metric", fmt.Sprintf("mae=%.6f", v.MAE), "--dataset-name", name, "--dataset-rows", fmt.Sprint(v.Rows)}
+	if inService != nil {
+		args = append(args, "--evaluation", fmt.Sprintf("self@holdout:mae=%.6f", v.MAE),
+			"--evaluation", fmt.Sprintf("%s@holdout:mae=%.6f", d.versions["summer"].number, inService.MeanAbsoluteError(held)))
+	}
+	number, err := d.leeway(ctx, args...)
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/leeway-dev/leeway/agent/v1alpha1"
 	"github.com/leeway-dev/leeway/examples/flights/data"
+	"github.com/leeway-dev/leeway/examples/flights/model"
 	registryv1alpha1 "github.com/leeway-dev/leeway/registry/v1alpha1"
 )
 
@@ -109,7 +110,7 @@ func (d *demo) newRegime(ctx context.Context, s *scene, _ *api) error {
 		return err
 	}
 	s.ErrorAfter = s.measure(settled, time.Now(), number)
-	d.versions["summer"] = release{number: number}
+	d.versions["summer"] = release{number: number, uri: version.Spec.Artifact.URI}
 	s.Detail = fmt.Sprintf("error %.1f → %.1f minutes in summer, → %.1f with version %s, trained on what had come in", *s.ErrorBefore, *s.ErrorDuring, *s.ErrorAfter, number)
 	return atMost(*s.ErrorAfter, 0.5, *s.ErrorDuring)
 }
@@ -154,7 +155,15 @@ func (d *demo) explain(ctx context.Context, decision string) string {
 
 func (d *demo) seasonReturns(ctx context.Context, s *scene, _ *api) error {
 	winter, summer := d.versions["winter"].number, d.versions["summer"].number
-	if err := d.register(ctx, "autumn", data.Autumn, nil, "--evaluation", "self@autumn:mae=6", "--evaluation", summer+"@autumn:mae=7.2"); err != nil {
+	artifact, err := d.store.Get(ctx, d.versions["summer"].uri)
+	if err != nil {
+		return err
+	}
+	inService, err := model.Parse(artifact)
+	if err != nil {
+		return err
+	}
+	if err := d.register(ctx, "autumn", data.Autumn, nil, inService); err != nil {
 		return err
 	}
 	d.say("  Meanwhile the team has registered an autumn version, %s.", d.versions["autumn"].number)

@@ -24,7 +24,7 @@ func (d *demo) breakRelease(ctx context.Context, name string) (release, error) {
 		m.FailRatio = 0.2
 		m.Intercept += float64(len(d.versions)) / 1e6 // each release is a file of its own
 	}
-	if err := d.register(ctx, name, data.Winter, spoil); err != nil {
+	if err := d.register(ctx, name, data.Winter, spoil, nil); err != nil {
 		return release{}, err
 	}
 	return d.versions[name], d.deploy(ctx, d.versions[name])
