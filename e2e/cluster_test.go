@@ -228,7 +228,7 @@ func eventually(t *testing.T, patience time.Duration, try func() error) {
 	end := time.Now().Add(patience)
 	err := try()
 	for ; err != nil && time.Now().Before(end); err = try() {
-		time.Sleep(200 * time.Millisecond)
+		time.Sleep(400 * time.Millisecond)
 	}
 	if err != nil {
 		t.Fatal(err)
