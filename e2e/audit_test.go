@@ -14,7 +14,7 @@ import (
 // dry runs and refused ones included.
 type writes struct {
 	own, leases, events, reviews int
-	others                       []string
+	others                       []string // what was written by whom
 }
 
 // agentWrites reads the audit log from its beginning.
@@ -49,7 +49,8 @@ func agentWrites(t *testing.T, s *stage) (w writes) {
 		case e.Verb == "create" && (o.Resource == "tokenreviews" || o.Resource == "subjectaccessreviews" || o.Resource == "selfsubjectaccessreviews"):
 			w.reviews++
 		default:
-			w.others = append(w.others, fmt.Sprintf("%s %s %+v", e.User.Username, e.Verb, o))
+			_, account, _ := strings.Cut(e.User.Username, system+":")
+			w.others = append(w.others, fmt.Sprintf("%s: %s %s.%s %s/%s", account, e.Verb, o.Resource+o.Subresource, o.APIGroup, o.Namespace, o.Name))
 		}
 	}
 }

@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -41,6 +42,18 @@ func TestLeeway(t *testing.T) {
 	t.Run("without a RoleBinding", func(t *testing.T) { testUnbound(t, unbound, careful, stateful) })
 	t.Run("autonomy", func(t *testing.T) { testAutonomy(t, careful) })
 	t.Run("StatefulSet and forbidden artifact", func(t *testing.T) { testForbidden(t, stateful) })
+	t.Run("nothing else was written", func(t *testing.T) {
+		got := agentWrites(t, s).others
+		slices.Sort(got)
+		want := []string{
+			"leeway-controller: patch deployments.apps careful/flights",
+			"leeway-controller: patch deployments.apps flights/flights",
+			"leeway-controller: patch statefulsets.apps stateful/flights",
+		}
+		if got = slices.Compact(got); !slices.Equal(got, want) { // each twice at least: the dry run is in the log
+			t.Errorf("Leeway has written %q, want %q", got, want)
+		}
+	})
 	t.Run("rule file with an error", func(t *testing.T) { testRules(t, s) })
 	t.Run("registry", func(t *testing.T) { testRegistry(t, s) })
 	for namespace, f := range s.traffic {
@@ -127,6 +140,8 @@ func testForbidden(t *testing.T, m *served) {
 	m.untouched(t)
 	kubectl(t, m.Cluster, "annotate", "modeldecision", d.Metadata.Name, "-n", m.namespace, "leeway.dev/approved-by=ann")
 	m.wentBack(t, d.Metadata.Name)
+	_, err := m.Kubectl(t.Context(), "patch", "modeldecision", d.Metadata.Name, "-n", m.namespace, "--type=merge", "-p", `{"spec":{"to":"2"}}`)
+	refusedWith(t, err, "a decision is immutable")
 }
 
 // testRegistry runs the registry's own suite against this API server.

@@ -17,9 +17,10 @@ import (
 // Rights are written "verbs resource.group", with names of objects behind if it
 // is only these.
 
-// everyone is what Kubernetes grants to all that are logged in: to ask about
-// themselves, and where the API is.
+// everyone is what Kubernetes grants to all service accounts: to ask about
+// themselves, and what and where the API is.
 var everyone = []string{
+	"get,list,watch clustertrustbundles.certificates.k8s.io",
 	"create selfsubjectreviews.authentication.k8s.io",
 	"create selfsubjectaccessreviews.authorization.k8s.io",
 	"create selfsubjectrulesreviews.authorization.k8s.io",
