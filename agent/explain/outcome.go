@@ -44,7 +44,11 @@ func outcome(d v1alpha1.ModelDecision) []string {
 	if s.Message != "" {
 		lines = append(lines, sentence(strings.TrimSuffix(s.Message, "."))+".")
 	}
-	return append(lines, compare(d.Spec.Baseline, s.After)...)
+	before := s.Before
+	if before == nil {
+		before = d.Spec.Baseline
+	}
+	return append(lines, compare(before, s.After)...)
 }
 
 func compare(before, after *v1alpha1.Baseline) []string {

@@ -15,6 +15,12 @@ import (
 // at 50), and lets the inputs go back to 0.
 func seasons(t *testing.T, change ...func(*v1alpha1.ModelGuard)) *world {
 	t.Helper()
+	return turned(t, 13, change...)
+}
+
+// turned is seasons with the error that version 2 shows when they have turned.
+func turned(t *testing.T, meanError float64, change ...func(*v1alpha1.ModelGuard)) *world {
+	t.Helper()
 	w := newWorld(t, change...)
 	w.pass(40)
 	two := w.register(50, "")
@@ -23,7 +29,7 @@ func seasons(t *testing.T, change ...func(*v1alpha1.ModelGuard)) *world {
 	w.deploy(two, "kubectl-client-side-apply")
 	w.pass(100)
 	w.live = csvProfile(t, 0)
-	w.shows[two] = shown{requests: 5000, p99: 0.02, labels: 3000, meanError: 13}
+	w.shows[two] = shown{requests: 5000, p99: 0.02, labels: 3000, meanError: meanError}
 	w.shows["1"] = shown{requests: 5000, p99: 0.02, labels: 3000, meanError: 9}
 	w.alert("input_drift", "page", "10s", two, "x")
 	w.tick(5)
@@ -281,4 +287,19 @@ func TestVersionInTrainingIsNoCandidate(t *testing.T) {
 	w.tick(10)
 	w.wantServes("1")
 	w.one()
+}
+
+// When the season turns, the labels that have come in by the decision are still
+// those of the old one, which the version left was good at. Judged by them, the
+// right version would look worse and be undone.
+func TestDriftIsVerifiedByLabelsOfTheSameDays(t *testing.T) {
+	w := turned(t, 5)
+	w.shows["2"] = shown{requests: 5000, p99: 0.02, labels: 3000, meanError: 13} // the late truth
+	w.alerts = nil
+	w.settle(25)
+	d := w.one()
+	w.wantState(d, v1alpha1.Done, "verified")
+	if d.Spec.Baseline.Error != "5" || d.Status.Before.Error != "13" || d.Status.After.Error != "9" {
+		t.Errorf("baseline %s, compared %s with %s", d.Spec.Baseline.Error, d.Status.Before.Error, d.Status.After.Error)
+	}
 }

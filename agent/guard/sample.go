@@ -32,16 +32,31 @@ func (v *visit) sample(ctx context.Context, version string, window time.Duration
 		PredictionCritical: zero(one("max(leeway:prediction_model_drift:z_critical%s{%s})", v.PageWindow, s)),
 		PredictionJS:       one("max(leeway:prediction_drift:js_distance%s{%s})", v.PageWindow, s),
 	}
-	out.Labels = zero(one("sum(increase(leeway_feedback_rows_total{%s}[%s]))", s, w))
-	if out.Labels > 0 {
-		out.ErrorSum = one("sum(increase(leeway_feedback_absolute_error_total{%s}[%s]))", s, w)
-		out.ErrorSquares = one("sum(increase(leeway_feedback_squared_error_total{%s}[%s]))", s, w)
-	} else {
-		rows, wrong, err := v.outcomes(ctx, version, window)
-		errs = append(errs, err)
-		out.Labels, out.ErrorSum, out.ErrorSquares = rows, wrong, wrong
+	return out, errors.Join(append(errs, v.labels(ctx, &out, version, window))...)
+}
+
+// labels reads what the labels that came in over the window that ends now say
+// of a version.
+func (v *visit) labels(ctx context.Context, s *decide.Sample, version string, window time.Duration) error {
+	of := func(counter string) (float64, error) {
+		x, _, err := v.number(ctx, "sum(increase(leeway_feedback_%s_total{%s}[%s]))", counter, v.series(version), promDuration(window))
+		return zero(x), err
 	}
-	return out, errors.Join(errs...)
+	rows, err := of("rows")
+	if err != nil {
+		return err
+	}
+	if rows == 0 {
+		s.Labels, s.ErrorSum, err = v.outcomes(ctx, version, window)
+		s.ErrorSquares = s.ErrorSum
+		return err
+	}
+	s.Labels = rows
+	if s.ErrorSum, err = of("absolute_error"); err != nil {
+		return err
+	}
+	s.ErrorSquares, err = of("squared_error")
+	return err
 }
 
 // outcomes counts the labelled rows of a classifier, and the wrong answers: two

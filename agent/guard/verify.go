@@ -40,12 +40,16 @@ func (v *visit) verify(ctx context.Context, d *v1alpha1.ModelDecision) error {
 		return v.end(ctx, d, v1alpha1.StateHeld, decide.ReasonInconclusive, string(decide.Inconclusive), "there are no numbers to verify by: "+err.Error())
 	}
 	after.Ready, after.ReadySince = w.Progress(d.Status.Generation).Complete, since
-	verdict := decide.Verify(sampleOf(d.Spec.Baseline), after, v.readyPolicy(w), journal.At(d, journal.Applied), v.now)
+	before, err := v.before(ctx, d)
+	if err != nil {
+		return fmt.Errorf("verify %s: %w", d.Name, err)
+	}
+	verdict := decide.Verify(before, after, v.readyPolicy(w), journal.At(d, journal.Applied), v.now)
 	if verdict.Outcome == decide.Pending {
 		v.show(d, verdict.Message)
 		return nil
 	}
-	d.Status.After = baselineOf(after)
+	d.Status.Before, d.Status.After = baselineOf(before), baselineOf(after)
 	d.Status.VerifiedBy = string(verdict.By)
 	v.log.Info("verified", zap.String("decision", d.Name), zap.String("outcome", string(verdict.Outcome)),
 		zap.String("by", string(verdict.By)), zap.String("message", verdict.Message))
@@ -57,6 +61,20 @@ func (v *visit) verify(ctx context.Context, d *v1alpha1.ModelDecision) error {
 	}
 	journal.Step(d, journal.Verified, v.Now(), fmt.Sprintf("by %s: %s", verdict.By, verdict.Message))
 	return v.end(ctx, d, v1alpha1.Done, verdict.Reason, string(verdict.Outcome), verdict.Message)
+}
+
+// before is what the version left showed, to compare with. After a drift its
+// error is that of the labels that came in since the change: they are the late
+// truth about today's rows, as the labels of the version chosen are. Those that
+// had come in by the decision are mostly of yesterday's rows, which the version
+// left was good at.
+func (v *visit) before(ctx context.Context, d *v1alpha1.ModelDecision) (decide.Sample, error) {
+	s := sampleOf(d.Spec.Baseline)
+	if c := decide.Cause(d.Spec.Cause); c != decide.InputDrift && c != decide.ConceptDrift {
+		return s, nil
+	}
+	err := v.labels(ctx, &s, d.Spec.From, max(v.now.Sub(journal.At(d, journal.Applied)), time.Second))
+	return s, err
 }
 
 // rejectLeft marks the version that a bad release was rolled back from, so that

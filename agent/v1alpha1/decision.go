@@ -185,6 +185,9 @@ type ModelDecisionStatus struct {
 	// Job started by a retraining, and the version that it registered.
 	Job     string `json:"job,omitempty"`
 	Version string `json:"version,omitempty"`
+	// Before is what the verdict compared with: the baseline, after a drift with
+	// the error of labels that came in since the change.
+	Before *Baseline `json:"before,omitempty"`
 	// After is what the version chosen showed while it was verified.
 	After *Baseline `json:"after,omitempty"`
 	// Generation of the workload that the patch returned.

@@ -362,6 +362,11 @@ func (in *ModelDecisionStatus) DeepCopyInto(out *ModelDecisionStatus) {
 			(*in)[i].DeepCopyInto(&(*out)[i])
 		}
 	}
+	if in.Before != nil {
+		in, out := &in.Before, &out.Before
+		*out = new(Baseline)
+		**out = **in
+	}
 	if in.After != nil {
 		in, out := &in.After, &out.After
 		*out = new(Baseline)
