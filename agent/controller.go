@@ -13,13 +13,17 @@ import (
 	"github.com/prometheus/prometheus/storage"
 	"golang.org/x/sync/errgroup"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/uuid"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/client-go/tools/leaderelection/resourcelock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/leeway-dev/leeway/agent/auth"
+	"github.com/leeway-dev/leeway/agent/election"
 	"github.com/leeway-dev/leeway/agent/embedded"
 	"github.com/leeway-dev/leeway/agent/feedback"
 	"github.com/leeway-dev/leeway/agent/guard"
@@ -104,24 +108,52 @@ func (r *controller) manage() error {
 		return fmt.Errorf("agent: %w", err)
 	}
 	ctrl.SetLogger(zapr.NewLogger(r.Logger))
-	lease, renew, retry := r.LeaseDuration, r.LeaseDuration*2/3, r.LeaseDuration/5
 	r.manager, err = ctrl.NewManager(r.Kubernetes, ctrl.Options{
 		Scheme: scheme, Logger: zapr.NewLogger(r.Logger), Metrics: server.Options{BindAddress: "0"},
-		LeaderElection: true, LeaderElectionID: Lease, LeaderElectionNamespace: r.Namespace,
-		LeaderElectionReleaseOnCancel: true, LeaseDuration: &lease, RenewDeadline: &renew, RetryPeriod: &retry,
 	})
 	if err != nil {
 		return fmt.Errorf("agent: %w", err)
 	}
-	loop, err := r.loop()
+	sync := &versionsInUse{Client: r.manager.GetClient(), store: r.stores(r.manager.GetClient()), exporter: r.references, log: r.Logger}
+	if err := r.manager.Add(manager.RunnableFunc(sync.run)); err != nil {
+		return fmt.Errorf("agent: %w", err)
+	}
+	candidate, err := r.candidate()
 	if err != nil {
 		return err
 	}
-	sync := &versionsInUse{Client: r.manager.GetClient(), store: r.stores(r.manager.GetClient()), exporter: r.references, log: r.Logger}
-	if err := r.manager.Add(everyReplica(sync.run)); err != nil {
-		return err
+	if err := r.manager.Add(manager.RunnableFunc(candidate.Run)); err != nil {
+		return fmt.Errorf("agent: %w", err)
 	}
-	return r.manager.Add(leaderOnly(loop.Run))
+	return nil
+}
+
+// candidate stands for this replica; who is elected runs the loop.
+func (r *controller) candidate() (election.Candidate, error) {
+	loop, err := r.loop()
+	if err != nil {
+		return election.Candidate{}, err
+	}
+	clients, err := kubernetes.NewForConfig(r.Kubernetes)
+	if err != nil {
+		return election.Candidate{}, fmt.Errorf("agent: %w", err)
+	}
+	lock, err := resourcelock.New(resourcelock.LeasesResourceLock, r.Namespace, Lease, clients.CoreV1(), clients.CoordinationV1(),
+		resourcelock.ResourceLockConfig{Identity: r.Pod + "_" + string(uuid.NewUUID()), EventRecorder: leadershipEvents{r.manager.GetEventRecorder("leeway")}})
+	if err != nil {
+		return election.Candidate{}, fmt.Errorf("agent: %w", err)
+	}
+	return election.Candidate{
+		Lock: lock, Duration: r.LeaseDuration, Lead: loop.Run, Logger: r.Logger,
+		Able: func() bool { return r.engine.Health(time.Now()).OK() },
+	}, nil
+}
+
+// leadershipEvents writes who became and who stopped being the leader.
+type leadershipEvents struct{ events.EventRecorder }
+
+func (e leadershipEvents) Eventf(object runtime.Object, kind, reason, message string, args ...any) {
+	e.EventRecorder.Eventf(object, nil, kind, reason, "Lead", message, args...)
 }
 
 // loop is the leader's.
@@ -141,17 +173,6 @@ func (r *controller) loop() (*guard.Loop, error) {
 		PageWindow: r.engine.Window("page"),
 	})
 }
-
-// everyReplica and leaderOnly are runnables of the manager.
-type (
-	everyReplica func(context.Context) error
-	leaderOnly   func(context.Context) error
-)
-
-func (f everyReplica) Start(ctx context.Context) error { return f(ctx) }
-func (everyReplica) NeedLeaderElection() bool          { return false }
-func (f leaderOnly) Start(ctx context.Context) error   { return f(ctx) }
-func (leaderOnly) NeedLeaderElection() bool            { return true }
 
 // handler is the HTTP API. Everything but health and metrics needs a token.
 func (r *controller) handler() http.Handler {

@@ -28,11 +28,16 @@ type traffic struct {
 	mu       sync.Mutex
 	answered int
 	faulty   int      // errors that the model made up
-	lost     []string // answers that the model did not give
+	lost     []string // answers that the model did not give, with the time
 }
 
-// start sends until the test ends.
+// start sends until the test ends, from when the Service has come to know its
+// first pod: that is a little after the pod is ready.
 func (f *traffic) start(t *testing.T) {
+	eventually(t, 20*time.Second, func() error {
+		_, err := get(f.url)
+		return err
+	})
 	ctx, cancel := context.WithCancel(context.Background())
 	var ended sync.WaitGroup
 	t.Cleanup(func() {
@@ -78,11 +83,11 @@ func (f *traffic) ask(client *http.Client, row []byte) {
 	defer f.mu.Unlock()
 	switch {
 	case err != nil:
-		f.lost = append(f.lost, err.Error())
+		f.lost = append(f.lost, time.Now().UTC().Format("15:04:05.000 ")+err.Error())
 	case answer.Header.Get("X-Flights-Fault") != "":
 		f.faulty++
 	case answer.StatusCode != http.StatusOK:
-		f.lost = append(f.lost, fmt.Sprintf("%s %.200s", answer.Status, said))
+		f.lost = append(f.lost, fmt.Sprintf("%s %s %.200s", time.Now().UTC().Format("15:04:05.000"), answer.Status, said))
 	default:
 		f.answered++
 	}

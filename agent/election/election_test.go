@@ -1,0 +1,167 @@
+package election_test
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/zap/zaptest"
+	coordinationv1 "k8s.io/api/coordination/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/kubernetes/fake"
+	clienttesting "k8s.io/client-go/testing"
+	"k8s.io/client-go/tools/leaderelection/resourcelock"
+
+	"github.com/leeway-dev/leeway/agent/election"
+)
+
+const duration = 15 * time.Second
+
+// replica is one that stands for election, in a bubble of synctest.
+type replica struct {
+	able    atomic.Bool
+	leads   atomic.Bool
+	stop    context.CancelFunc
+	result  chan error
+	linger  time.Duration // that Lead takes to end
+	overlap *atomic.Int32 // of all that lead
+}
+
+func start(t *testing.T, kube kubernetes.Interface, name string, able bool, overlap *atomic.Int32) *replica {
+	t.Helper()
+	lock, err := resourcelock.New(resourcelock.LeasesResourceLock, "leeway-system", "leeway-controller",
+		kube.CoreV1(), kube.CoordinationV1(), resourcelock.ResourceLockConfig{Identity: name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	r := &replica{stop: stop, result: make(chan error, 1), overlap: overlap}
+	r.able.Store(able)
+	c := election.Candidate{
+		Lock: lock, Duration: duration, Able: r.able.Load, Logger: zaptest.NewLogger(t).Named(name),
+		Lead: func(ctx context.Context) error {
+			r.leads.Store(true)
+			if overlap.Add(1) > 1 {
+				t.Error("two lead at once")
+			}
+			<-ctx.Done()
+			time.Sleep(r.linger)
+			overlap.Add(-1)
+			r.leads.Store(false)
+			return nil
+		},
+	}
+	go func() { r.result <- c.Run(ctx) }()
+	return r
+}
+
+func (r *replica) end(t *testing.T) {
+	t.Helper()
+	r.stop()
+	if err := <-r.result; err != nil {
+		t.Error(err)
+	}
+}
+
+func wait(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
+// The first of all has nobody to wait for.
+func TestFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, fake.NewClientset(), "a", true, new(atomic.Int32))
+		defer r.end(t)
+		wait(time.Second)
+		if !r.leads.Load() {
+			t.Error("nobody leads after a second")
+		}
+	})
+}
+
+// A leader that is killed and back at once leaves the Lease to its peer.
+func TestRestartedLeaderStandsAside(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		kube, overlap := fake.NewClientset(), new(atomic.Int32)
+		old := start(t, kube, "a", true, overlap)
+		wait(time.Second)
+		peer := start(t, kube, "b", true, overlap)
+		defer peer.end(t)
+		wait(time.Minute)
+		if !old.leads.Load() || peer.leads.Load() {
+			t.Fatal("want the first to lead")
+		}
+		old.linger = time.Second
+		old.end(t) // gives the Lease up
+		again := start(t, kube, "a again", true, overlap)
+		defer again.end(t)
+		wait(duration / 3) // the peer looks at the Lease each fifth
+		if !peer.leads.Load() || again.leads.Load() {
+			t.Errorf("the peer leads: %t, the restarted one: %t; want the peer", peer.leads.Load(), again.leads.Load())
+		}
+	})
+}
+
+// One that can't judge yet waits, also for a peer that died without a word; it
+// leads all the same when nobody else does.
+func TestUnable(t *testing.T) {
+	for name, tc := range map[string]struct{ peer, leads bool }{
+		"with a peer that leads": {peer: true},
+		"alone":                  {leads: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				kube, overlap := fake.NewClientset(), new(atomic.Int32)
+				died := metav1.NewMicroTime(time.Now())
+				holder, seconds := "dead", int32(duration.Seconds())
+				if _, err := kube.CoordinationV1().Leases("leeway-system").Create(t.Context(), &coordinationv1.Lease{
+					ObjectMeta: metav1.ObjectMeta{Name: "leeway-controller", Namespace: "leeway-system"},
+					Spec:       coordinationv1.LeaseSpec{HolderIdentity: &holder, LeaseDurationSeconds: &seconds, AcquireTime: &died, RenewTime: &died},
+				}, metav1.CreateOptions{}); err != nil {
+					t.Fatal(err)
+				}
+				if tc.peer {
+					peer := start(t, kube, "b", true, overlap)
+					defer peer.end(t)
+				}
+				r := start(t, kube, "a", false, overlap)
+				defer r.end(t)
+				wait(2*duration - time.Second)
+				if r.leads.Load() {
+					t.Error("it leads before two Leases have passed")
+				}
+				wait(2 * duration)
+				if got := r.leads.Load(); got != tc.leads {
+					t.Errorf("it leads: %t, want %t", got, tc.leads)
+				}
+			})
+		})
+	}
+}
+
+// One that loses the Lease, here since nothing can be written, says so.
+func TestLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		kube := fake.NewClientset()
+		var cut atomic.Bool
+		kube.PrependReactor("*", "leases", func(clienttesting.Action) (bool, runtime.Object, error) {
+			return cut.Load(), nil, errors.New("cut off")
+		})
+		r := start(t, kube, "a", true, new(atomic.Int32))
+		defer r.stop()
+		wait(time.Second)
+		cut.Store(true)
+		if err := <-r.result; !errors.Is(err, election.ErrLost) {
+			t.Errorf("ended with %v, want %v", err, election.ErrLost)
+		}
+		if r.leads.Load() {
+			t.Error("it leads on")
+		}
+	})
+}
