@@ -33,9 +33,7 @@ func TestCluster(t *testing.T) {
 	if err := c.Down(); err != nil {
 		t.Fatal(err)
 	}
-	if err := same(before, look(t, dir)); err != nil {
-		t.Error(err)
-	}
+	nothingLeft(t, before, dir)
 }
 
 // testPair builds an image from a Dockerfile and runs two pods of it, each with

@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -68,7 +67,7 @@ func TestDemo(t *testing.T) {
 	if r.Seconds > 12*60 {
 		t.Logf("it took %.0f s: without a warm build cache that may be", r.Seconds)
 	}
-	nothingLeft(t, before)
+	nothingLeft(t, before, demoDir(t))
 }
 
 func checkScenarios(t *testing.T, r demoReport) {
@@ -154,7 +153,7 @@ func TestDemoKilled(t *testing.T) {
 	if err := down.Run(); err != nil {
 		t.Error("demo --down:", err)
 	}
-	nothingLeft(t, before)
+	nothingLeft(t, before, demoDir(t))
 }
 
 // demo is the program of `make demo`, started where that starts it. It ends
@@ -199,15 +198,6 @@ func demoDir(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return dir
-}
-
-func nothingLeft(t *testing.T, before map[string]bool) {
-	t.Helper()
-	dir := demoDir(t)
-	eventually(t, 5*time.Second, func() error { return same(before, look(t, dir)) }) // the kernel takes a moment
-	if _, err := os.Stat(filepath.Join(dir, "run")); err == nil {
-		t.Error("the folder run is left")
-	}
 }
 
 // output is what a program has said so far.
