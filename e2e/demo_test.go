@@ -16,7 +16,6 @@ import (
 
 	"github.com/leeway-dev/leeway/e2e/child"
 	"github.com/leeway-dev/leeway/e2e/cluster"
-	"github.com/leeway-dev/leeway/e2e/debian"
 )
 
 // demoReport is what the demo leaves behind.
@@ -176,9 +175,6 @@ func demoMachine(t *testing.T) map[string]bool {
 	}
 	if _, err := cluster.Open(""); err == nil {
 		t.Fatal("a cluster is up in the default folder, perhaps of a demo that was kept: take it down with make demo-down")
-	}
-	if err := debian.Install(t.Context()); err != nil { // with what it adds, look can look
-		t.Fatal(err)
 	}
 	before := look(t, demoDir(t))
 	t.Cleanup(func() {
