@@ -36,6 +36,15 @@ func (c *columns) Lookup(name []byte) int {
 	return -1
 }
 
+func (c *columns) Numbers(column int, values []float64, stride int) {
+	s, counts := c.series[column], c.counts[column]
+	for i := 0; i < len(values); i += stride {
+		if bin := s.Number(values[i]); bin >= 0 {
+			counts[bin]++
+		}
+	}
+}
+
 func (c *columns) Value(column int, v protocol.Value) {
 	s, bin := c.series[column], 0
 	switch {

@@ -32,6 +32,15 @@ func (s *sheet) Width() int             { return len(s.names) }
 func (s *sheet) Lookup(name []byte) int { return slices.Index(s.names, string(name)) }
 func (s *sheet) Unknown(n int)          { s.unknown += n }
 func (s *sheet) Rows(n int)             { s.n += n }
+func (s *sheet) Numbers(column int, values []float64, stride int) {
+	for i := 0; i < len(values); i += stride {
+		v := protocol.Value{Type: protocol.Number, Number: values[i]}
+		if values[i] != values[i] {
+			v = protocol.Value{}
+		}
+		s.Value(column, v)
+	}
+}
 func (s *sheet) Value(column int, v protocol.Value) {
 	text := map[protocol.Type]string{protocol.Missing: "-", protocol.Number: fmt.Sprint(v.Number), protocol.Text: fmt.Sprintf("%q", v.Text), protocol.Bool: string(v.Text)}[v.Type]
 	s.columns[s.names[column]] = append(s.columns[s.names[column]], text)
@@ -69,7 +78,7 @@ var tables = []struct {
 	{"v1 cut", protocol.V1, `{"instances":[[1,2,3]`, ``},
 	{"v1 more behind", protocol.V1, `{"instances":[]} x`, ``},
 	{"v1 not an object", protocol.V1, `[1]`, ``},
-	{"v1 other key", protocol.V1, `{"inputs":[[1,2,3]]}`, ``},
+	{"v1 other key", protocol.V1, `{"outputs":[[1,2,3]]}`, ``},
 	{"v1 empty", protocol.V1, ``, ``},
 	{"v1 leading zero", protocol.V1, `{"instances":[[01,2,3]]}`, ``},
 	{"v1 bare minus", protocol.V1, `{"instances":[[-,2,3]]}`, ``},
@@ -99,14 +108,14 @@ var tables = []struct {
 	{"v2 object in the data", protocol.V2, `{"inputs":[{"name":"a","shape":[1],"datatype":"FP64","data":[{}]}]}`, ``},
 	{"v2 no inputs", protocol.V2, `{"inputs":[]}`, ``},
 	{"v2 cut", protocol.V2, `{"inputs":[`, ``},
-	{"v2 binary", protocol.V2, `{"inputs":[{"name":"a","shape":[1],"datatype":"FP64","parameters":{"binary_data_size":8}}]}`, `!`},
+	{"v2 binary", protocol.V2, `{"inputs":[{"name":"a","shape":[1],"datatype":"FP64","parameters":{"binary_data_size":8}}]}`, ``},
 }
 
 func TestFeatures(t *testing.T) {
 	var p protocol.Parser
 	for _, c := range tables {
 		s := newSheet("a", "b", "c")
-		check(t, c.name, p.Features(c.kind, []byte(c.body), s), s, c.want)
+		check(t, c.name, p.Features(protocol.Message{Kind: c.kind, Body: []byte(c.body)}, s), s, c.want)
 	}
 }
 
@@ -144,7 +153,7 @@ func TestPredictions(t *testing.T) {
 		{"v2 error", protocol.V2, []string{"y"}, `{"error":"no"}`, ``},
 	} {
 		s := newSheet(c.columns...)
-		check(t, c.name, p.Predictions(c.kind, []byte(c.body), s), s, c.want)
+		check(t, c.name, p.Predictions(protocol.Message{Kind: c.kind, Body: []byte(c.body)}, s), s, c.want)
 	}
 }
 
@@ -175,12 +184,12 @@ func TestTranscripts(t *testing.T) {
 	} {
 		var p protocol.Parser
 		req, body := readRequest(t, name)
-		kind := protocol.Recognise([]byte(req.Method), []byte(req.RequestURI), protocol.Auto)
+		kind := protocol.Recognise([]byte(req.Method), []byte(req.RequestURI), []byte(req.Header.Get("Content-Type")), protocol.Auto)
 		s := newSheet("distance", "temp", "carrier_code")
-		check(t, name, p.Features(kind, body, s), s, want[0])
+		check(t, name, p.Features(protocol.Message{Kind: kind, Body: body}, s), s, want[0])
 		if want[1] != "-" {
 			s = newSheet("y")
-			check(t, name+" response", p.Predictions(kind, readResponse(t, name, req), s), s, want[1])
+			check(t, name+" response", p.Predictions(protocol.Message{Kind: kind, Body: readResponse(t, name, req)}, s), s, want[1])
 		}
 	}
 }
@@ -230,12 +239,12 @@ func TestRecognise(t *testing.T) {
 		{"POST http://h", protocol.Auto, protocol.Other},
 	} {
 		method, target, _ := strings.Cut(c.line, " ")
-		if got := protocol.Recognise([]byte(method), []byte(target), c.want); got != c.kind {
+		if got := protocol.Recognise([]byte(method), []byte(target), nil, c.want); got != c.kind {
 			t.Errorf("%s (%s): %s, want %s", c.line, c.want, got, c.kind)
 		}
 	}
-	if _, err := protocol.ParseKind("mlflow"); err == nil {
-		t.Error("mlflow is accepted, but nothing reads it")
+	if _, err := protocol.ParseKind("v3"); err == nil {
+		t.Error("v3 is accepted, but nothing reads it")
 	}
 }
 
@@ -257,7 +266,7 @@ func FuzzFeatures(f *testing.F) {
 		if v1 {
 			kind = protocol.V1
 		}
-		if err := p.Features(kind, body, s); err != nil {
+		if err := p.Features(protocol.Message{Kind: kind, Body: body}, s); err != nil {
 			if s.n+s.unknown+len(s.columns) > 0 {
 				t.Fatalf("refused with %v, but told %s", err, s)
 			}
@@ -275,7 +284,7 @@ func TestNumbers(t *testing.T) {
 	var p protocol.Parser
 	for _, text := range []string{"0", "-0", "1", "123456789012345", "0.1", "-12.3456", "1.7976931348623157e308", "5e-324", "2.2250738585072014e-308", "9007199254740993.0", "1E+2", "123.456e-7", "0.000000000000001"} {
 		s := newSheet("a")
-		if err := p.Features(protocol.V1, []byte(`{"instances":[`+text+`]}`), s); err != nil {
+		if err := p.Features(protocol.Message{Kind: protocol.V1, Body: []byte(`{"instances":[` + text + `]}`)}, s); err != nil {
 			t.Errorf("%s: %v", text, err)
 			continue
 		}
@@ -295,7 +304,7 @@ func BenchmarkV2(b *testing.B) {
 			s := &blind{20}
 			b.ReportAllocs()
 			for b.Loop() {
-				if err := p.Features(protocol.V2, []byte(body), s); err != nil {
+				if err := p.Features(protocol.Message{Kind: protocol.V2, Body: []byte(body)}, s); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -306,8 +315,9 @@ func BenchmarkV2(b *testing.B) {
 
 type blind struct{ width int }
 
-func (s *blind) Width() int              { return s.width }
-func (*blind) Lookup([]byte) int         { return -1 }
-func (*blind) Unknown(int)               {}
-func (*blind) Rows(int)                  {}
-func (*blind) Value(int, protocol.Value) {}
+func (s *blind) Width() int                { return s.width }
+func (*blind) Lookup([]byte) int           { return -1 }
+func (*blind) Unknown(int)                 {}
+func (*blind) Rows(int)                    {}
+func (*blind) Value(int, protocol.Value)   {}
+func (*blind) Numbers(int, []float64, int) {}
