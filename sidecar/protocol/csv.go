@@ -1,9 +1,13 @@
 package protocol
 
-import "bytes"
+import (
+	"bytes"
+	"strconv"
+)
 
 // csv reads rows of comma-separated values (RFC 4180; empty lines are skipped). MLflow's first row is a header. Others
-// may have one: a first row of nothing but names of columns. Without it, rows are in the profile's order.
+// may have one: a first row of nothing but names of columns. Without it, rows are in the profile's order; a first row of
+// text over numbers is neither for certain.
 func (p *Parser) csv(k Kind, t Table) error {
 	b := p.body
 	i := len(b) - len(bytes.TrimPrefix(b, []byte("\xef\xbb\xbf")))
@@ -32,6 +36,9 @@ func (p *Parser) csv(k Kind, t Table) error {
 	}
 	if names, header := p.csvHeader(first, t); header || k == MLflow && !p.answer {
 		return p.frame(names, grid{at: width, rows: rows - 1, width: width})
+	}
+	if rows > 1 && !p.anyNumber(p.cells[:width]) && p.anyNumber(p.cells[width:2*width]) {
+		return unparsable("a first row that may hold names, but not those of the profile")
 	}
 	return p.addGrid(nil, grid{rows: rows, width: width})
 }
@@ -114,6 +121,17 @@ func (p *Parser) csvText(at int) []byte {
 		}
 	}
 	return p.text
+}
+
+// anyNumber reports whether one of the cells spells a number, or is empty.
+func (p *Parser) anyNumber(cells []float64) bool {
+	for _, cell := range cells {
+		v := p.value(cell)
+		if _, err := strconv.ParseFloat(string(bytes.TrimSpace(v.Text)), 64); v.Type != Text || err == nil {
+			return true
+		}
+	}
+	return false
 }
 
 // csvHeader is the text of the row at a byte of the body, and whether it holds names of columns only.
