@@ -37,12 +37,7 @@ func (c *columns) Lookup(name []byte) int {
 }
 
 func (c *columns) Numbers(column int, values []float64, stride int) {
-	s, counts := c.series[column], c.counts[column]
-	for i := 0; i < len(values); i += stride {
-		if bin := s.Number(values[i]); bin >= 0 {
-			counts[bin]++
-		}
-	}
+	c.series[column].Numbers(values, stride, c.counts[column])
 }
 
 func (c *columns) Value(column int, v protocol.Value) {
