@@ -48,10 +48,16 @@ func (p *Parser) csvRow(i int) (end, n int, err error) {
 	b := p.body
 	for {
 		start := i
-		if i = csvEnd(b, i); i < 0 {
-			return 0, 0, unparsable("a quoted value at byte %d does not end, or goes on behind its quote", start)
+		cell, end := csvNumber(b, i)
+		if i = end; end < 0 {
+			if i = csvEnd(b, start); i < 0 {
+				return 0, 0, unparsable("a quoted value at byte %d does not end, or goes on behind its quote", start)
+			}
+			if cell = box(tagCSV, start); i == start {
+				cell = missing
+			}
 		}
-		p.cells = append(p.cells, csvCell(b[start:i], start))
+		p.cells = append(p.cells, cell)
 		n++
 		p.breathe(i - start + 1)
 		if err := p.room(0); err != nil {
@@ -87,21 +93,27 @@ func csvEnd(b []byte, i int) int {
 	}
 }
 
-// csvCell is a number where its shortest decimal text is the one that is written, so that a category of digits keeps
-// what is written; nothing is missing, and all else is text.
-func csvCell(text []byte, at int) float64 {
-	if len(text) == 0 {
-		return missing
-	}
+// csvNumber reads a number whose shortest decimal text is the one that is written, and returns where it ends; −1 where
+// there is none. Other numbers stay text, so that a category of digits keeps what is written.
+func csvNumber(b []byte, i int) (v float64, end int) {
 	var room [24]byte
-	if n := len(text); n < len(room)-9 && text[n-1]-'0' <= 9 {
-		point := bytes.IndexByte(text, '.') >= 0
-		copy(room[:], text)
-		if v, end := short(room[:], 0); end == n && !(point && text[n-1] == '0') {
-			return v
-		}
+	from, at := b, i
+	if len(b)-i < 9 { // copied, as short looks at more
+		copy(room[:], b[i:])
+		from, at = room[:], 0
 	}
-	return box(tagCSV, at)
+	v, end = short(from, at)
+	if end == 0 {
+		return 0, -1
+	}
+	end += i - at
+	if end < len(b) && b[end] != ',' && b[end] != '\n' && b[end] != '\r' {
+		return 0, -1
+	}
+	if b[end-1] == '0' && bytes.IndexByte(b[i:end], '.') >= 0 {
+		return 0, -1
+	}
+	return v, end
 }
 
 // csvText is the text of the cell at a byte of the body.

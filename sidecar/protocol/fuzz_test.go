@@ -1,11 +1,13 @@
 package protocol_test
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/leeway-dev/leeway/sidecar/protocol"
 )
@@ -130,5 +132,28 @@ func FuzzGRPC(f *testing.F) {
 			m.Form = protocol.FormGRPCStream
 		}
 		fuzzMessage(t, m, answer)
+	})
+}
+
+// Strings are read as encoding/json reads them, and what it refuses is refused.
+func FuzzString(f *testing.F) {
+	for _, text := range []string{`"x"`, `"\u00e9\n\\"`, `"0123456789\"0123456789é"`, `"\ud83d\ude00"`, `"\q"`, "\"\x01\""} {
+		f.Add(text, 3)
+	}
+	f.Fuzz(func(t *testing.T, text string, pad int) {
+		if !strings.HasPrefix(text, `"`) || !utf8.ValidString(text) {
+			return
+		}
+		var p protocol.Parser
+		var got list
+		body := `{"predictions":[` + text + strings.Repeat(" ", pad&15) + `]}`
+		err := p.Predictions(protocol.Message{Kind: protocol.V1, Body: []byte(body)}, &got)
+		var want struct{ Predictions []string }
+		if json.Unmarshal([]byte(body), &want) != nil || len(want.Predictions) != 1 {
+			return
+		}
+		if err != nil || len(got) != 1 || string(got[0].Text) != want.Predictions[0] {
+			t.Errorf("%s: %v, %v; want %q", body, got, err, want.Predictions[0])
+		}
 	})
 }

@@ -1,7 +1,9 @@
 package protocol
 
 import (
+	"encoding/binary"
 	"math"
+	"math/bits"
 	"unicode/utf8"
 )
 
@@ -138,36 +140,58 @@ func (s *scanner) skip(depth int) error {
 
 // string consumes a string, whose quote is next. It allocates only where there are escapes.
 func (s *scanner) string() ([]byte, error) {
-	start, escapes := s.i, false
-	for i := s.i + 1; i < len(s.b); i++ {
-		switch c := s.b[i]; {
-		case c == '"':
-			text := s.b[start+1 : i]
-			s.i = i + 1
-			if !utf8.Valid(text) {
-				return nil, s.fail("UTF-8")
-			}
-			if escapes {
-				var ok bool
-				if text, ok = unescape(s.b[start:s.i]); !ok {
-					return nil, s.fail("a valid string")
-				}
-			}
-			return text, s.rest()
-		case c == '\\':
-			escapes = true
-			i++
-		case c < ' ':
-			return nil, s.fail("a string without control characters")
-		}
+	start, escapes, ascii := s.i, false, true
+	for i := s.i + 1; i < len(s.b); {
 		if i >= s.next {
 			s.i = i
 			if err := s.rest(); err != nil {
 				return nil, err
 			}
 		}
+		if i+8 <= len(s.b) {
+			n := ordinary(binary.LittleEndian.Uint64(s.b[i:]))
+			if i += n; n == 8 {
+				continue
+			}
+		}
+		switch c := s.b[i]; {
+		case c == '"':
+			s.i = i + 1
+			return s.content(start, escapes, ascii)
+		case c == '\\':
+			escapes = true
+			i++
+		case c < ' ':
+			return nil, s.fail("a string without control characters")
+		case c >= utf8.RuneSelf:
+			ascii = false
+		}
+		i++
 	}
 	return nil, s.fail("'\"'")
+}
+
+// ordinary is how many of the eight bytes of w, from the lowest on, are neither quote, backslash, control character nor
+// beyond ASCII.
+func ordinary(w uint64) int {
+	quote, backslash := w^'"'*ones, w^'\\'*ones
+	other := (quote-ones)&^quote | (backslash-ones)&^backslash | (w-' '*ones)&^w | w
+	return bits.TrailingZeros64(other&(0x80*ones)) / 8
+}
+
+// content is what stands between the quotes of the string that was consumed.
+func (s *scanner) content(start int, escapes, ascii bool) ([]byte, error) {
+	text := s.b[start+1 : s.i-1]
+	if !ascii && !utf8.Valid(text) {
+		return nil, s.fail("UTF-8")
+	}
+	if escapes {
+		var ok bool
+		if text, ok = unescape(s.b[start:s.i]); !ok {
+			return nil, s.fail("a valid string")
+		}
+	}
+	return text, nil
 }
 
 // scalar consumes a string, number, boolean or null.

@@ -72,6 +72,7 @@ type Parser struct {
 	body    []byte
 	cells   []float64 // what was read; text and the like are boxed (cell.go)
 	tensors []tensor
+	keys    []key  // of the last record
 	seen    []bool // by column: some tensor is bound to it
 	unknown int    // values of unknown columns that were not kept
 	text    []byte // the last text that had to be built

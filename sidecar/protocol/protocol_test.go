@@ -87,6 +87,11 @@ var tables = []example{
 	{"v1 bare minus", protocol.V1, `{"instances":[[-,2,3]]}`, ``},
 	{"v1 bad escape", protocol.V1, `{"instances":[["\q",2,3]]}`, ``},
 	{"v1 not utf-8", protocol.V1, "{\"instances\":[[\"\xff\",2,3]]}", ``},
+	{"v1 not utf-8, far behind", protocol.V1, "{\"instances\":[[\"0123456789\\u00e9 é \xc3\",2,3]]}", ``},
+	{"v1 control character", protocol.V1, "{\"instances\":[[\"0123456789\n\",2,3]]}", ``},
+	{"v1 escapes", protocol.V1, `{"instances":[["\\\"","\u00e9\ud83d\ude00\/","0123456\n89"]]}`, `a="\\\"" b="é😀/" c="0123456\n89" unknown=0 rows=1`},
+	{"v1 backslash at the end", protocol.V1, `{"instances":[["\`, ``},
+	{"v1 quote at every place", protocol.V1, `{"instances":[{"":1,"1":1,"12":1,"123":1,"1234":1,"12345":1,"123456":1,"1234567":1,"12345678":1,"123456789":1,"é12345678":1,"b":2}]}`, `a=- b=2 c=- unknown=11 rows=1`},
 	{"v1 deep", protocol.V1, `{"x":` + strings.Repeat("[", 1000) + strings.Repeat("]", 1000) + `,"instances":[]}`, ``},
 	{"v1 bomb of empty rows", protocol.V1, `{"instances":[` + strings.Repeat("{},", 400_000) + `{}]}`, ``},
 

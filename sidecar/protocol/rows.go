@@ -1,5 +1,7 @@
 package protocol
 
+import "bytes"
+
 // rows consumes rows: a list of lists in the profile's order, of objects by name, or, for a single column, of scalars.
 func (p *Parser) rows(s *scanner, t Table) error {
 	at := s.i
@@ -60,6 +62,7 @@ func (s *scanner) arrayOrScalar() (grid, error) {
 func (p *Parser) records(s *scanner, t Table) error {
 	width := t.Width()
 	x := tensor{width: width, at: len(p.cells), stride: width}
+	p.keys = p.keys[:0]
 	err := s.elements(func() error {
 		if err := p.room(width); err != nil {
 			return err
@@ -78,10 +81,10 @@ func (p *Parser) record(s *scanner, t Table, width int) error {
 	for range width {
 		p.cells = append(p.cells, box(tagAbsent, 0))
 	}
-	known := false
+	known, i := false, 0
 	err := s.members(func(key []byte) error {
-		column := t.Lookup(key)
-		if column < 0 {
+		column := p.lookup(key, i, t)
+		if i++; column < 0 {
 			p.unknown++
 			return s.skip(maxDepth)
 		}
@@ -99,11 +102,40 @@ func (p *Parser) record(s *scanner, t Table, width int) error {
 	return err
 }
 
+// key is the name of a member, and its column.
+type key struct {
+	name   []byte
+	column int
+}
+
+// lookup finds the column of the i-th member of a record. Records are mostly written alike: the name is most likely the
+// one that the last record had there.
+func (p *Parser) lookup(name []byte, i int, t Table) int {
+	if i < len(p.keys) && bytes.Equal(p.keys[i].name, name) {
+		return p.keys[i].column
+	}
+	k := key{name, t.Lookup(name)}
+	switch {
+	case i < len(p.keys):
+		p.keys[i] = k
+	case i == len(p.keys) && i < maxTensors:
+		p.keys = append(p.keys, k)
+	}
+	return k.column
+}
+
 // single consumes a scalar, or a scalar alone in a list.
 func (s *scanner) single() (float64, error) {
-	if !s.take('[') {
+	if s.peek() != '[' {
+		if s.i+9 <= len(s.b) {
+			if v, end := short(s.b, s.i); end > 0 {
+				s.i = end
+				return v, nil
+			}
+		}
 		return s.scalar()
 	}
+	s.i++
 	cell, err := s.scalar()
 	if err == nil && !s.take(']') {
 		return 0, s.fail("']' behind a single value")
