@@ -2,6 +2,7 @@ package protocol_test
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"strconv"
 	"strings"
@@ -70,10 +71,24 @@ func BenchmarkCSV(b *testing.B) {
 }
 
 func BenchmarkBinary(b *testing.B) {
-	for _, rows := range ladder {
-		n := rows * 20 * 8
-		benchmark(b, rows, extension(fmt.Sprintf(
-			`{"inputs":[{"name":"x","shape":[%d,20],"datatype":"FP64","parameters":{"binary_data_size":%d}}]}`, rows, n), make([]byte, n)))
+	rng := rand.New(rand.NewPCG(1, 1))
+	for _, datatype := range []string{"FP32", "FP64"} {
+		b.Run(datatype, func(b *testing.B) {
+			for _, rows := range ladder {
+				var raw []byte
+				for range rows * 20 {
+					v := math.Round(rng.NormFloat64()*1e4) / 100
+					if datatype == "FP32" {
+						raw = append(raw, le(float32(v))...)
+					} else {
+						raw = append(raw, le(v)...)
+					}
+				}
+				benchmark(b, rows, extension(fmt.Sprintf(
+					`{"inputs":[{"name":"x","shape":[%d,20],"datatype":%q,"parameters":{"binary_data_size":%d}}]}`,
+					rows, datatype, len(raw)), raw))
+			}
+		})
 	}
 }
 

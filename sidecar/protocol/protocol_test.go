@@ -138,6 +138,7 @@ var tables = []example{
 	{"tfserving nothing", protocol.TFServing, `{"inputs":{}}`, ``},
 
 	{"v2 bools as numbers", protocol.V2, `{"inputs":[{"name":"a","shape":[3],"datatype":"BOOL","data":[1,0,null]}]}`, `a=true,false,- b=-,-,- c=-,-,- unknown=0 rows=3`},
+	{"v2 float32 with all its digits", protocol.V2, `{"inputs":[{"name":"x","shape":[1,3],"datatype":"FP32","data":[72.30000305175781,0.1,"x"]}]}`, `a=72.3 b=0.1 c="x" unknown=0 rows=1`},
 	{"v2 ragged data", protocol.V2, `{"inputs":[{"name":"x","shape":[1,3],"datatype":"FP64","data":[[1,2],[3]]}]}`, ``},
 	{"v2 unknown datatype", protocol.V2, `{"inputs":[{"name":"x","shape":[1,3],"datatype":"FP99","data":[1,2,3]}]}`, ``},
 	{"v2 data twice", protocol.V2, `{"inputs":[{"name":"x","shape":[1,3],"datatype":"FP64","data":[1,2,3],"data":[1,2,3]}]}`, ``},

@@ -66,7 +66,7 @@ func appendRaw(cells []float64, d datatype, b []byte, at int) []float64 {
 		case fp16Type:
 			v = fp16(binary.LittleEndian.Uint16(e))
 		case bf16Type:
-			v = fp32(uint32(binary.LittleEndian.Uint16(e)) << 16)
+			v = number(float64(math.Float32frombits(uint32(binary.LittleEndian.Uint16(e)) << 16)))
 		case uint32Type:
 			v = float64(binary.LittleEndian.Uint32(e))
 		case int32Type:
@@ -109,7 +109,7 @@ func unsigned(v uint64, t tag, at int) float64 {
 	return float64(v)
 }
 
-func fp32(bits uint32) float64 { return number(float64(math.Float32frombits(bits))) }
+func fp32(bits uint32) float64 { return decimal(math.Float32frombits(bits)) }
 
 // fp16 is an IEEE 754 half.
 func fp16(h uint16) float64 {

@@ -44,6 +44,7 @@ var raws = []struct {
 	{"FP16", le(uint16(0x0001), uint16(0x7bff), uint16(0xfc00)), `5.960464477539063e-08,65504,-Inf`},
 	{"BF16", le(uint16(0x3f80), uint16(0xc020), uint16(0x7fc0)), `1,-2.5,-`},
 	{"FP32", le(float32(1.5), float32(math.Inf(1)), float32(math.NaN())), `1.5,+Inf,-`},
+	{"FP32", le(float32(72.3), float32(-0.1), float32(123.456)), `72.3,-0.1,123.456`},
 	{"FP64", le(0.1, math.Inf(-1), math.Float64frombits(0xffff_0102_0304_0506)), `0.1,-Inf,-`},
 	{"BYTES", le("x", "", "é,\""), `"x","","é,\""`},
 }

@@ -86,6 +86,12 @@ func (p *Parser) v2Tensor(s *scanner, at int) (int, error) {
 			return at, err
 		}
 		at += int(x.binary)
+	case x.datatype == fp32Type:
+		for i, cell := range p.cells[x.data.at:] {
+			if v := float32(cell); float64(v) == cell { // written with all digits of the float32
+				p.cells[x.data.at+i] = decimal(v)
+			}
+		}
 	}
 	return at, p.add(tensor{
 		name: x.name, rows: int(x.rows), width: int(x.width), at: x.data.at, stride: int(x.width), datatype: x.datatype,
