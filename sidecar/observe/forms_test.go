@@ -6,12 +6,14 @@ import (
 	"compress/zlib"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"testing"
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/leeway-dev/leeway/registry/profile"
 	"github.com/leeway-dev/leeway/sidecar/metrics"
 )
 
@@ -109,5 +111,37 @@ func TestForms(t *testing.T) {
 					got, c.result, features, predictions, 3*c.features, 3*c.predictions)
 			}
 		})
+	}
+}
+
+// What tritonclient sent over one connection, and what the servers answered: binary tensors, JSON, and binary tensors
+// under gzip. Requests that are refused are rows all the same; only their answers do not count.
+func TestTritonClient(t *testing.T) {
+	p, _, err := profile.FromCSV("train.csv", strings.NewReader("distance,temp,carrier_code,y\n1400,39,2,184\n229,72.5,4,40\n"), profile.CSVOptions{Prediction: "y"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string][3]float64{ // observed, and values of features and predictions
+		"kserve":   {4, 24, 4}, // two were answered
+		"mlserver": {4, 24, 2}, // only JSON was
+	} {
+		o, r := setUp(t, 8<<20)
+		if _, err := o.SetReference(p, "sha256:1"); err != nil {
+			t.Fatal(err)
+		}
+		sent, err := os.ReadFile("testdata/tritonclient-" + name + ".c2s")
+		if err != nil {
+			t.Fatal(err)
+		}
+		answered, err := os.ReadFile("testdata/tritonclient-" + name + ".s2c")
+		if err != nil {
+			t.Fatal(err)
+		}
+		pass(o, string(sent), string(answered))
+		drain(o)
+		features, predictions := values(t, r)
+		if got := [3]float64{captures(t, r, metrics.Observed), features, predictions}; got != want {
+			t.Errorf("%s: %v, want %v", name, got, want)
+		}
 	}
 }

@@ -23,6 +23,8 @@ func (p *Parser) csv(k Kind, t Table) error {
 		switch {
 		case err != nil:
 			return err
+		case cells > maxTensors:
+			return unparsable("more than %d columns", maxTensors)
 		case rows > 0 && cells != width:
 			return unparsable("row %d has %d values, the first %d", rows+1, cells, width)
 		}

@@ -131,7 +131,9 @@ func (p *Parser) grpcTensor(m, raw span) error {
 				return unparsable("datatype %.64q", name)
 			}
 		case field == tensorContents:
-			contents = append(contents, value)
+			if contents = append(contents, value); len(contents) > maxTensors {
+				return unparsable("tensor %.64q has contents in more than %d pieces", x.name, maxTensors)
+			}
 		}
 		return err
 	})

@@ -84,7 +84,9 @@ func (s *scanner) names() ([][]byte, error) {
 	}
 	names := [][]byte{}
 	err := s.elements(func() error {
-		s.peek()
+		if s.peek(); len(names) == maxTensors {
+			return unparsable("more than %d names", maxTensors)
+		}
 		at := s.i
 		if s.i < len(s.b) && s.b[s.i] == '"' {
 			name, err := s.string()

@@ -95,11 +95,8 @@ func (p *Parser) Predictions(m Message, t Table) error {
 }
 
 func (p *Parser) message(m Message, t Table) error {
-	if cap(p.cells) > keepCells {
-		p.cells = nil
-	}
-	p.body, p.cells, p.tensors, p.unknown, p.paused = m.Body, p.cells[:0], p.tensors[:0], 0, 0
-	defer func() { p.body = nil }()
+	p.body, p.unknown, p.paused = m.Body, 0, 0
+	defer p.forget()
 	if err := p.read(m, t); err != nil {
 		return err
 	}
@@ -109,6 +106,19 @@ func (p *Parser) message(m Message, t Table) error {
 	}
 	p.tell(n, t)
 	return nil
+}
+
+// forget lets go of the body and of memory that few bodies need.
+func (p *Parser) forget() {
+	clear(p.tensors)
+	clear(p.keys)
+	p.body, p.cells, p.tensors, p.keys, p.text = nil, p.cells[:0], p.tensors[:0], p.keys[:0], p.text[:0]
+	if cap(p.cells) > keepCells {
+		p.cells = nil
+	}
+	if cap(p.text) > keepCells {
+		p.text = nil
+	}
 }
 
 // read reads a body into cells and tensors.
