@@ -15,6 +15,7 @@ func (p *Parser) csv(k Kind, t Table) error {
 	for {
 		for i < len(b) && (b[i] == '\n' || b[i] == '\r') {
 			i++
+			p.breathe(1)
 		}
 		if i == len(b) {
 			break

@@ -46,6 +46,9 @@ func (s *scanner) peek() byte {
 	for ; s.i < len(s.b); s.i++ {
 		switch c := s.b[s.i]; c {
 		case ' ', '\t', '\n', '\r':
+			if s.i >= s.next {
+				_ = s.rest() // what it refuses is refused after the next value too
+			}
 		default:
 			return c
 		}

@@ -143,6 +143,8 @@ func TestPause(t *testing.T) {
 		"records": {Kind: protocol.V1, Body: []byte(`{"instances":[` + strings.TrimSuffix(strings.Repeat(`{"a":1,"b":2},`, 45_000), ",") + `]}`)},
 		"text":    {Kind: protocol.V1, Body: []byte(`{"instances":[["` + text + `",2,3]]}`)},
 		"skipped": {Kind: protocol.V1, Body: []byte(`{"x":[` + wide + `],"instances":[[1,2,3]]}`)},
+		"blanks":  {Kind: protocol.V1, Body: []byte(`{"instances":[[1,2,3` + strings.Repeat(" \n", 300_000) + `]]}`)},
+		"lines":   {Kind: protocol.CSV, Form: protocol.FormCSV, Body: []byte("1,2,3" + strings.Repeat("\n", 600_000))},
 		"csv":     {Kind: protocol.CSV, Form: protocol.FormCSV, Body: []byte(strings.Repeat("1.25,-2,3\n", 60_000))},
 		"raw":     extension(`{"inputs":[{"name":"x","shape":[25000,3],"datatype":"FP64","parameters":{"binary_data_size":600000}}]}`, make([]byte, 600_000)),
 		"grpc":    {Kind: protocol.V2, Form: protocol.FormGRPC, Body: grpcTensor("x", "INT64", pb(3, varints(200_000, 3)), pb(5, pb(3, make([]byte, 600_000))))},
