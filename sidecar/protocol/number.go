@@ -8,7 +8,7 @@ import (
 	"unsafe"
 )
 
-var powers = [...]float64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15}
+var powers = [16]float64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15}
 
 const ones = 0x0101010101010101
 
@@ -25,29 +25,32 @@ func short(b []byte, i int) (v float64, end int) {
 	}
 	w := binary.LittleEndian.Uint64(b[i:]) ^ 0x30*ones
 	other := (w&(0x7f*ones) + 0x76*ones | w) & (0x80 * ones)
-	whole := bits.TrailingZeros64(other) // in bits, and 7 more; 64 where all are digits
-	if other == 0 || whole < 8 || whole > 15 && byte(w) == 0 {
+	if other == 0 || other&0x80 != 0 {
+		return 0, 0 // eight digits or more; none
+	}
+	whole := bits.TrailingZeros64(other) & 0x38 // in bits
+	if byte(w) == 0 && whole > 8 {
 		return 0, 0
 	}
-	whole &^= 7
 	n, scale := whole, 1.0
 	if byte(w>>whole) == '.'^0x30 {
-		other &= other - 1
-		n = bits.TrailingZeros64(other) &^ 7
-		if other == 0 || n == whole+8 {
+		if other &= other - 1; other == 0 {
+			return 0, 0
+		}
+		n = bits.TrailingZeros64(other)&0x38 - 8
+		if n == whole {
 			return 0, 0
 		}
 		low := uint64(1)<<whole - 1
 		w = w&low | w>>8&^low
 		i++
-		n -= 8
-		scale = powers[(n-whole)>>3]
+		scale = powers[(n-whole)>>3&15]
 	}
 	end = i + n>>3
 	if b[end]|0x20 == 'e' {
 		return 0, 0
 	}
-	v = float64(digits(w<<(64-n))) / scale
+	v = float64(int64(digits(w<<((64-n)&0x38)))) / scale
 	if negative {
 		v = -v
 	}
