@@ -209,31 +209,3 @@ func check(t *testing.T, name string, err error, s *sheet, want string) {
 		t.Errorf("%s: got %s, %v\nwant %s", name, s, err, want)
 	}
 }
-
-func TestRecognise(t *testing.T) {
-	for _, c := range []struct {
-		line string
-		want protocol.Kind
-		kind protocol.Kind
-	}{
-		{"POST /v1/models/m:predict", protocol.Auto, protocol.V1},
-		{"POST /v1/models/m/versions/2:predict?x=/v2/models/m/infer", protocol.Auto, protocol.V1},
-		{"POST /v2/models/m/infer", protocol.Auto, protocol.V2},
-		{"POST /v2/models/m/versions/v1/infer?a=b", protocol.Auto, protocol.V2},
-		{"POST http://h:1/v2/models/m/infer", protocol.Auto, protocol.V2},
-		{"GET /v2/models/m/infer", protocol.Auto, protocol.Other},
-		{"POST /v2/models/m/infer", protocol.V1, protocol.Other},
-		{"POST /v1/models/m:predict", protocol.V2, protocol.Other},
-		{"POST /v1/models/m:explain", protocol.Auto, protocol.Other},
-		{"POST /v2/models/m/generate", protocol.Auto, protocol.Other},
-		{"POST http://h", protocol.Auto, protocol.Other},
-	} {
-		method, target, _ := strings.Cut(c.line, " ")
-		if got := protocol.Recognise([]byte(method), []byte(target), nil, c.want); got != c.kind {
-			t.Errorf("%s (%s): %s, want %s", c.line, c.want, got, c.kind)
-		}
-	}
-	if _, err := protocol.ParseKind("v3"); err == nil {
-		t.Error("v3 is accepted, but nothing reads it")
-	}
-}
