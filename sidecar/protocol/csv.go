@@ -6,8 +6,8 @@ import (
 )
 
 // csv reads rows of comma-separated values (RFC 4180; empty lines are skipped). MLflow's first row is a header. Others
-// may have one: a first row of nothing but names of columns. Without it, rows are in the profile's order; a first row of
-// text over numbers is neither for certain.
+// may have one: a first row of nothing but names of columns. Without it, rows are in the profile's order; a first row
+// of text over numbers is neither for certain.
 func (p *Parser) csv(k Kind, t Table) error {
 	b := p.body
 	i := len(b) - len(bytes.TrimPrefix(b, []byte("\xef\xbb\xbf")))

@@ -1,8 +1,8 @@
 // Package unpack undoes the Content-Encoding of bodies that were captured: gzip, deflate and zstd.
 //
-// Bodies come from anybody, and a small one may stand for a large one. So the size of what comes out is bounded, and what
-// turns out to be larger costs no more than the first Step bytes of it: from there on bytes are only counted, and if
-// they are few enough, the body is unpacked again into room that is just enough.
+// Bodies come from anybody, and a small one may stand for a large one. So the size of what comes out is bounded, and
+// what turns out to be larger costs no more than the first Step bytes of it: from there on bytes are only counted, and
+// if they are few enough, the body is unpacked again into room that is just enough.
 package unpack
 
 import (
