@@ -118,3 +118,33 @@ func TestNumbersInBulk(t *testing.T) {
 		}
 	}
 }
+
+// Errors of many sketches cancel out: which of two values stays is a coin's choice.
+func TestFilledSketchIsUnbiased(t *testing.T) {
+	const sketches, n = 60, 30_000
+	values := make([]float64, n)
+	for i := range values {
+		values[i] = float64(i)
+	}
+	rng := rand.New(rand.NewPCG(1, 1))
+	for _, wanted := range []float64{0.1, 0.5, 0.9} {
+		sum := 0.0
+		for range sketches {
+			rng.Shuffle(n, func(i, j int) { values[i], values[j] = values[j], values[i] })
+			r := recorder(t, []profile.Column{{Name: "x", Type: profile.Number}}, nil)
+			r.Lock(noon)
+			r.Feature(0).Numbers(values, 1, nil)
+			r.Unlock()
+			p := r.Profile(noon, noon.Add(time.Second))
+			s, err := kll.NewKllItemsSketchFromSlice(p.Features[0].Sketch, func(a, b float32) bool { return a < b }, common.ItemSketchFloatSerDe{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			rank, _ := s.GetRank(float32(wanted*n), false)
+			sum += rank - wanted
+		}
+		if mean := sum / sketches; math.Abs(mean) > 0.0012 {
+			t.Errorf("ranks of %v are %v too high on average", wanted, mean)
+		}
+	}
+}
