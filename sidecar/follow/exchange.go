@@ -59,8 +59,10 @@ type Exchange struct {
 type Head struct {
 	Method, Target, ContentType []byte
 	Length                      int64 // Content-Length, −1 without
-	Encoded                     bool  // has a Content-Encoding other than identity
-	Binary                      bool  // has an Inference-Header-Content-Length
+	// Encoding is the Content-Encoding, nil without one or with identity, and all of them where there are several.
+	Encoding []byte
+	// HeaderLength is the Inference-Header-Content-Length, −1 without; what is no length is longer than any body.
+	HeaderLength int64
 }
 
 // Sink is told what passes. Its methods are called from within Request, Response and the end calls, and must not block.

@@ -32,7 +32,7 @@ func (j *journal) id(e *follow.Exchange) int {
 }
 
 func (j *journal) Request(e *follow.Exchange, h follow.Head) {
-	j.lines = append(j.lines, fmt.Sprintf("%d %s %s length=%d encoded=%v", j.id(e), h.Method, h.Target, h.Length, h.Encoded))
+	j.lines = append(j.lines, fmt.Sprintf("%d %s %s length=%d encoded=%v", j.id(e), h.Method, h.Target, h.Length, h.Encoding != nil))
 }
 func (j *journal) RequestBody(e *follow.Exchange, b []byte) {
 	j.bodies[fmt.Sprint(j.id(e), " request")] += string(b)
