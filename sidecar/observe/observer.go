@@ -122,6 +122,9 @@ func (o *Observer) half(r *record, body []byte, response bool) (result metrics.R
 			result = metrics.Panicked
 		}
 	}()
+	if r.call != nil {
+		return metrics.Unsupported
+	}
 	switch err := r.reference.count(r.kind, body, response, r.at); {
 	case err == nil:
 		return metrics.Observed
