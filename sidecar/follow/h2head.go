@@ -84,9 +84,16 @@ func (h *h2) fragment(s *h2side, b []byte, t time.Time) {
 // decode reads a whole header block.
 func (h *h2) decode(s *h2side, b []byte, t time.Time) {
 	k := &s.block
-	_, err := k.decoder.Write(b)
-	if err == nil {
-		err = k.decoder.Close()
+	var err error
+	for err == nil && len(b) > 0 {
+		n := len(b)
+		if update := tableUpdate(b); update > 0 {
+			n = update // on its own: the decoder refuses a second one where a table has entries, but two are valid
+		}
+		if _, err = k.decoder.Write(b[:n]); err == nil {
+			err = k.decoder.Close()
+		}
+		b = b[n:]
 	}
 	h.release(len(k.part))
 	k.part = nil
@@ -96,6 +103,22 @@ func (h *h2) decode(s *h2side, b []byte, t time.Time) {
 	case err != nil:
 		h.stop(ReasonHTTP2, t)
 	}
+}
+
+// tableUpdate is the length of the dynamic table size update (RFC 7541, 6.3) that b begins with, 0 without.
+func tableUpdate(b []byte) int {
+	switch {
+	case b[0]>>5 != 1:
+		return 0
+	case b[0]&31 < 31:
+		return 1
+	}
+	for i, c := range b[1:] {
+		if c < 0x80 {
+			return i + 2
+		}
+	}
+	return len(b)
 }
 
 // endBlock: a header block is whole.
