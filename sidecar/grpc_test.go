@@ -35,7 +35,8 @@ func (raw) Unmarshal(b []byte, v any) error {
 	return nil
 }
 
-// grpcServer answers by method; every message is answered with itself, unless it names a status: then that is the answer.
+// grpcServer answers by method; every message is answered with itself, unless it names a status: then that is the
+// answer.
 func grpcServer(t testing.TB, hold <-chan struct{}) (*grpc.Server, string) {
 	t.Helper()
 	handle := func(_ any, s grpc.ServerStream) error {
@@ -174,7 +175,8 @@ func TestGRPC(t *testing.T) {
 	r.followed()
 }
 
-// A drain waits for a stream, and a server that stops gracefully (GOAWAY) ends it properly; what a client cancels counts nowhere.
+// A drain waits for a stream, and a server that stops gracefully (GOAWAY) ends it properly; what a client cancels counts
+// nowhere.
 func TestGRPCEnds(t *testing.T) {
 	hold := make(chan struct{})
 	s, addr := grpcServer(t, hold)

@@ -27,8 +27,10 @@ func observing(t *testing.T) (*Observer, *prometheus.Registry) {
 		t.Fatal(err)
 	}
 	r := prometheus.NewRegistry()
-	m := metrics.New(r, protocol.V2, protocol.Other)
-	o := New(Config{Protocol: protocol.Auto, SampleRatio: 1, Budget: 1 << 20, MaxBody: 1000, Metrics: m, Log: zap.NewNop()})
+	o := New(Config{
+		Protocol: protocol.Auto, SampleRatio: 1, Budget: 1 << 20, MaxBody: 1000,
+		Metrics: metrics.New(r, protocol.V2, protocol.Other), Log: zap.NewNop(),
+	})
 	if _, err := o.SetReference(p, "sha256:1"); err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +44,9 @@ func message(body string) string {
 // exchange shows o a call, its bodies in pieces of n bytes.
 func exchange(o *Observer, target, request, response string, status, n int) {
 	e := &follow.Exchange{GRPC: true, Start: time.Now()}
-	o.Request(e, follow.Head{Method: []byte("POST"), Target: []byte(target), ContentType: []byte("application/grpc"), Length: -1})
+	o.Request(e, follow.Head{
+		Method: []byte("POST"), Target: []byte(target), ContentType: []byte("application/grpc"), Length: -1,
+	})
 	for b := range slices.Chunk([]byte(request), n) {
 		o.RequestBody(e, b)
 	}
@@ -65,7 +69,8 @@ type seen struct {
 func queued(o *Observer) (all []seen) {
 	for len(o.queue) > 0 {
 		r := <-o.queue
-		all = append(all, seen{string(r.request.buf), string(r.response.buf), r.request.result, r.response.result, r.predicted})
+		request, response := r.request, r.response
+		all = append(all, seen{string(request.buf), string(response.buf), request.result, response.result, r.predicted})
 		o.forget(r)
 	}
 	return all
@@ -125,9 +130,17 @@ func TestRealMessages(t *testing.T) {
 			show(b, time.Now())
 		}
 		all := queued(o)
-		if len(all) != 2 || len(all[0].Request) != 78 || !strings.HasPrefix(all[0].Request, "\x0a\x07airtime\x1a\x02t1*\x0d") ||
-			!strings.HasPrefix(all[0].Response, "\x0a\x07airtime") || all[1].RequestResult != metrics.Encoded || len(all[1].Response) < 76 {
-			t.Errorf("%s: %+v", server, all)
+		if len(all) != 2 {
+			t.Fatalf("%s: %+v", server, all)
+		}
+		if q := all[0].Request; len(q) != 78 || !strings.HasPrefix(q, "\x0a\x07airtime\x1a\x02t1*\x0d") {
+			t.Errorf("%s: request %q", server, q)
+		}
+		if a := all[0].Response; !strings.HasPrefix(a, "\x0a\x07airtime") || !strings.HasSuffix(a, "\x0a\xd7\xa3\x70\x1dD@") {
+			t.Errorf("%s: response %q", server, a)
+		}
+		if all[1].RequestResult != metrics.Encoded || all[1].ResponseResult != "" {
+			t.Errorf("%s: the second request is compressed, its response is not: %+v", server, all[1])
 		}
 	}
 }
