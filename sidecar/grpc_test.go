@@ -175,8 +175,8 @@ func TestGRPC(t *testing.T) {
 	r.followed()
 }
 
-// A drain waits for a stream, and a server that stops gracefully (GOAWAY) ends it properly; what a client cancels counts
-// nowhere.
+// A drain waits for a stream, and a server that stops gracefully (GOAWAY) ends it properly; what a client cancels
+// counts nowhere.
 func TestGRPCEnds(t *testing.T) {
 	hold := make(chan struct{})
 	s, addr := grpcServer(t, hold)
