@@ -9,7 +9,7 @@ import (
 // Limits of an HTTP/2 connection.
 const (
 	MaxStreams = 1000     // requests under way at one time
-	MaxTable   = 64 << 10 // an HPACK dynamic table, whatever its reader would allow
+	MaxTable   = 64 << 10 // a dynamic table of HPACK, whatever its reader would allow
 )
 
 // What a connection and a stream are taken to cost, so that many of either come out of the sink's budget.

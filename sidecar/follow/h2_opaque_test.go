@@ -96,8 +96,14 @@ var broken = []struct {
 	{"compression that is none", func(k *talk) {
 		k.client.raw("\x00\x00\x02\x01\x05\x00\x00\x00\x01\xff\x7f")
 	}, bad},
-	{"a larger table than is allowed", func(k *talk) {
-		k.client.raw("\x00\x00\x03\x01\x05\x00\x00\x00\x01\x3f\xe2\x1f")
+	{"a table over the limit", func(k *talk) {
+		k.client.raw("\x00\x00\x04\x01\x05\x00\x00\x00\x01\x3f\xe2\xff\x03")
+	}, follow.ReasonHead},
+	{"a table of an absurd size", func(k *talk) {
+		k.client.raw("\x00\x00\x07\x01\x05\x00\x00\x00\x01\x3f\xff\xff\xff\xff\xff\x03")
+	}, follow.ReasonHead},
+	{"a table's size that breaks off", func(k *talk) {
+		k.client.raw("\x00\x00\x02\x01\x05\x00\x00\x00\x01\x3f\xe2")
 	}, bad},
 	{"many fields", func(k *talk) {
 		// One entry of the table, named 300 times: short on the wire only.
@@ -148,15 +154,18 @@ func (m *miser) Reserve(n int) bool {
 // With too little memory, at any point, a connection becomes opaque, and gives back what it has.
 func TestHTTP2WithoutMemory(t *testing.T) {
 	for room := 0; room < 20<<10; room += 100 {
-		k := newTalk(t, http2.Setting{ID: http2.SettingHeaderTableSize, Val: 8 << 10})
+		k := newTalk(t)
+		k.client.hpack.SetMaxDynamicTableSizeLimit(8 << 10)
+		k.client.hpack.SetMaxDynamicTableSize(8 << 10)
+		k.post(3, true)
 		b := k.client.encode(":method", "GET", "a", strings.Repeat("\x01", 4000))
-		k.client.open(1, b)
+		k.client.open(5, b)
 		m := &miser{room: room}
 		playTo(m, append(k.steps, step{"client-end", ""}), func(n int) int { return min(n, 333) })
 		if m.held != 0 {
 			t.Fatalf("%d bytes still reserved of %d", m.held, room)
 		}
-		if room < 16000 && (len(m.lines) != 1 || m.lines[0] != "opaque memory_limit") {
+		if room < 16000 && m.lines[len(m.lines)-1] != "opaque memory_limit" {
 			t.Fatalf("with room for %d: %q", room, m.lines)
 		}
 	}

@@ -32,8 +32,6 @@ const (
 	flagPriority   = 0x20
 )
 
-const settingTableSize = 0x1
-
 // stage says which bytes of fixed length are collected.
 type stage uint8
 
@@ -62,6 +60,7 @@ type h2side struct {
 func (s *h2side) init(at stage, need int) {
 	s.stage, s.need, s.table = at, need, tableCost
 	s.block.decoder = hpack.NewDecoder(tableCost, s.block.field)
+	s.block.decoder.SetAllowedMaxDynamicTableSize(MaxTable)
 	s.block.decoder.SetMaxStringLength(MaxHead)
 }
 
@@ -134,7 +133,6 @@ func (h *h2) frame(s *h2side, t time.Time) bool {
 		need = 4
 		ok = ok && s.stream != 0 && length == need
 	case frameSettings:
-		need = min(6, length)
 		ok = ok && s.stream == 0 && length%6 == 0 && !(s.has(flagAck) && length > 0)
 	case frameGoAway:
 		need = 8
@@ -166,14 +164,6 @@ func (h *h2) prefix(s *h2side, t time.Time) bool {
 		h.grow(s, t)
 	case frameReset:
 		h.reset(s, t)
-	case frameSettings:
-		if s.need > 0 {
-			h.setting(s, binary.BigEndian.Uint16(s.part[:]), binary.BigEndian.Uint32(s.part[2:]), t)
-		}
-		if s.left > 0 {
-			s.left -= 6
-			s.collect(atPrefix, 6)
-		}
 	case frameGoAway:
 		if s == &h.server {
 			h.goAway(binary.BigEndian.Uint32(s.part[:])&^(1<<31), t)
@@ -204,25 +194,4 @@ func (h *h2) endFrame(s *h2side, t time.Time) {
 			h.endBlock(s, t)
 		}
 	}
-}
-
-// setting takes a setting of s. A writer of headers changes the size of its table only by saying so within them. Its
-// reader's setting bounds that from when the writer has read it, which is before it says so by ACK. A reader that then
-// allows less is not heeded: the writer will say so, and in a table that is larger than the writer's an index finds the
-// same entry.
-func (h *h2) setting(s *h2side, id uint16, value uint32, t time.Time) {
-	writer := &h.client
-	if s == writer {
-		writer = &h.server
-	}
-	size := int(min(value, MaxTable))
-	if id != settingTableSize || size <= writer.table {
-		return
-	}
-	if !h.pair.sink.Reserve(size - writer.table) {
-		h.stop(ReasonMemory, t)
-		return
-	}
-	writer.table = size
-	writer.block.decoder.SetAllowedMaxDynamicTableSize(uint32(size))
 }

@@ -3,7 +3,6 @@ package follow
 import (
 	"errors"
 	"strconv"
-	"strings"
 	"time"
 
 	"golang.org/x/net/http2/hpack"
@@ -84,41 +83,69 @@ func (h *h2) fragment(s *h2side, b []byte, t time.Time) {
 // decode reads a whole header block.
 func (h *h2) decode(s *h2side, b []byte, t time.Time) {
 	k := &s.block
-	var err error
-	for err == nil && len(b) > 0 {
-		n := len(b)
-		if update := tableUpdate(b); update > 0 {
-			n = update // on its own: the decoder refuses a second one where a table has entries, but two are valid
+	defer func() {
+		h.release(len(k.part))
+		k.part = nil
+	}()
+	for len(b) > 0 {
+		size, n := tableUpdate(b)
+		if n > 0 && !h.resize(s, size, t) {
+			return
 		}
-		if _, err = k.decoder.Write(b[:n]); err == nil {
+		if n == 0 {
+			n = len(b)
+		}
+		// An update is written on its own: the decoder refuses a second one, which is valid, where the table has entries.
+		_, err := k.decoder.Write(b[:n])
+		if err == nil {
 			err = k.decoder.Close()
+		}
+		switch {
+		case k.list > MaxHead || errors.Is(err, hpack.ErrStringLength):
+			h.stop(ReasonHead, t)
+			return
+		case err != nil:
+			h.stop(ReasonHTTP2, t)
+			return
 		}
 		b = b[n:]
 	}
-	h.release(len(k.part))
-	k.part = nil
-	switch {
-	case k.list > MaxHead || errors.Is(err, hpack.ErrStringLength):
-		h.stop(ReasonHead, t)
-	case err != nil:
-		h.stop(ReasonHTTP2, t)
-	}
 }
 
-// tableUpdate is the length of the dynamic table size update (RFC 7541, 6.3) that b begins with, 0 without.
-func tableUpdate(b []byte) int {
-	switch {
-	case b[0]>>5 != 1:
-		return 0
-	case b[0]&31 < 31:
-		return 1
+// resize reserves memory for a header table. Its writer says within the headers when it changes the size, and nothing
+// else changes it: its reader's SETTINGS_HEADER_TABLE_SIZE is a bound, from when the writer has read it. To see to that
+// is the reader's business.
+func (h *h2) resize(s *h2side, size int, t time.Time) bool {
+	if size > MaxTable {
+		h.stop(ReasonHead, t)
+		return false
+	}
+	if !h.pair.sink.Reserve(size - s.table) {
+		h.stop(ReasonMemory, t)
+		return false
+	}
+	s.table = size
+	return true
+}
+
+// tableUpdate reads the dynamic table size update (RFC 7541, 6.3) that b begins with: the size, and the update's own
+// length, 0 without one. A size that is absurd is larger than any table.
+func tableUpdate(b []byte) (size, n int) {
+	if b[0]>>5 != 1 {
+		return 0, 0
+	}
+	if size = int(b[0] & 31); size < 31 {
+		return size, 1
 	}
 	for i, c := range b[1:] {
-		if c < 0x80 {
-			return i + 2
+		if i == 4 {
+			return MaxTable + 1, len(b)
+		}
+		if size += int(c&0x7f) << (7 * i); c < 0x80 {
+			return size, i + 2
 		}
 	}
-	return len(b)
+	return 0, len(b) // broken off, as the decoder will find
 }
 
 // endBlock: a header block is whole.
@@ -131,43 +158,4 @@ func (h *h2) endBlock(s *h2side, t time.Time) {
 	default:
 		h.response(&s.block, t)
 	}
-}
-
-// isGRPC tells a call of gRPC from gRPC-Web, which has its trailers in the body.
-func isGRPC(contentType []byte) bool {
-	rest, ok := strings.CutPrefix(string(contentType), "application/grpc")
-	return ok && (rest == "" || rest[0] == '+' || rest[0] == ';')
-}
-
-// grpcStatus is the HTTP status that stands for a grpc-status, as gRPC's gateways map them. A call that ends without
-// one failed in a way that only its HTTP status may tell: status, and UNKNOWN where that is 200.
-func grpcStatus(code string, status int) int {
-	if code == "" && status != 200 {
-		return status
-	}
-	switch code {
-	case "0": // OK
-		return 200
-	case "1": // CANCELLED
-		return 499
-	case "3", "9", "11": // INVALID_ARGUMENT, FAILED_PRECONDITION, OUT_OF_RANGE
-		return 400
-	case "4": // DEADLINE_EXCEEDED
-		return 504
-	case "5": // NOT_FOUND
-		return 404
-	case "6", "10": // ALREADY_EXISTS, ABORTED
-		return 409
-	case "7": // PERMISSION_DENIED
-		return 403
-	case "8": // RESOURCE_EXHAUSTED
-		return 429
-	case "12": // UNIMPLEMENTED
-		return 501
-	case "14": // UNAVAILABLE
-		return 503
-	case "16": // UNAUTHENTICATED
-		return 401
-	}
-	return 500 // UNKNOWN, INTERNAL, DATA_LOSS, and what is no code
 }

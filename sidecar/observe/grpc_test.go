@@ -193,7 +193,9 @@ func TestStreamAcrossReference(t *testing.T) {
 	o, r := observing(t)
 	reference := o.reference.Swap(nil)
 	e := &follow.Exchange{GRPC: true, Start: time.Now()}
-	o.Request(e, follow.Head{Target: []byte(streamCall)})
+	o.Request(e, follow.Head{
+		Method: []byte("POST"), Target: []byte(streamCall), ContentType: []byte("application/grpc"), Length: -1,
+	})
 	o.RequestBody(e, []byte(message("before")))
 	o.reference.Store(reference)
 	o.RequestBody(e, []byte(message("after")))
