@@ -179,6 +179,27 @@ func TestHTTP2Failures(t *testing.T) {
 	r.followed()
 }
 
+// A server may answer before it has read the request.
+func TestHTTP2EarlyAnswers(t *testing.T) {
+	up := unencrypted(t, func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(413) })
+	r := start(t, sidecar.Config{Upstream: up.URL, SampleRatio: 1})
+	through := http2Client(t)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for range 10 {
+				got := answer(through, "POST", r.traffic+"/", strings.Repeat("x", 1<<20))
+				if !strings.HasPrefix(got, "HTTP/2.0413") {
+					t.Error(got)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	r.eventually(map[string]float64{`leeway_requests_in_flight`: 0})
+	r.followed()
+}
+
 // A server that goes away answers what it has begun to; a drain waits for it.
 func TestHTTP2GoAwayAndDrain(t *testing.T) {
 	begun, hold := make(chan struct{}, 3), make(chan struct{})
