@@ -124,8 +124,9 @@ func TestNoRoomHurtsNobody(t *testing.T) {
 	}{
 		{"budget", v2(`1,2,"x"`), "dropped_budget", nil, sidecar.Config{CaptureBudget: 1, SampleRatio: 1}},
 		{"length", v2(`1,2,"` + strings.Repeat("x", 5000) + `"`), "too_large", nil, sidecar.Config{MaxBody: 4 << 10, SampleRatio: 1}},
-		{"encoding", v2(`1,2,"x"`), "skipped_encoding", []string{"Content-Encoding", "gzip"}, sidecar.Config{SampleRatio: 1}},
-		{"binary", v2(`1,2,"x"`), "unsupported", []string{"Inference-Header-Content-Length", "10"}, sidecar.Config{SampleRatio: 1}},
+		{"encoding", v2(`1,2,"x"`), "skipped_encoding", []string{"Content-Encoding", "br"}, sidecar.Config{SampleRatio: 1}},
+		{"one raw tensor", v2(`1,2,"x"`), "unsupported", []string{"Inference-Header-Content-Length", "0"}, sidecar.Config{SampleRatio: 1}},
+		{"broken gzip", v2(`1,2,"x"`), "unparsable", []string{"Content-Encoding", "gzip"}, sidecar.Config{SampleRatio: 1}},
 		{"sample", v2(`1,2,"x"`), "skipped_sample", nil, sidecar.Config{SampleRatio: 0}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -55,11 +55,7 @@ func New(cfg Config) (*Sidecar, error) {
 		return nil, err
 	}
 	wrapped := prometheus.WrapRegistererWith(prometheus.Labels{"model_name": cfg.Model, "model_version": cfg.Version}, s.registry)
-	kinds := []protocol.Kind{kind, protocol.Other}
-	if kind == protocol.Auto {
-		kinds = []protocol.Kind{protocol.V1, protocol.V2, protocol.Other}
-	}
-	m := metrics.New(wrapped, kinds...)
+	m := metrics.New(wrapped, protocol.Kinds(kind)...)
 	s.observer = observe.New(observe.Config{Protocol: kind, SampleRatio: cfg.SampleRatio, Budget: cfg.CaptureBudget, MaxBody: cfg.MaxBody, Metrics: m, Log: cfg.Log})
 	wrapped.MustRegister(observe.NewCollector(s.observer, cfg.Profile != nil && cfg.ProfileDigest == ""))
 	s.registry.MustRegister(collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))

@@ -154,7 +154,7 @@ func TestRefusedConfig(t *testing.T) {
 		"upstream":        func(c *sidecar.Config) { c.Upstream = "https://h" },
 		"host:port":       func(c *sidecar.Config) { c.Upstream = "http://h/path" },
 		"sample ratio":    func(c *sidecar.Config) { c.SampleRatio = 2 },
-		"protocol":        func(c *sidecar.Config) { c.Protocol = "mlflow" },
+		"protocol":        func(c *sidecar.Config) { c.Protocol = "v3" },
 		"64 hexadecimal":  func(c *sidecar.Config) { c.ProfileDigest = "sha256:abc" },
 		"more than 0":     func(c *sidecar.Config) { c.MaxBody = 0 },
 		"not a valid":     func(c *sidecar.Config) { c.Profile = []byte("nonsense") },

@@ -56,7 +56,7 @@ func command(lookup func(string) (string, bool), run func(context.Context, optio
 	f.StringVar(&o.Listen, "listen", ":8090", "address for traffic")
 	f.StringVar(&o.Upstream, "upstream", "http://127.0.0.1:8080", "address of the model server")
 	f.StringVar(&o.AdminListen, "admin-listen", ":9095", "address of the admin server")
-	f.StringVar(&o.Protocol, "protocol", "auto", "protocol to observe: auto, v1 or v2; others pass unobserved")
+	f.StringVar(&o.Protocol, "protocol", "auto", "protocol to observe: auto, v1, v2, mlflow, tfserving, seldon or csv; others pass unobserved")
 	f.StringVar(&o.profile, "profile", "", "file with the version's profile; without it, it is pushed to PUT /reference")
 	f.StringVar(&o.ProfileDigest, "profile-digest", "", "sha256:… of the only profile to take; without it, the first is taken, and --profile also exports the reference's own series")
 	f.Float64Var(&o.SampleRatio, "sample-ratio", 1, "share of inference requests whose values are read, 0 to 1; latency counts all")

@@ -32,6 +32,28 @@ func BenchmarkBinner(b *testing.B) {
 	}
 }
 
+// Cells of a column of ten bins, in bulk.
+func BenchmarkNumbers(b *testing.B) {
+	rng := rand.New(rand.NewPCG(1, 1))
+	var cells []string
+	values := make([]float64, 4096)
+	for i := range values {
+		values[i] = rng.NormFloat64()
+		cells = append(cells, fmt.Sprint(values[i]))
+	}
+	c := fromColumn(b, cells, profile.CSVOptions{})
+	r := recorder(b, []profile.Column{c}, nil)
+	counts := make([]uint64, len(c.Bins))
+	now := noon
+	for b.Loop() {
+		now = now.Add(time.Millisecond)
+		r.Lock(now)
+		r.Feature(0).Numbers(values, 1, counts)
+		r.Unlock()
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(values)), "ns/cell")
+}
+
 func BenchmarkRecorder(b *testing.B) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	for _, columns := range []int{1, 10, 100} {

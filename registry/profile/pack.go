@@ -84,8 +84,9 @@ func unpackSketch(p []byte) []byte {
 }
 
 // ordered maps float32 to integers of the same order.
-func ordered(v float32) uint32 {
-	bits := math.Float32bits(v)
+func ordered(v float32) uint32 { return orderedBits(math.Float32bits(v)) }
+
+func orderedBits(bits uint32) uint32 {
 	if bits>>31 == 1 {
 		return ^bits
 	}

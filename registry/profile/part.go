@@ -12,7 +12,7 @@ import (
 type part struct {
 	rows, missing int64
 	bins          []int64 // nil without a reference
-	sketch        *sketch // nil before the first number
+	sketch        *sketch // what was merged; numbers of an open slice are in its filler
 	categories    map[string]*int64
 	folded        int64
 }
@@ -30,13 +30,6 @@ type packed struct {
 type packedCategory struct {
 	name  unique.Handle[string]
 	count int64
-}
-
-func (p *part) addNumber(v float64) {
-	if p.sketch == nil {
-		p.sketch = newSketch()
-	}
-	p.sketch.Update(narrow(v))
 }
 
 // addCategory counts rows of a category; name may live in a buffer that is

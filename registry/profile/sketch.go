@@ -24,14 +24,6 @@ const (
 // with edges round the edge the same way.
 type sketch = kll.ItemsSketch[float32]
 
-func newSketch() *sketch {
-	s, err := kll.NewKllItemsSketch[float32](sketchK, sketchM, less, common.ItemSketchFloatSerDe{})
-	if err != nil {
-		panic("profile: " + err.Error()) // k and m are constants within bounds
-	}
-	return s
-}
-
 func less(a, b float32) bool { return a < b }
 
 // narrow rounds to float32, keeping what is beyond its range finite.

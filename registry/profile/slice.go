@@ -30,6 +30,7 @@ func (r *Recorder) advance(start time.Time) {
 	}
 	for _, s := range r.all() {
 		s.open = part{bins: make([]int64, len(s.open.bins))}
+		s.numbers.reset()
 	}
 	r.rows, r.start = 0, start
 	r.closed = coarsen(r.closed, minutes, start.Add(-keepFine).Truncate(minutes))
@@ -48,6 +49,7 @@ func (r *Recorder) snapshot() (slice, bool) {
 		if err != nil {
 			panic("profile: " + err.Error()) // float32 always serialises
 		}
+		p.sketch = series.numbers.pack()
 		s.parts = append(s.parts, p)
 		counted = counted || p.rows > 0
 	}

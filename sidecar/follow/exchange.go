@@ -60,10 +60,13 @@ type Exchange struct {
 // Head is what a message's head says. Its slices are valid during the call only.
 type Head struct {
 	Method, Target, ContentType []byte
-	Length                      int64  // Content-Length, −1 without
-	Encoded                     bool   // has a Content-Encoding other than identity
-	Binary                      bool   // has an Inference-Header-Content-Length
-	GRPCEncoding                []byte // how a call of gRPC compresses those messages that say they are compressed
+	Length                      int64 // Content-Length, −1 without
+	// Encoding is the Content-Encoding, nil without one or with identity, and all of them where there are several.
+	Encoding []byte
+	// HeaderLength is the Inference-Header-Content-Length, −1 without; what is no length is longer than any body.
+	HeaderLength int64
+	// GRPCEncoding is how a call of gRPC compresses those messages that say they are compressed.
+	GRPCEncoding []byte
 }
 
 // Sink is told what passes. Its methods are called from within Request, Response and the end calls, and must not block.

@@ -41,7 +41,7 @@ func (j *journal) open(e *follow.Exchange) {
 
 func (j *journal) Request(e *follow.Exchange, h follow.Head) {
 	delete(j.ended, e)
-	j.lines = append(j.lines, fmt.Sprintf("%d %s %s length=%d encoded=%v", j.id(e), h.Method, h.Target, h.Length, h.Encoded))
+	j.lines = append(j.lines, fmt.Sprintf("%d %s %s length=%d encoded=%v", j.id(e), h.Method, h.Target, h.Length, h.Encoding != nil))
 }
 func (j *journal) RequestBody(e *follow.Exchange, b []byte) {
 	j.open(e)

@@ -1,6 +1,10 @@
 package follow
 
-import "bytes"
+import (
+	"bytes"
+	"math"
+	"slices"
+)
 
 type framing struct {
 	Head
@@ -9,7 +13,7 @@ type framing struct {
 
 // readHeaders reads the header lines of h, each ended by a newline.
 func readHeaders(h []byte) framing {
-	f := framing{Head: Head{Length: -1}}
+	f := framing{Head: Head{Length: -1, HeaderLength: -1}}
 	for len(h) > 0 && !f.bad {
 		line := h
 		if i := bytes.IndexByte(h, '\n'); i >= 0 {
@@ -50,7 +54,10 @@ func (f *framing) header(name, value []byte) {
 		}
 	case 16:
 		if equalFold(name, "content-encoding") && !equalFold(value, "identity") && len(value) > 0 {
-			f.Encoded = true
+			if f.Encoding != nil {
+				value = slices.Concat(f.Encoding, []byte(", "), value)
+			}
+			f.Encoding = value
 		}
 	case 17:
 		if equalFold(name, "transfer-encoding") {
@@ -61,7 +68,11 @@ func (f *framing) header(name, value []byte) {
 		}
 	case 31:
 		if equalFold(name, "inference-header-content-length") {
-			f.Binary = true
+			n, ok := decimal(value)
+			if !ok || f.HeaderLength >= 0 {
+				n = math.MaxInt64
+			}
+			f.HeaderLength = n
 		}
 	}
 }

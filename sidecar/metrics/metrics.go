@@ -22,9 +22,9 @@ const (
 	Observed    Result = "observed"
 	NoReference Result = "no_reference"     // no profile yet: nothing to compare with
 	Sampled     Result = "skipped_sample"   // left out by --sample-ratio
-	Encoded     Result = "skipped_encoding" // compressed
-	TooLarge    Result = "too_large"        // over --max-body
-	Unsupported Result = "unsupported"      // a form of the protocol that is not read: V2 with binary data
+	Encoded     Result = "skipped_encoding" // compressed in a way that is not read
+	TooLarge    Result = "too_large"        // over --max-body, also once unpacked
+	Unsupported Result = "unsupported"      // a form of the protocol that is not read
 	Incomplete  Result = "incomplete"       // the connection ended, or the answer came before the body did
 	Budget      Result = "dropped_budget"   // over --capture-budget, or the parser's queue was full
 	Unparsable  Result = "unparsable"       // not what the protocol says, or it fits no column

@@ -76,3 +76,9 @@ func (b *budget) release(buf []byte) {
 	}
 	b.mu.Unlock()
 }
+
+// Grow is part of unpack.Room.
+func (b *budget) Grow(buf []byte, n int) ([]byte, bool) { return b.grow(buf, n) }
+
+// Release is part of unpack.Room.
+func (b *budget) Release(buf []byte) { b.release(buf) }

@@ -36,6 +36,10 @@ func (c *columns) Lookup(name []byte) int {
 	return -1
 }
 
+func (c *columns) Numbers(column int, values []float64, stride int) {
+	c.series[column].Numbers(values, stride, c.counts[column])
+}
+
 func (c *columns) Value(column int, v protocol.Value) {
 	s, bin := c.series[column], 0
 	switch {

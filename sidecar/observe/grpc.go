@@ -1,18 +1,12 @@
 package observe
 
 import (
-	"bytes"
 	"encoding/binary"
 
 	"github.com/leeway-dev/leeway/sidecar/follow"
 	"github.com/leeway-dev/leeway/sidecar/metrics"
 	"github.com/leeway-dev/leeway/sidecar/protocol"
-)
-
-// The calls of gRPC that are observed; the second is Triton's.
-const (
-	unaryCall  = "/inference.GRPCInferenceService/ModelInfer"
-	streamCall = "/inference.GRPCInferenceService/ModelStreamInfer"
+	"github.com/leeway-dev/leeway/sidecar/unpack"
 )
 
 // call is what a record of gRPC has beside: where its messages begin and end. A unary call is an exchange like any
@@ -26,24 +20,24 @@ type call struct {
 // length.
 type messages struct {
 	prefix     [5]byte
-	have       int   // bytes of the prefix
-	size, left int64 // bytes of the message, and of them those that are to come
-	count      int   // messages that have begun
-	first      byte  // of the message
+	have       int           // bytes of the prefix
+	size, left int64         // bytes of the message, and of them those that are to come
+	count      int           // messages that have begun
+	first      byte          // of the message
+	coding     unpack.Coding // of those that are compressed
 	capture    *capture
 }
 
 // newCall is for a request of gRPC; nil if its messages are not to be looked at.
-func newCall(e *follow.Exchange, h follow.Head, want protocol.Kind) *call {
-	isStream := string(h.Target) == streamCall
-	if !e.GRPC || !isStream && string(h.Target) != unaryCall || want != protocol.Auto && want != protocol.V2 ||
-		bytes.Contains(h.ContentType, []byte("+json")) {
+func newCall(e *follow.Exchange, h follow.Head, k protocol.Kind) *call {
+	if !e.GRPC || k != protocol.V2 {
 		return nil
 	}
-	if !isStream {
-		return &call{}
+	c := &call{request: messages{coding: unpack.Of(h.GRPCEncoding)}}
+	if protocol.RequestForm(k, h.Target, h.ContentType, h.HeaderLength) == protocol.FormGRPCStream {
+		c.stream = &stream{last: e.Start}
 	}
-	return &call{stream: &stream{last: e.Start}}
+	return c
 }
 
 // messages takes a piece of a body: the prefixes are taken off, the rest is captured.
@@ -98,10 +92,12 @@ func (o *Observer) beginMessage(r *record, m *messages, response bool) {
 	case c == nil || c.result != "":
 	case m.count > 1 && r.call.stream == nil:
 		c.drop(o, metrics.Unparsable)
-	case m.prefix[0] != 0:
+	case m.prefix[0] != 0 && (m.coding == unpack.Identity || m.coding == unpack.Unknown):
 		c.drop(o, metrics.Encoded)
 	case m.size > int64(o.cfg.MaxBody):
 		c.drop(o, metrics.TooLarge)
+	case m.prefix[0] != 0:
+		c.coding = m.coding
 	}
 }
 

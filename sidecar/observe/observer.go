@@ -14,16 +14,20 @@ import (
 	"github.com/leeway-dev/leeway/registry/profile"
 	"github.com/leeway-dev/leeway/sidecar/metrics"
 	"github.com/leeway-dev/leeway/sidecar/protocol"
+	"github.com/leeway-dev/leeway/sidecar/unpack"
 )
 
-// Config of an Observer. All fields are needed.
+// Config of an Observer. All fields but Pause are needed.
 type Config struct {
 	Protocol    protocol.Kind // protocol.Auto: by path
 	SampleRatio float64       // share of inference requests that are captured, 0 to 1
 	Budget      int64         // bytes of captured bodies and partial heads, over all connections
-	MaxBody     int           // bytes of one body
-	Metrics     *metrics.Metrics
-	Log         *zap.Logger
+	MaxBody     int           // bytes of one body, packed or not
+	// Pause is called about every 8 KiB of a body that is parsed, so that a single thread can do something else in
+	// between. The counts are locked meanwhile: it must not parse.
+	Pause   func()
+	Metrics *metrics.Metrics
+	Log     *zap.Logger
 }
 
 // queueLength bounds the exchanges that wait for the parser beside the bytes that they hold.
@@ -35,11 +39,14 @@ type Observer struct {
 	budget    budget
 	reference atomic.Pointer[reference]
 	queue     chan *record
+	unpacker  unpack.Unpacker // the parser's
 }
 
 // New returns an observer without a reference: latency and errors only.
 func New(cfg Config) *Observer {
-	return &Observer{cfg: cfg, budget: budget{limit: cfg.Budget}, queue: make(chan *record, queueLength)}
+	o := &Observer{cfg: cfg, budget: budget{limit: cfg.Budget}, queue: make(chan *record, queueLength)}
+	o.unpacker.Pause = cfg.Pause
+	return o
 }
 
 // ErrOther: a reference is there already, and it is another one.
@@ -47,7 +54,7 @@ var ErrOther = errors.New("another reference is set")
 
 // SetReference sets the profile to compare with, once. The same digest again changes nothing and returns false.
 func (o *Observer) SetReference(p *profile.Profile, digest string) (bool, error) {
-	r, err := newReference(p, digest)
+	r, err := newReference(p, digest, o.cfg.Pause)
 	if err != nil {
 		return false, err
 	}
@@ -100,10 +107,10 @@ func (o *Observer) Run(ctx context.Context) {
 func (o *Observer) parse(r *record) {
 	result := r.request.result
 	if result == "" {
-		result = o.half(r, r.request.buf, false)
+		result = o.half(r, &r.request, false)
 	}
 	if second := r.response.result; r.predicted && second == "" {
-		second = o.half(r, r.response.buf, true)
+		second = o.half(r, &r.response, true)
 		if result == metrics.Observed {
 			result = second
 		}
@@ -115,17 +122,18 @@ func (o *Observer) parse(r *record) {
 }
 
 // half counts one body. A panic costs that body only.
-func (o *Observer) half(r *record, body []byte, response bool) (result metrics.Result) {
+func (o *Observer) half(r *record, c *capture, response bool) (result metrics.Result) {
 	defer func() {
 		if p := recover(); p != nil {
 			o.cfg.Log.Error("panic while parsing; the request was not affected", zap.Any("panic", p), zap.String("protocol", string(r.kind)), zap.Bool("response", response), zap.ByteString("stack", debug.Stack()))
 			result = metrics.Panicked
 		}
 	}()
-	if r.call != nil {
-		return metrics.Unsupported
+	if result := o.unpack(c); result != "" {
+		return result
 	}
-	switch err := r.reference.count(r.kind, body, response, r.at); {
+	m := protocol.Message{Kind: r.kind, Form: c.form, HeaderLength: c.header, Body: c.buf}
+	switch err := r.reference.count(m, response, r.at); {
 	case err == nil:
 		return metrics.Observed
 	case errors.Is(err, protocol.ErrUnsupported):
@@ -134,6 +142,26 @@ func (o *Observer) half(r *record, body []byte, response bool) (result metrics.R
 		o.cfg.Log.Debug("a body was not readable", zap.String("protocol", string(r.kind)), zap.Bool("response", response), zap.Error(err))
 		return metrics.Unparsable
 	}
+}
+
+// unpack undoes the encoding of a body, if it has one.
+func (o *Observer) unpack(c *capture) metrics.Result {
+	if c.coding == unpack.Identity {
+		return ""
+	}
+	plain, err := o.unpacker.Unpack(c.coding, c.buf, o.cfg.MaxBody, &o.budget)
+	switch {
+	case errors.Is(err, unpack.ErrTooLarge):
+		return metrics.TooLarge
+	case errors.Is(err, unpack.ErrNoRoom):
+		return metrics.Budget
+	case err != nil:
+		o.cfg.Log.Debug("a body could not be unpacked", zap.Error(err))
+		return metrics.Unparsable
+	}
+	o.budget.release(c.buf)
+	c.buf, c.coding = plain, unpack.Identity
+	return ""
 }
 
 func (o *Observer) forget(r *record) {

@@ -14,7 +14,7 @@ import (
 func TestPanicIsRecovered(t *testing.T) {
 	o := New(Config{Budget: 1 << 20, MaxBody: 1 << 20, SampleRatio: 1, Metrics: metrics.New(prometheus.NewRegistry(), protocol.V1), Log: zap.NewNop()})
 	broken := &record{kind: protocol.V1, reference: &reference{}}
-	if got := o.half(broken, []byte(`{"instances":[]}`), false); got != metrics.Panicked {
+	if got := o.half(broken, &capture{buf: []byte(`{"instances":[]}`)}, false); got != metrics.Panicked {
 		t.Errorf("result %q, want %q", got, metrics.Panicked)
 	}
 	o.parse(broken)

@@ -21,7 +21,7 @@ type reference struct {
 	parser            protocol.Parser
 }
 
-func newReference(p *profile.Profile, digest string) (*reference, error) {
+func newReference(p *profile.Profile, digest string, pause func()) (*reference, error) {
 	for _, list := range [][]profile.Column{p.Features, p.Predictions} {
 		for _, c := range list {
 			if len(c.Bins) == 0 || len(c.Sketch) > 0 {
@@ -33,23 +33,23 @@ func newReference(p *profile.Profile, digest string) (*reference, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &reference{digest: digest, profile: p, recorder: rec}
+	r := &reference{digest: digest, profile: p, recorder: rec, parser: protocol.Parser{Pause: pause}}
 	r.features = newColumns(p.Features, rec.Feature, &r.unknown, rec.AddRows)
 	r.outputs = newColumns(p.Predictions, rec.Output, &r.unknown, nil)
 	return r, nil
 }
 
 // count reads one half of an exchange into its columns.
-func (r *reference) count(k protocol.Kind, body []byte, response bool, at time.Time) error {
+func (r *reference) count(m protocol.Message, response bool, at time.Time) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.recorder.Lock(at)
 	defer r.recorder.Unlock()
 	switch {
 	case !response && r.features.Width() > 0:
-		return r.parser.Features(k, body, r.features)
+		return r.parser.Features(m, r.features)
 	case response && r.outputs.Width() > 0:
-		return r.parser.Predictions(k, body, r.outputs)
+		return r.parser.Predictions(m, r.outputs)
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/leeway-dev/leeway/sidecar/follow"
 	"github.com/leeway-dev/leeway/sidecar/metrics"
 	"github.com/leeway-dev/leeway/sidecar/protocol"
+	"github.com/leeway-dev/leeway/sidecar/unpack"
 )
 
 // record is what is kept of an exchange while it passes (follow.Exchange.Value), and then until it is parsed.
@@ -22,16 +23,17 @@ type record struct {
 type capture struct {
 	buf    []byte
 	result metrics.Result
+	coding unpack.Coding
+	form   protocol.Form
+	header int64 // Inference-Header-Content-Length
 }
 
 // Request is part of follow.Sink: it decides, before anything is copied, whether to observe.
 func (o *Observer) Request(e *follow.Exchange, h follow.Head) {
 	o.cfg.Metrics.Began()
-	r := &record{kind: protocol.Recognise(h.Method, h.Target, o.cfg.Protocol), call: newCall(e, h, o.cfg.Protocol)}
+	r := &record{kind: protocol.Recognise(h.Method, h.Target, h.ContentType, o.cfg.Protocol)}
+	r.call = newCall(e, h, r.kind)
 	e.Value = r
-	if r.call != nil {
-		r.kind = protocol.V2
-	}
 	if r.kind == protocol.Other || r.call != nil && r.call.stream != nil {
 		return
 	}
@@ -43,16 +45,23 @@ func (o *Observer) Request(e *follow.Exchange, h follow.Head) {
 		o.cfg.Metrics.Captured(metrics.Sampled)
 	default:
 		r.reference = ref
-		r.request.result = o.refusal(h)
+		r.request = o.capture(h, protocol.RequestForm(r.kind, h.Target, h.ContentType, h.HeaderLength))
 	}
 }
 
+// capture begins one, with what its head says.
+func (o *Observer) capture(h follow.Head, f protocol.Form) capture {
+	c := capture{coding: unpack.Of(h.Encoding), form: f, header: h.HeaderLength}
+	c.result = o.refusal(h, c)
+	return c
+}
+
 // refusal says by its head why a body is not captured.
-func (o *Observer) refusal(h follow.Head) metrics.Result {
+func (o *Observer) refusal(h follow.Head, c capture) metrics.Result {
 	switch {
-	case h.Encoded:
+	case c.coding == unpack.Unknown:
 		return metrics.Encoded
-	case h.Binary:
+	case c.form == protocol.FormUnread:
 		return metrics.Unsupported
 	case h.Length > int64(o.cfg.MaxBody):
 		return metrics.TooLarge
@@ -74,9 +83,12 @@ func (o *Observer) RequestBody(e *follow.Exchange, b []byte) {
 // Response is part of follow.Sink.
 func (o *Observer) Response(e *follow.Exchange, h follow.Head) {
 	r := e.Value.(*record)
+	if r.call != nil {
+		r.call.response.coding = unpack.Of(h.GRPCEncoding)
+	}
 	r.predicted = r.reference != nil && r.reference.outputs.Width() > 0 && e.Status/100 == 2
 	if r.predicted {
-		r.response.result = o.refusal(h)
+		r.response = o.capture(h, protocol.AnswerForm(r.kind, r.request.form, h.ContentType, h.HeaderLength))
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/leeway-dev/leeway/sidecar/follow"
 	"github.com/leeway-dev/leeway/sidecar/metrics"
+	"github.com/leeway-dev/leeway/sidecar/protocol"
 )
 
 // maxUnanswered bounds the requests of a stream whose time is taken at once; of more, some are not timed.
@@ -46,6 +47,7 @@ func (o *Observer) beginHalf(r *record, response bool) *capture {
 		return nil
 	}
 	half := &record{kind: r.kind, reference: ref, call: r.call, predicted: response}
+	half.request.form, half.response.form = protocol.FormGRPCStream, protocol.FormGRPCStream
 	r.call.stream.halves[side(response)] = half
 	if response {
 		half.request.result = metrics.Observed // elsewhere

@@ -1,11 +1,10 @@
 package protocol
 
 import (
-	"encoding/json"
+	"encoding/binary"
 	"math"
-	"strconv"
+	"math/bits"
 	"unicode/utf8"
-	"unsafe"
 )
 
 // maxDepth is how deep a body may nest.
@@ -13,17 +12,43 @@ const maxDepth = 32
 
 // scanner walks JSON. Its methods return an error wrapping ErrUnparsable that says where.
 type scanner struct {
-	b []byte
-	i int
+	b    []byte
+	i    int
+	next int // where to let the caller of the parser breathe
+	p    *Parser
 }
 
+// scan begins to read the first n bytes of the body.
+func (p *Parser) scan(n int) scanner { return scanner{b: p.body[:n], next: pauseEvery, p: p} }
+
 func (s *scanner) fail(want string) error { return unparsable("want %s at byte %d", want, s.i) }
+
+// rest lets the caller of the parser breathe when enough was read, and says when the body stands for too much.
+func (s *scanner) rest() error {
+	if s.i < s.next {
+		return nil
+	}
+	s.p.breathe(s.i - s.next + pauseEvery)
+	s.next = s.i + pauseEvery
+	return s.p.room(0)
+}
+
+// room refuses a body of more than maxCells values, of which n are to come.
+func (p *Parser) room(n int) error {
+	if len(p.cells)+n > maxCells {
+		return unparsable("more than %d values", maxCells)
+	}
+	return nil
+}
 
 // peek is the next byte that is no blank; 0 at the end.
 func (s *scanner) peek() byte {
 	for ; s.i < len(s.b); s.i++ {
 		switch c := s.b[s.i]; c {
 		case ' ', '\t', '\n', '\r':
+			if s.i >= s.next {
+				_ = s.rest() // what it refuses is refused after the next value too
+			}
 		default:
 			return c
 		}
@@ -40,6 +65,14 @@ func (s *scanner) take(c byte) bool {
 	return true
 }
 
+// end is an error if anything is left.
+func (s *scanner) end() error {
+	if s.peek() != 0 || s.i < len(s.b) {
+		return s.fail("the end")
+	}
+	return nil
+}
+
 // elements calls each at the start of every element of an array; each must consume it.
 func (s *scanner) elements(each func() error) error {
 	if !s.take('[') {
@@ -53,7 +86,7 @@ func (s *scanner) elements(each func() error) error {
 			return err
 		}
 		if s.take(']') {
-			return nil
+			return s.rest()
 		}
 		if !s.take(',') {
 			return s.fail("',' or ']'")
@@ -70,18 +103,22 @@ func (s *scanner) members(each func(key []byte) error) error {
 		return nil
 	}
 	for {
-		key, err := s.text()
+		if s.peek() != '"' {
+			return s.fail("a string")
+		}
+		key, err := s.string()
 		if err != nil {
 			return err
 		}
 		if !s.take(':') {
 			return s.fail("':'")
 		}
+		s.peek()
 		if err := each(key); err != nil {
 			return err
 		}
 		if s.take('}') {
-			return nil
+			return s.rest()
 		}
 		if !s.take(',') {
 			return s.fail("',' or '}'")
@@ -104,68 +141,85 @@ func (s *scanner) skip(depth int) error {
 	return err
 }
 
-// text consumes a string. It allocates only where there are escapes.
-func (s *scanner) text() ([]byte, error) {
-	if !s.take('"') {
-		return nil, s.fail("a string")
-	}
-	start := s.i
-	for ; s.i < len(s.b); s.i++ {
-		switch c := s.b[s.i]; {
-		case c == '"':
-			raw := s.b[start:s.i]
-			s.i++
-			if !utf8.Valid(raw) {
-				return nil, s.fail("UTF-8")
+// string consumes a string, whose quote is next. It allocates only where there are escapes.
+func (s *scanner) string() ([]byte, error) {
+	start, escapes, ascii := s.i, false, true
+	for i := s.i + 1; i < len(s.b); {
+		if i >= s.next {
+			s.i = i
+			if err := s.rest(); err != nil {
+				return nil, err
 			}
-			return raw, nil
+		}
+		if i+8 <= len(s.b) {
+			n := ordinary(binary.LittleEndian.Uint64(s.b[i:]))
+			if i += n; n == 8 {
+				continue
+			}
+		}
+		switch c := s.b[i]; {
+		case c == '"':
+			s.i = i + 1
+			return s.content(start, escapes, ascii)
 		case c == '\\':
-			return s.escaped(start)
+			escapes = true
+			i++
 		case c < ' ':
 			return nil, s.fail("a string without control characters")
+		case c >= utf8.RuneSelf:
+			ascii = false
 		}
+		i++
 	}
 	return nil, s.fail("'\"'")
 }
 
-func (s *scanner) escaped(start int) ([]byte, error) {
-	for ; s.i < len(s.b) && s.b[s.i] != '"'; s.i++ {
-		if s.b[s.i] == '\\' {
-			s.i++
+// ordinary is how many of the eight bytes of w, from the lowest on, are neither quote, backslash, control character nor
+// beyond ASCII.
+func ordinary(w uint64) int {
+	quote, backslash := w^'"'*ones, w^'\\'*ones
+	other := (quote-ones)&^quote | (backslash-ones)&^backslash | (w-' '*ones)&^w | w
+	return bits.TrailingZeros64(other&(0x80*ones)) / 8
+}
+
+// content is what stands between the quotes of the string that was consumed.
+func (s *scanner) content(start int, escapes, ascii bool) ([]byte, error) {
+	text := s.b[start+1 : s.i-1]
+	if !ascii && !utf8.Valid(text) {
+		return nil, s.fail("UTF-8")
+	}
+	if escapes {
+		var ok bool
+		if text, ok = unescape(s.b[start:s.i]); !ok {
+			return nil, s.fail("a valid string")
 		}
 	}
-	if s.i >= len(s.b) {
-		return nil, s.fail("'\"'")
-	}
-	s.i++
-	var out string
-	if json.Unmarshal(s.b[start-1:s.i], &out) != nil {
-		return nil, s.fail("a valid string")
-	}
-	return []byte(out), nil
+	return text, nil
 }
 
 // scalar consumes a string, number, boolean or null.
-func (s *scanner) scalar() (Value, error) {
-	switch c := s.peek(); {
+func (s *scanner) scalar() (cell float64, err error) {
+	c := s.peek()
+	at := s.i
+	switch {
 	case c == '"':
-		b, err := s.text()
-		return Value{Type: Text, Text: b}, err
+		_, err = s.string()
+		return box(tagQuoted, at), err
 	case c == '-' || c-'0' <= 9:
 		if c == '-' && s.word("-Infinity") {
-			return Value{Type: Number, Number: math.Inf(-1)}, nil
+			return math.Inf(-1), nil
 		}
 		return s.number()
 	case c == 'n' && s.word("null"), c == 'N' && s.word("NaN"):
-		return Value{}, nil
+		return missing, nil
 	case c == 't' && s.word("true"):
-		return Value{Type: Bool, Number: 1, Text: []byte("true")}, nil
+		return boolean(true), nil
 	case c == 'f' && s.word("false"):
-		return Value{Type: Bool, Text: []byte("false")}, nil
+		return boolean(false), nil
 	case c == 'I' && s.word("Infinity"):
-		return Value{Type: Number, Number: math.Inf(1)}, nil
+		return math.Inf(1), nil
 	}
-	return Value{}, s.fail("a value")
+	return 0, s.fail("a value")
 }
 
 func (s *scanner) word(w string) bool {
@@ -174,60 +228,4 @@ func (s *scanner) word(w string) bool {
 	}
 	s.i += len(w)
 	return true
-}
-
-var powers = [...]float64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22}
-
-// number consumes a number. A mantissa below 2^53 over a power of ten up to 10^22 is exact with one division (Clinger 1990); others go to strconv.
-func (s *scanner) number() (Value, error) {
-	start, i, b := s.i, s.i, s.b
-	if b[i] == '-' {
-		i++
-	}
-	var mantissa uint64
-	first := i
-	for ; i < len(b) && b[i]-'0' <= 9; i++ {
-		mantissa = mantissa*10 + uint64(b[i]-'0')
-	}
-	whole, fraction := i-first, 0
-	if whole == 0 || whole > 1 && b[first] == '0' {
-		return Value{}, s.fail("a number")
-	}
-	if i < len(b) && b[i] == '.' {
-		point := i
-		for i++; i < len(b) && b[i]-'0' <= 9; i++ {
-			mantissa = mantissa*10 + uint64(b[i]-'0')
-		}
-		if fraction = i - point - 1; fraction == 0 {
-			return Value{}, s.fail("a number")
-		}
-	}
-	exponent := i < len(b) && b[i]|0x20 == 'e'
-	if exponent {
-		if i++; i < len(b) && (b[i] == '+' || b[i] == '-') {
-			i++
-		}
-		digits := i
-		for ; i < len(b) && b[i]-'0' <= 9; i++ {
-		}
-		if i == digits {
-			return Value{}, s.fail("a number")
-		}
-	}
-	s.i = i
-	switch {
-	case !exponent && whole+fraction <= 15:
-		v := float64(mantissa) / powers[fraction]
-		if b[start] == '-' {
-			v = -v
-		}
-		return Value{Type: Number, Number: v}, nil
-	case !exponent && fraction == 0: // an identifier, perhaps: a category keeps all its digits
-		return Value{Type: Text, Text: b[start:i]}, nil
-	}
-	v, err := strconv.ParseFloat(unsafe.String(&b[start], i-start), 64)
-	if err != nil && !math.IsInf(v, 0) {
-		return Value{}, s.fail("a number")
-	}
-	return Value{Type: Number, Number: v}, nil
 }

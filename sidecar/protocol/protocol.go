@@ -1,66 +1,25 @@
 package protocol
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-)
-
-// Kind is a protocol.
-type Kind string
-
-// The protocols. Other is whatever passes without being read.
-const (
-	V1    Kind = "v1"
-	V2    Kind = "v2"
-	Other Kind = "other"
-	Auto  Kind = "auto" // in flags: V1 or V2, by path
 )
 
 var (
 	// ErrUnparsable: a body that is not what its protocol says, or whose values fit no column.
 	ErrUnparsable = errors.New("unparsable")
-	// ErrUnsupported: a form of the protocol that is not read yet.
+	// ErrUnsupported: a form of the protocol that is not read.
 	ErrUnsupported = errors.New("unsupported")
 )
 
-// ParseKind reads the flag --protocol.
-func ParseKind(s string) (Kind, error) {
-	switch k := Kind(s); k {
-	case Auto, V1, V2:
-		return k, nil
-	}
-	return "", fmt.Errorf("protocol %q: this version reads %s, %s and %s", s, Auto, V1, V2)
-}
-
-// Recognise says which protocol a request speaks, by method and target; want restricts it to one (Auto: any).
-func Recognise(method, target []byte, want Kind) Kind {
-	if string(method) != "POST" {
-		return Other
-	}
-	path := pathOf(target)
-	switch {
-	case want != V2 && bytes.HasPrefix(path, []byte("/v1/models/")) && bytes.HasSuffix(path, []byte(":predict")):
-		return V1
-	case want != V1 && bytes.HasPrefix(path, []byte("/v2/models/")) && bytes.HasSuffix(path, []byte("/infer")):
-		return V2
-	}
-	return Other
-}
-
-// pathOf strips the query, and the scheme and host of an absolute target.
-func pathOf(target []byte) []byte {
-	if i := bytes.IndexByte(target, '?'); i >= 0 {
-		target = target[:i]
-	}
-	if i := bytes.Index(target, []byte("://")); i > 0 && target[0] != '/' {
-		target = target[i+3:]
-		if j := bytes.IndexByte(target, '/'); j >= 0 {
-			return target[j:]
-		}
-		return nil
-	}
-	return target
+// Message is one body and what its head says about it.
+type Message struct {
+	Kind Kind
+	Form Form
+	// HeaderLength is how much of a FormBinary body is JSON: the value of Inference-Header-Content-Length.
+	HeaderLength int64
+	// Body has no Content-Encoding, and for gRPC no prefix: it is one whole message.
+	Body []byte
 }
 
 // Table is where values go: the features of a model, or its predictions, in the order of its profile.
@@ -69,6 +28,8 @@ type Table interface {
 	Width() int
 	// Lookup is the index of a column, or −1. The name may be used during the call only.
 	Lookup(name []byte) int
+	// Numbers tells values of many rows in one column: the first, and every stride-th behind it. NaN is a missing one.
+	Numbers(column int, values []float64, stride int)
 	// Value tells the value of one row in one column.
 	Value(column int, v Value)
 	// Unknown tells of values of columns that the profile does not have.
@@ -95,34 +56,105 @@ type Value struct {
 	Text   []byte  // of a Bool: true or false
 }
 
-// maxCells is how many values a body may stand for, absent ones included: a small body of empty rows must not cost a minute.
+// maxCells is how many values a body may stand for, absent ones included: a small body of empty rows must not cost a
+// minute. It also bounds the parser's scratch memory, to 8 MiB.
 const maxCells = 1 << 20
+
+// keepCells is how many cells are kept for the next body.
+const keepCells = 1 << 15
 
 // Parser reads bodies. It keeps scratch memory between them and is not safe for concurrent use.
 type Parser struct {
+	// Pause, if set, is called about every 8 KiB of a body, so that the caller can do something else in between. It must
+	// not use the parser, nor change the body.
+	Pause func()
+
+	body    []byte
+	cells   []float64 // what was read; text and the like are boxed (cell.go)
 	tensors []tensor
-	seen    []int // by column: the row that had it, from 1
-	// answer: a response. A request none of whose names is known lacks every column; a response may name its outputs as it likes, and is then not readable.
+	keys    []key  // of the last record
+	seen    []bool // by column: some tensor is bound to it
+	unknown int    // values of unknown columns that were not kept
+	text    []byte // the last text that had to be built
+	paused  int    // how much was read since the last Pause
+	// answer: a response. A request none of whose names is known lacks every column; a response may name its outputs as
+	// it likes, and is then not readable.
 	answer bool
 }
 
 // Features reads a request's rows into t: all of them, or none and an error.
-func (p *Parser) Features(k Kind, body []byte, t Table) error {
+func (p *Parser) Features(m Message, t Table) error {
 	p.answer = false
-	if k == V1 {
-		return p.rows(body, "instances", t)
-	}
-	return p.infer(body, "inputs", t)
+	return p.message(m, t)
 }
 
 // Predictions reads a response's predictions into t: all of them, or none and an error.
-func (p *Parser) Predictions(k Kind, body []byte, t Table) error {
+func (p *Parser) Predictions(m Message, t Table) error {
 	p.answer = true
-	if k == V1 {
-		return p.rows(body, "predictions", t)
-	}
-	return p.infer(body, "outputs", t)
+	return p.message(m, t)
 }
+
+func (p *Parser) message(m Message, t Table) error {
+	p.body, p.unknown, p.paused = m.Body, 0, 0
+	defer p.forget()
+	if err := p.read(m, t); err != nil {
+		return err
+	}
+	n, err := p.bind(t)
+	if err != nil {
+		return err
+	}
+	p.tell(n, t)
+	return nil
+}
+
+// forget lets go of the body and of memory that few bodies need.
+func (p *Parser) forget() {
+	clear(p.tensors)
+	clear(p.keys)
+	p.body, p.cells, p.tensors, p.keys, p.text = nil, p.cells[:0], p.tensors[:0], p.keys[:0], p.text[:0]
+	if cap(p.cells) > keepCells {
+		p.cells = nil
+	}
+	if cap(p.text) > keepCells {
+		p.text = nil
+	}
+}
+
+// read reads a body into cells and tensors.
+func (p *Parser) read(m Message, t Table) error {
+	switch m.Form {
+	case FormUnread:
+		return ErrUnsupported
+	case FormCSV:
+		return p.csv(m.Kind, t)
+	case FormGRPC, FormGRPCStream:
+		return p.grpc(m.Form == FormGRPCStream)
+	}
+	switch m.Kind {
+	case V1, TFServing:
+		return p.v1(t)
+	case V2:
+		return p.v2(m)
+	case MLflow, CSV:
+		return p.mlflow(t)
+	case Seldon:
+		return p.seldon(t)
+	}
+	return ErrUnsupported
+}
+
+// breathe counts n bytes as read, and lets the caller do something else now and then.
+func (p *Parser) breathe(n int) {
+	if p.paused += n; p.paused >= pauseEvery {
+		p.paused = 0
+		if p.Pause != nil {
+			p.Pause()
+		}
+	}
+}
+
+const pauseEvery = 8 << 10
 
 func unparsable(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrUnparsable, fmt.Sprintf(format, args...))

@@ -1,19 +1,11 @@
 package protocol_test
 
 import (
-	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/leeway-dev/leeway/sidecar/protocol"
 )
@@ -32,6 +24,15 @@ func (s *sheet) Width() int             { return len(s.names) }
 func (s *sheet) Lookup(name []byte) int { return slices.Index(s.names, string(name)) }
 func (s *sheet) Unknown(n int)          { s.unknown += n }
 func (s *sheet) Rows(n int)             { s.n += n }
+func (s *sheet) Numbers(column int, values []float64, stride int) {
+	for i := 0; i < len(values); i += stride {
+		v := protocol.Value{Type: protocol.Number, Number: values[i]}
+		if values[i] != values[i] {
+			v = protocol.Value{}
+		}
+		s.Value(column, v)
+	}
+}
 func (s *sheet) Value(column int, v protocol.Value) {
 	text := map[protocol.Type]string{protocol.Missing: "-", protocol.Number: fmt.Sprint(v.Number), protocol.Text: fmt.Sprintf("%q", v.Text), protocol.Bool: string(v.Text)}[v.Type]
 	s.columns[s.names[column]] = append(s.columns[s.names[column]], text)
@@ -46,12 +47,23 @@ func (s *sheet) String() string {
 	return b.String()
 }
 
-var tables = []struct {
+// example is a body, and what it says in columns a, b and c, or, as an answer, y.
+type example struct {
 	name string
 	kind protocol.Kind
 	body string
 	want string // "" unparsable, "!" unsupported
-}{
+}
+
+func (c example) message() protocol.Message {
+	m := protocol.Message{Kind: c.kind, Body: []byte(c.body), HeaderLength: -1}
+	if c.kind == protocol.CSV || strings.HasPrefix(c.name, "mlflow csv") {
+		m.Form = protocol.FormCSV
+	}
+	return m
+}
+
+var tables = []example{
 	{"v1 lists", protocol.V1, `{"instances":[[1,2.5,"x"],[ -3e2 , null, true ]]}`, `a=1,-300 b=2.5,- c="x",true unknown=0 rows=2`},
 	{"v1 objects", protocol.V1, `{"signature_name":"s","instances":[{"c":"é\n","a":1},{"b":2,"zz":[1,{"k":2}],"a":null}]}`, `a=1,- b=-,2 c="é\n",- unknown=1 rows=2`},
 	{"v1 wrapped values", protocol.V1, `{"instances":[[[1],[2],["x"]],{"a":[1]}]}`, ``},
@@ -69,12 +81,17 @@ var tables = []struct {
 	{"v1 cut", protocol.V1, `{"instances":[[1,2,3]`, ``},
 	{"v1 more behind", protocol.V1, `{"instances":[]} x`, ``},
 	{"v1 not an object", protocol.V1, `[1]`, ``},
-	{"v1 other key", protocol.V1, `{"inputs":[[1,2,3]]}`, ``},
+	{"v1 other key", protocol.V1, `{"outputs":[[1,2,3]]}`, ``},
 	{"v1 empty", protocol.V1, ``, ``},
 	{"v1 leading zero", protocol.V1, `{"instances":[[01,2,3]]}`, ``},
 	{"v1 bare minus", protocol.V1, `{"instances":[[-,2,3]]}`, ``},
 	{"v1 bad escape", protocol.V1, `{"instances":[["\q",2,3]]}`, ``},
 	{"v1 not utf-8", protocol.V1, "{\"instances\":[[\"\xff\",2,3]]}", ``},
+	{"v1 not utf-8, far behind", protocol.V1, "{\"instances\":[[\"0123456789\\u00e9 é \xc3\",2,3]]}", ``},
+	{"v1 control character", protocol.V1, "{\"instances\":[[\"0123456789\n\",2,3]]}", ``},
+	{"v1 escapes", protocol.V1, `{"instances":[["\\\"","\u00e9\ud83d\ude00\/","0123456\n89"]]}`, `a="\\\"" b="é😀/" c="0123456\n89" unknown=0 rows=1`},
+	{"v1 backslash at the end", protocol.V1, `{"instances":[["\`, ``},
+	{"v1 quote at every place", protocol.V1, `{"instances":[{"":1,"1":1,"12":1,"123":1,"1234":1,"12345":1,"123456":1,"1234567":1,"12345678":1,"123456789":1,"é12345678":1,"b":2}]}`, `a=- b=2 c=- unknown=11 rows=1`},
 	{"v1 deep", protocol.V1, `{"x":` + strings.Repeat("[", 1000) + strings.Repeat("]", 1000) + `,"instances":[]}`, ``},
 	{"v1 bomb of empty rows", protocol.V1, `{"instances":[` + strings.Repeat("{},", 400_000) + `{}]}`, ``},
 
@@ -99,14 +116,84 @@ var tables = []struct {
 	{"v2 object in the data", protocol.V2, `{"inputs":[{"name":"a","shape":[1],"datatype":"FP64","data":[{}]}]}`, ``},
 	{"v2 no inputs", protocol.V2, `{"inputs":[]}`, ``},
 	{"v2 cut", protocol.V2, `{"inputs":[`, ``},
-	{"v2 binary", protocol.V2, `{"inputs":[{"name":"a","shape":[1],"datatype":"FP64","parameters":{"binary_data_size":8}}]}`, `!`},
+	{"v2 binary", protocol.V2, `{"inputs":[{"name":"a","shape":[1],"datatype":"FP64","parameters":{"binary_data_size":8}}]}`, ``},
+
+	{"v1 half wrapped", protocol.V1, `{"instances":[[[1],2,["x"]]]}`, ``},
+	{"v1 ragged nesting", protocol.V1, `{"instances":[[],1]}`, ``},
+	{"v1 comma at the end", protocol.V1, `{"instances":[[1,2,3],]}`, ``},
+	{"v1 comma in a row", protocol.V1, `{"instances":[[1,2,3,]]}`, ``},
+	{"v1 no comma", protocol.V1, `{"instances":[[1 2,3]]}`, ``},
+	{"v1 two points", protocol.V1, `{"instances":[[1.2.3,2,3]]}`, ``},
+	{"v1 point at the end", protocol.V1, `{"instances":[[1.,2,3]]}`, ``},
+	{"v1 objects in instances", protocol.V1, `{"instances":{"a":[1]}}`, ``},
+	{"v1 both keys", protocol.V1, `{"instances":[],"inputs":[]}`, ``},
+	{"v1 inputs", protocol.V1, `{"inputs":[[1,2,3]]}`, `a=1 b=2 c=3 unknown=0 rows=1`},
+	{"tfserving columns", protocol.TFServing, `{"inputs":{"a":[1,2],"b":[[3],[4]],"zz":[[1,2],[3,4]]}}`, `a=1,2 b=3,4 c=-,- unknown=2 rows=2`},
+	{"tfserving one tensor in columns", protocol.TFServing, `{"inputs":{"x":[[1,2,"3"],[4,5,true]]}}`, `a=1,4 b=2,5 c="3",true unknown=0 rows=2`},
+	{"tfserving one row of scalars", protocol.TFServing, `{"inputs":{"a":1,"b":"x","c":null}}`, `a=1 b="x" c=- unknown=0 rows=1`},
+	{"tfserving columns that differ", protocol.TFServing, `{"inputs":{"a":[1,2],"b":[1]}}`, ``},
+	{"tfserving column twice", protocol.TFServing, `{"inputs":{"a":[1],"a":[1]}}`, ``},
+	{"tfserving vector in a column", protocol.TFServing, `{"inputs":{"a":[[1,2]],"b":[1]}}`, ``},
+	{"tfserving encoded bytes", protocol.TFServing, `{"inputs":{"a":{"b64":"AA=="}}}`, ``},
+	{"tfserving nothing", protocol.TFServing, `{"inputs":{}}`, ``},
+
+	{"v2 bools as numbers", protocol.V2, `{"inputs":[{"name":"a","shape":[3],"datatype":"BOOL","data":[1,0,null]}]}`, `a=true,false,- b=-,-,- c=-,-,- unknown=0 rows=3`},
+	{"v2 float32 with all its digits", protocol.V2, `{"inputs":[{"name":"x","shape":[1,3],"datatype":"FP32","data":[72.30000305175781,0.1,"x"]}]}`, `a=72.3 b=0.1 c="x" unknown=0 rows=1`},
+	{"v2 ragged data", protocol.V2, `{"inputs":[{"name":"x","shape":[1,3],"datatype":"FP64","data":[[1,2],[3]]}]}`, ``},
+	{"v2 unknown datatype", protocol.V2, `{"inputs":[{"name":"x","shape":[1,3],"datatype":"FP99","data":[1,2,3]}]}`, ``},
+	{"v2 data twice", protocol.V2, `{"inputs":[{"name":"x","shape":[1,3],"datatype":"FP64","data":[1,2,3],"data":[1,2,3]}]}`, ``},
+	{"v2 inputs twice", protocol.V2, `{"inputs":[{"name":"x","shape":[1,3],"data":[1,2,3]}],"inputs":[]}`, ``},
+	{"v2 fraction as shape", protocol.V2, `{"inputs":[{"name":"x","shape":[1.5,2],"datatype":"FP64","data":[1,2,3]}]}`, ``},
+	{"v2 text as shape", protocol.V2, `{"inputs":[{"name":"x","shape":["1",3],"datatype":"FP64","data":[1,2,3]}]}`, ``},
+
+	{"mlflow split, data first, index", protocol.MLflow, `{"dataframe_split":{"data":[[1,"x",null],[2,"y",true]],"columns":["b","c","a"],"index":[0,1]},"params":{"p":[1]}}`, `a=-,true b=1,2 c="x","y" unknown=0 rows=2`},
+	{"mlflow split without names", protocol.MLflow, `{"dataframe_split":{"columns":null,"data":[[1,2,3]]}}`, `a=1 b=2 c=3 unknown=0 rows=1`},
+	{"mlflow split with numbers for names", protocol.MLflow, `{"dataframe_split":{"columns":[0,1,"b"],"data":[[1,2,3]]}}`, `a=- b=3 c=- unknown=2 rows=1`},
+	{"mlflow split, name twice", protocol.MLflow, `{"dataframe_split":{"columns":["a","a"],"data":[[1,2]]}}`, ``},
+	{"mlflow split, too few names", protocol.MLflow, `{"dataframe_split":{"columns":["a"],"data":[[1,2]]}}`, ``},
+	{"mlflow split, one unknown column", protocol.MLflow, `{"dataframe_split":{"columns":["q"],"data":[[1]]}}`, `a=- b=- c=- unknown=1 rows=1`},
+	{"mlflow split, no rows", protocol.MLflow, `{"dataframe_split":{"columns":["a"],"data":[]}}`, `a= b= c= unknown=0 rows=0`},
+	{"mlflow split without data", protocol.MLflow, `{"dataframe_split":{"columns":["a"]}}`, ``},
+	{"mlflow split, a vector in a cell", protocol.MLflow, `{"dataframe_split":{"columns":["a","b"],"data":[[1,[2]]]}}`, ``},
+	{"mlflow records", protocol.MLflow, `{"dataframe_records":[{"a":1,"c":"x","q":[{}]},{"b":"é\n\"","a":[2]}]}`, `a=1,2 b=-,"é\n\"" c="x",- unknown=1 rows=2`},
+	{"mlflow records that are lists", protocol.MLflow, `{"dataframe_records":[[1,2,3]]}`, ``},
+	{"mlflow columns", protocol.MLflow, `{"inputs":{"a":[1,2],"c":["x",null]}}`, `a=1,2 b=-,- c="x",- unknown=0 rows=2`},
+	{"mlflow bare rows", protocol.MLflow, `[[1,2,3],[4,5,6]]`, `a=1,4 b=2,5 c=3,6 unknown=0 rows=2`},
+	{"mlflow bare records", protocol.MLflow, ` [{"a":1}] `, `a=1 b=- c=- unknown=0 rows=1`},
+	{"mlflow bare rows and more", protocol.MLflow, `[[1,2,3]] 4`, ``},
+	{"mlflow csv", protocol.MLflow, "c,a\r\nx,1\r\n\"y,\"\"z\"\"\n\",NA\r\n", `a=1,"NA" b=-,- c="x","y,\"z\"\n" unknown=0 rows=2`},
+	{"mlflow csv of other columns", protocol.MLflow, "p,q\n1,2\n", `a=- b=- c=- unknown=2 rows=1`},
+	{"mlflow csv, header only", protocol.MLflow, "a,b,c", `a= b= c= unknown=0 rows=0`},
+	{"mlflow csv of one empty line", protocol.MLflow, "\n", ``},
+
+	{"seldon ndarray", protocol.Seldon, `{"meta":{},"data":{"names":["b","a"],"ndarray":[[1,"x"],[2,null]]}}`, `a="x",- b=1,2 c=-,- unknown=0 rows=2`},
+	{"seldon without names", protocol.Seldon, `{"data":{"ndarray":[[1,2,3]],"names":[]}}`, `a=1 b=2 c=3 unknown=0 rows=1`},
+	{"seldon tensor", protocol.Seldon, `{"data":{"tensor":{"values":[1,2,3,4,5,6],"shape":[2,3]}}}`, `a=1,4 b=2,5 c=3,6 unknown=0 rows=2`},
+	{"seldon tensor of another shape", protocol.Seldon, `{"data":{"tensor":{"values":[1,2,3,4,5,6],"shape":[3,3]}}}`, ``},
+	{"seldon tftensor", protocol.Seldon, `{"data":{"tftensor":{}}}`, `!`},
+	{"seldon text", protocol.Seldon, `{"strData":"x"}`, `!`},
+	{"seldon ndarray and tensor", protocol.Seldon, `{"data":{"ndarray":[[1,2,3]],"tensor":{"shape":[1,3],"values":[1,2,3]}}}`, ``},
+	{"seldon nothing", protocol.Seldon, `{"data":{"names":["a"]}}`, ``},
+
+	{"csv without header", protocol.CSV, "1,2.50,x\n-4,,007\n", `a=1,-4 b="2.50",- c="x","007" unknown=0 rows=2`},
+	{"csv with header", protocol.CSV, "\xef\xbb\xbf\"b\",c,a\n1,2,3", `a=3 b=1 c=2 unknown=0 rows=1`},
+	{"csv with a header of some", protocol.CSV, "b\n\n1\n2\n", `a=-,- b=1,2 c=-,- unknown=0 rows=2`},
+	{"csv of text only", protocol.CSV, "x,y,z\nu,v,w\n", `a="x","u" b="y","v" c="z","w" unknown=0 rows=2`},
+	{"csv with a header of others", protocol.CSV, "x,y,z\nu,1.50,w\n", ``},
+	{"csv of another width", protocol.CSV, "1,2\n", ``},
+	{"csv of rows that differ", protocol.CSV, "1,2,3\n1,2\n", ``},
+	{"csv that does not end", protocol.CSV, "1,2,\"3\n", ``},
+	{"csv that goes on behind a quote", protocol.CSV, "1,2,\"3\"4\n", ``},
+	{"csv with quotes inside", protocol.CSV, "1,2,3\"4\"\n", `a=1 b=2 c="3\"4\"" unknown=0 rows=1`},
+	{"csv, empty", protocol.CSV, "", ``},
+	{"csv of long and odd numbers", protocol.CSV, "1e3,12345678901234567890, 5\n1.5e-3,-0.25,+5\n", `a="1e3","1.5e-3" b="12345678901234567890",-0.25 c=" 5","+5" unknown=0 rows=2`},
 }
 
 func TestFeatures(t *testing.T) {
 	var p protocol.Parser
 	for _, c := range tables {
 		s := newSheet("a", "b", "c")
-		check(t, c.name, p.Features(c.kind, []byte(c.body), s), s, c.want)
+		check(t, c.name, p.Features(c.message(), s), s, c.want)
 	}
 }
 
@@ -122,192 +209,3 @@ func check(t *testing.T, name string, err error, s *sheet, want string) {
 		t.Errorf("%s: got %s, %v\nwant %s", name, s, err, want)
 	}
 }
-
-func TestPredictions(t *testing.T) {
-	var p protocol.Parser
-	for _, c := range []struct {
-		name    string
-		kind    protocol.Kind
-		columns []string
-		body    string
-		want    string
-	}{
-		{"v1 scalars", protocol.V1, []string{"y"}, `{"predictions":[1.5,2]}`, `y=1.5,2 unknown=0 rows=2`},
-		{"v1 lists of one", protocol.V1, []string{"y"}, `{"predictions":[[1.5],[2]]}`, `y=1.5,2 unknown=0 rows=2`},
-		{"v1 probabilities", protocol.V1, []string{"p0", "p1"}, `{"predictions":[[0.25,0.75]]}`, `p0=0.25 p1=0.75 unknown=0 rows=1`},
-		{"v1 probabilities for one column", protocol.V1, []string{"y"}, `{"predictions":[[0.25,0.75]]}`, ``},
-		{"v1 labels", protocol.V1, []string{"y"}, `{"predictions":["cat","dog"]}`, `y="cat","dog" unknown=0 rows=2`},
-		{"v2 single output of any name", protocol.V2, []string{"y"}, `{"model_name":"m","outputs":[{"name":"output-0","shape":[2],"datatype":"FP64","parameters":null,"data":[1,2]}]}`, `y=1,2 unknown=0 rows=2`},
-		{"v2 outputs by name", protocol.V2, []string{"y", "p"}, `{"outputs":[{"name":"p","shape":[1],"datatype":"FP64","data":[0.5]},{"name":"y","shape":[1,1],"datatype":"BYTES","data":["a"]}]}`, `y="a" p=0.5 unknown=0 rows=1`},
-		{"v2 outputs of other names", protocol.V2, []string{"y"}, `{"outputs":[{"name":"p","shape":[1],"datatype":"FP64","data":[0.5]},{"name":"q","shape":[1],"datatype":"FP64","data":[1]}]}`, ``},
-		{"v1 outputs of other names", protocol.V1, []string{"y"}, `{"predictions":[{"score":1}]}`, ``},
-		{"v2 error", protocol.V2, []string{"y"}, `{"error":"no"}`, ``},
-	} {
-		s := newSheet(c.columns...)
-		check(t, c.name, p.Predictions(c.kind, []byte(c.body), s), s, c.want)
-	}
-}
-
-// What real servers were sent and answered. The features are those of their own test model.
-func TestTranscripts(t *testing.T) {
-	two := `distance=1400,229 temp=39,72.5 carrier_code=2,4 unknown=0 rows=2`
-	y := `y=184.10000000000005,40.229999999999976 unknown=0 rows=2`
-	for name, want := range map[string][2]string{ // request, response ("-": not read)
-		"kserve/01-v1-predict":               {two, y},
-		"kserve/01c-v1-predict-bad":          {"", "-"},
-		"kserve/01d-v1-predict-badjson":      {"", "-"},
-		"kserve/02-v2-infer-flat":            {two, y},
-		"kserve/03-v2-infer-nested":          {two, y},
-		"kserve/04-v2-infer-columns-pd":      {two, "-"},
-		"kserve/07-v2-bad-json":              {"", "-"},
-		"kserve/08-v2-no-inputs":             {"", "-"},
-		"kserve/09-v2-shape-mismatch":        {"", "-"},
-		"kserve/11-v2-wrong-feature-count":   {"", "-"},
-		"kserve/12-v2-nan-literal":           {`distance=- temp=39 carrier_code=2 unknown=0 rows=1`, "-"},
-		"kserve/13-v2-null":                  {`distance=- temp=39 carrier_code=2 unknown=0 rows=1`, "-"},
-		"kserve/19-v2-accept-gzip":           {two, y},
-		"mlserver/02-v2-infer-flat":          {two, y},
-		"mlserver/03-v2-infer-nested":        {two, y},
-		"mlserver/03c-v2-infer-params":       {two, y},
-		"mlserver/04-v2-infer-columns-pd":    {two, y},
-		"mlserver/05-v2-infer-versioned":     {two, y},
-		"mlserver/11-v2-wrong-feature-count": {"", "-"},
-	} {
-		var p protocol.Parser
-		req, body := readRequest(t, name)
-		kind := protocol.Recognise([]byte(req.Method), []byte(req.RequestURI), protocol.Auto)
-		s := newSheet("distance", "temp", "carrier_code")
-		check(t, name, p.Features(kind, body, s), s, want[0])
-		if want[1] != "-" {
-			s = newSheet("y")
-			check(t, name+" response", p.Predictions(kind, readResponse(t, name, req), s), s, want[1])
-		}
-	}
-}
-
-func readRequest(t testing.TB, name string) (*http.Request, []byte) {
-	b, err := os.ReadFile(filepath.Join("testdata", name+".req"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	req, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(b)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	body, _ := io.ReadAll(req.Body)
-	return req, body
-}
-
-func readResponse(t testing.TB, name string, req *http.Request) []byte {
-	b, err := os.ReadFile(filepath.Join("testdata", name+".resp"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(b)), req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	body, _ := io.ReadAll(resp.Body)
-	return body
-}
-
-func TestRecognise(t *testing.T) {
-	for _, c := range []struct {
-		line string
-		want protocol.Kind
-		kind protocol.Kind
-	}{
-		{"POST /v1/models/m:predict", protocol.Auto, protocol.V1},
-		{"POST /v1/models/m/versions/2:predict?x=/v2/models/m/infer", protocol.Auto, protocol.V1},
-		{"POST /v2/models/m/infer", protocol.Auto, protocol.V2},
-		{"POST /v2/models/m/versions/v1/infer?a=b", protocol.Auto, protocol.V2},
-		{"POST http://h:1/v2/models/m/infer", protocol.Auto, protocol.V2},
-		{"GET /v2/models/m/infer", protocol.Auto, protocol.Other},
-		{"POST /v2/models/m/infer", protocol.V1, protocol.Other},
-		{"POST /v1/models/m:predict", protocol.V2, protocol.Other},
-		{"POST /v1/models/m:explain", protocol.Auto, protocol.Other},
-		{"POST /v2/models/m/generate", protocol.Auto, protocol.Other},
-		{"POST http://h", protocol.Auto, protocol.Other},
-	} {
-		method, target, _ := strings.Cut(c.line, " ")
-		if got := protocol.Recognise([]byte(method), []byte(target), c.want); got != c.kind {
-			t.Errorf("%s (%s): %s, want %s", c.line, c.want, got, c.kind)
-		}
-	}
-	if _, err := protocol.ParseKind("mlflow"); err == nil {
-		t.Error("mlflow is accepted, but nothing reads it")
-	}
-}
-
-// Whatever comes, a body is told wholly or not at all, and every column has a value for every row.
-func FuzzFeatures(f *testing.F) {
-	for _, c := range tables {
-		if len(c.body) < 4096 {
-			f.Add(c.kind == protocol.V1, []byte(c.body))
-		}
-	}
-	files, _ := filepath.Glob("testdata/*/*.req")
-	for _, file := range files {
-		_, body := readRequest(f, strings.TrimSuffix(strings.TrimPrefix(file, "testdata/"), ".req"))
-		f.Add(strings.Contains(file, "v1"), body)
-	}
-	f.Fuzz(func(t *testing.T, v1 bool, body []byte) {
-		var p protocol.Parser
-		s, kind := newSheet("a", "b", "c"), protocol.V2
-		if v1 {
-			kind = protocol.V1
-		}
-		if err := p.Features(kind, body, s); err != nil {
-			if s.n+s.unknown+len(s.columns) > 0 {
-				t.Fatalf("refused with %v, but told %s", err, s)
-			}
-			return
-		}
-		for name, values := range s.columns {
-			if len(values) != s.n {
-				t.Fatalf("%d rows, but column %s has %d values", s.n, name, len(values))
-			}
-		}
-	})
-}
-
-func TestNumbers(t *testing.T) {
-	var p protocol.Parser
-	for _, text := range []string{"0", "-0", "1", "123456789012345", "0.1", "-12.3456", "1.7976931348623157e308", "5e-324", "2.2250738585072014e-308", "9007199254740993.0", "1E+2", "123.456e-7", "0.000000000000001"} {
-		s := newSheet("a")
-		if err := p.Features(protocol.V1, []byte(`{"instances":[`+text+`]}`), s); err != nil {
-			t.Errorf("%s: %v", text, err)
-			continue
-		}
-		var want float64
-		fmt.Sscan(text, &want)
-		if d := cmp.Diff([]string{fmt.Sprint(want)}, s.columns["a"]); d != "" {
-			t.Errorf("%s: %s", text, d)
-		}
-	}
-}
-
-func BenchmarkV2(b *testing.B) {
-	for _, rows := range []int{3, 27, 268} {
-		body := `{"inputs":[{"name":"x","shape":[` + fmt.Sprint(rows) + `,20],"datatype":"FP64","data":[` + strings.TrimSuffix(strings.Repeat("123.456,", rows*20), ",") + `]}]}`
-		b.Run(fmt.Sprint(rows*20, " cells"), func(b *testing.B) {
-			var p protocol.Parser
-			s := &blind{20}
-			b.ReportAllocs()
-			for b.Loop() {
-				if err := p.Features(protocol.V2, []byte(body), s); err != nil {
-					b.Fatal(err)
-				}
-			}
-			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(rows*20), "ns/cell")
-		})
-	}
-}
-
-type blind struct{ width int }
-
-func (s *blind) Width() int              { return s.width }
-func (*blind) Lookup([]byte) int         { return -1 }
-func (*blind) Unknown(int)               {}
-func (*blind) Rows(int)                  {}
-func (*blind) Value(int, protocol.Value) {}

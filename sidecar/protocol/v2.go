@@ -1,205 +1,157 @@
 package protocol
 
-// maxTensors is how many tensors a body may have.
-const maxTensors = 4096
+import "math"
 
-// tensor is one input or output.
-type tensor struct {
-	name    []byte
-	rows    int64 // the first dimension
-	width   int64 // the product of the others
-	shaped  bool
-	data    int // where the data begin; −1 without
-	leaves  int64
-	binary  bool
-	columns int // the first column of its values: −1 unknown
+// v2Tensor is a tensor while it is read: its shape may come behind its data.
+type v2Tensor struct {
+	name        []byte
+	datatype    datatype
+	rows, width int64 // the first dimension, and the product of the others
+	shaped      bool
+	data        grid
+	has         bool  // data
+	binary      int64 // bytes of raw data behind the JSON; −1 without
 }
 
-// infer reads {"<key>": [tensor, …]}.
-func (p *Parser) infer(body []byte, key string, t Table) error {
-	s := &scanner{b: body}
-	p.tensors = p.tensors[:0]
-	found := false
-	err := s.members(func(k []byte) error {
+// v2 reads {"inputs": [tensor, …]}, or "outputs", and the raw data behind it.
+func (p *Parser) v2(m Message) error {
+	n := len(p.body)
+	if m.Form == FormBinary {
+		if m.HeaderLength > int64(n) {
+			return unparsable("the header's length is %d, the body's %d", m.HeaderLength, n)
+		}
+		n = int(m.HeaderLength)
+	}
+	s, key, at := p.scan(n), "inputs", n
+	if p.answer {
+		key = "outputs"
+	}
+	err := p.object(&s, func(k []byte) (bool, error) {
 		if string(k) != key {
-			return s.skip(maxDepth)
+			return false, nil
 		}
-		if found {
-			return unparsable("%q twice", key)
-		}
-		found = true
-		return s.elements(func() error {
-			if len(p.tensors) == maxTensors {
-				return unparsable("more than %d tensors", maxTensors)
-			}
-			x := tensor{data: -1}
-			if err := x.read(s); err != nil {
-				return err
-			}
-			p.tensors = append(p.tensors, x)
-			return nil
+		return true, s.elements(func() (err error) {
+			at, err = p.v2Tensor(&s, at)
+			return err
 		})
 	})
-	switch {
-	case err != nil:
-		return err
-	case s.peek() != 0 || s.i < len(body):
-		return s.fail("the end")
-	case len(p.tensors) == 0:
-		return unparsable("no %q", key)
+	if err == nil && at != len(p.body) {
+		return unparsable("%d bytes of raw data, want %d", len(p.body)-n, at-n)
 	}
-	n, err := p.bind(t)
-	if err != nil {
-		return err
-	}
-	return p.tell(s, n, t)
+	return err
 }
 
-// read reads one tensor: its shape may come behind its data.
-func (x *tensor) read(s *scanner) error {
+// v2Tensor consumes one tensor. Raw data begin at a byte of the body; it returns where those of the next one do.
+func (p *Parser) v2Tensor(s *scanner, at int) (int, error) {
+	x := v2Tensor{binary: -1}
 	err := s.members(func(k []byte) (err error) {
 		switch string(k) {
 		case "name":
-			x.name, err = s.text()
+			if s.peek() != '"' {
+				return s.fail("a string")
+			}
+			x.name, err = s.string()
+		case "datatype":
+			err = x.readDatatype(s)
 		case "shape":
-			err = x.shape(s)
+			err = x.readShape(s)
 		case "data":
-			s.peek()
-			x.data, x.leaves = s.i, 0
-			err = leaves(s, maxDepth, func(Value) { x.leaves++ })
+			if x.has {
+				return unparsable("tensor %.64q has data twice", x.name)
+			}
+			x.has = true
+			x.data, err = s.array()
 		case "parameters":
-			err = x.parameters(s)
+			err = x.readParameters(s)
 		default:
 			err = s.skip(maxDepth)
 		}
 		return err
 	})
-	switch {
-	case err != nil:
-		return err
-	case x.binary:
-		return ErrUnsupported
-	case !x.shaped || x.data < 0:
-		return unparsable("tensor %.64q has no shape or no data", x.name)
-	case x.rows*x.width != x.leaves:
-		return unparsable("tensor %.64q has %d values, its shape says %d", x.name, x.leaves, x.rows*x.width)
+	if err != nil {
+		return at, err
 	}
-	return nil
+	n := x.rows * x.width
+	switch {
+	case !x.shaped || x.has == (x.binary >= 0):
+		return at, unparsable("tensor %.64q has no shape, no data, or data twice", x.name)
+	case x.has && n != int64(x.data.rows*x.data.width):
+		return at, unparsable("tensor %.64q has %d values, its shape says %d", x.name, x.data.rows*x.data.width, n)
+	case !x.has:
+		if x.binary > int64(len(p.body)-at) {
+			return at, unparsable("tensor %.64q ends behind the body", x.name)
+		}
+		x.data.at = len(p.cells)
+		if err := p.raw(x.datatype, at, int(x.binary), int(n)); err != nil {
+			return at, err
+		}
+		at += int(x.binary)
+	case x.datatype == fp32Type:
+		for i, cell := range p.cells[x.data.at:] {
+			if v := float32(cell); float64(v) == cell { // written with all digits of the float32
+				p.cells[x.data.at+i] = decimal(v)
+			}
+		}
+	}
+	return at, p.add(tensor{
+		name: x.name, rows: int(x.rows), width: int(x.width), at: x.data.at, stride: int(x.width), datatype: x.datatype,
+	})
 }
 
-func (x *tensor) shape(s *scanner) error {
+func (x *v2Tensor) readDatatype(s *scanner) error {
+	if s.peek() != '"' {
+		return s.fail("a string")
+	}
+	name, err := s.string()
+	if x.datatype = datatypeOf(name); err == nil && x.datatype == unknownType {
+		return unparsable("datatype %.64q", name)
+	}
+	return err
+}
+
+func (x *v2Tensor) readShape(s *scanner) error {
 	x.rows, x.width, x.shaped = 1, 1, true
-	dimension := 0
+	dimensions := 0
 	return s.elements(func() error {
 		v, err := s.scalar()
 		if err != nil {
 			return err
 		}
-		n := int64(v.Number)
-		// More values than a body can hold are not a shape; this also keeps the product in range.
-		if v.Type != Number || float64(n) != v.Number || n < 0 || n > int64(len(s.b)) || x.width*max(n, 1) > int64(len(s.b)) {
+		if v != math.Trunc(v) || math.Abs(v) > 1<<53 || !x.dimension(dimensions, int64(v), len(s.p.body)) {
 			return unparsable("tensor %.64q has a bad shape", x.name)
 		}
-		if dimension++; dimension == 1 {
-			x.rows = n
-		} else {
-			x.width *= n
-		}
+		dimensions++
 		return nil
 	})
 }
 
-func (x *tensor) parameters(s *scanner) error {
+// dimension adds a dimension to the shape. More values than the body has bytes are not a shape; this also keeps the
+// product in range.
+func (x *v2Tensor) dimension(i int, n int64, limit int) bool {
+	if n < 0 || n > int64(limit) || x.width*max(n, 1) > int64(limit) {
+		return false
+	}
+	if i == 0 {
+		x.rows = n
+	} else {
+		x.width *= n
+	}
+	return x.rows*x.width <= int64(limit)
+}
+
+func (x *v2Tensor) readParameters(s *scanner) error {
 	if s.peek() != '{' {
 		return s.skip(maxDepth)
 	}
 	return s.members(func(k []byte) error {
-		x.binary = x.binary || string(k) == "binary_data_size"
-		return s.skip(maxDepth)
-	})
-}
-
-// leaves calls each with every scalar of a flat or nested array.
-func leaves(s *scanner, depth int, each func(Value)) error {
-	if depth == 0 {
-		return s.fail("less nesting")
-	}
-	return s.elements(func() error {
-		if s.peek() == '[' {
-			return leaves(s, depth-1, each)
+		if string(k) != "binary_data_size" {
+			return s.skip(maxDepth)
 		}
 		v, err := s.scalar()
-		if err == nil {
-			each(v)
+		if err == nil && (v != math.Trunc(v) || v < 0 || v > float64(len(s.p.body))) {
+			return unparsable("tensor %.64q has a bad binary_data_size", x.name)
 		}
+		x.binary = int64(v)
 		return err
 	})
-}
-
-// bind gives each tensor its columns and returns the number of rows. Tensors are columns by name; a single one that is no column itself holds all of them in order.
-func (p *Parser) bind(t Table) (int, error) {
-	p.seen = append(p.seen[:0], make([]int, t.Width())...)
-	n, known := p.tensors[0].rows, 0
-	if n*int64(t.Width()) > maxCells {
-		return 0, unparsable("more than %d values", maxCells)
-	}
-	for i := range p.tensors {
-		x := &p.tensors[i]
-		x.columns = t.Lookup(x.name)
-		if x.rows != n {
-			return 0, unparsable("tensors of %d and %d rows", n, x.rows)
-		}
-		if x.columns < 0 {
-			continue
-		}
-		if x.width != 1 {
-			if len(p.tensors) == 1 && int(x.width) == t.Width() {
-				break
-			}
-			return 0, unparsable("column %.64q has %d values a row", x.name, x.width)
-		}
-		if known++; p.seen[x.columns] > 0 {
-			return 0, unparsable("column %.64q twice", x.name)
-		}
-		p.seen[x.columns] = 1
-	}
-	if known > 0 || len(p.tensors) > 1 && !p.answer {
-		return int(n), nil
-	}
-	if len(p.tensors) > 1 || int(p.tensors[0].width) != t.Width() {
-		return 0, unparsable("no tensor is a column, nor a table of %d columns", t.Width())
-	}
-	p.tensors[0].columns = 0
-	for i := range p.seen {
-		p.seen[i] = 1
-	}
-	return int(n), nil
-}
-
-// tell goes over the data again and tells every value.
-func (p *Parser) tell(s *scanner, n int, t Table) error {
-	for i := range p.tensors {
-		x := &p.tensors[i]
-		if x.columns < 0 {
-			t.Unknown(n)
-			continue
-		}
-		s.i = x.data
-		column := 0
-		if err := leaves(s, maxDepth, func(v Value) {
-			t.Value(x.columns+column, v)
-			if column++; column == int(x.width) {
-				column = 0
-			}
-		}); err != nil {
-			return err
-		}
-	}
-	for column, has := range p.seen {
-		for range n * (1 - has) {
-			t.Value(column, Value{})
-		}
-	}
-	t.Rows(n)
-	return nil
 }

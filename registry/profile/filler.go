@@ -1,0 +1,193 @@
+package profile
+
+import (
+	"encoding/binary"
+	"math"
+	"math/rand/v2"
+	"slices"
+)
+
+// batch is how many values the lowest level takes at least before it is
+// compacted, also where the sketch has room for fewer: sorting few at a time is
+// dear.
+const batch = 512
+
+// filler is a KLL sketch while values are added: the same algorithm as the
+// library's, and lazy like it, for one type. The library is made for any type
+// and compares by calls, which takes most of a value's time. It holds values as
+// integers of the same order (ordered), ready for sorting by their digits.
+type filler struct {
+	n         int64
+	low, high uint32 // of the values that have left the lowest level, if any
+	levels    [][]uint32
+	height    int // levels in use
+	limit     int // of the lowest level
+	scratch   []uint32
+}
+
+// add adds a finite value. What is beyond float32 counts as its largest.
+func (f *filler) add(v float64) {
+	if f.height == 0 {
+		f.levels = append(f.levels, nil)
+		f.height, f.limit = 1, sketchK
+		f.low, f.high = math.MaxUint32, 0
+	}
+	bits := math.Float32bits(float32(v))
+	if bits&0x7fffffff == 0x7f800000 {
+		bits-- // infinite: the largest number
+	}
+	if f.levels[0] = append(f.levels[0], orderedBits(bits)); len(f.levels[0]) >= f.limit {
+		f.compact()
+	}
+	f.n++
+}
+
+// reset empties the sketch, and keeps its memory.
+func (f *filler) reset() {
+	for i := range f.levels {
+		f.levels[i] = f.levels[i][:0]
+	}
+	f.n, f.height, f.limit = 0, min(f.height, 1), sketchK
+	f.low, f.high = math.MaxUint32, 0
+}
+
+// compact empties the lowest level, and then levels that are full until the
+// sketch is as small as one of its height may be.
+func (f *filler) compact() {
+	f.halve(0)
+	f.fit()
+	held := 0
+	for _, level := range f.levels[1:f.height] {
+		held += len(level)
+	}
+	f.limit = max(batch, int(capacity(f.height))-held)
+}
+
+// fit compacts the lowest full level while there are too many values.
+func (f *filler) fit() {
+	for {
+		held, full := 0, -1
+		for i, level := range f.levels[:f.height] {
+			if held += len(level); full < 0 && len(level) >= int(max(sketchM, levelCapacity(f.height-1-i))) {
+				full = i
+			}
+		}
+		if held <= int(capacity(f.height)) {
+			return
+		}
+		f.halve(full)
+	}
+}
+
+// halve moves every other value of a level to the one above, where it weighs
+// twice as much. Of an odd number one stays.
+func (f *filler) halve(i int) {
+	level := f.levels[i]
+	if i == 0 {
+		f.sort()
+		f.low, f.high = min(f.low, level[0]), max(f.high, level[len(level)-1])
+	}
+	if i+1 == f.height {
+		if f.height++; len(f.levels) < f.height {
+			f.levels = append(f.levels, nil)
+		}
+	}
+	odd := len(level) & 1
+	coins := rand.Uint32()
+	stays := 0 // the first or the last, by chance
+	if coins&2 != 0 {
+		stays = len(level) - 1
+	}
+	left := level[stays]
+	pairs := level[odd&^int(coins>>1&1):]
+	pairs = pairs[:len(pairs)&^1]
+	half := f.scratch[:0]
+	for j := int(coins & 1); j < len(pairs); j += 2 {
+		half = append(half, pairs[j])
+	}
+	f.scratch = half
+	f.levels[i+1] = mergeInto(f.levels[i+1], half)
+	f.levels[i] = level[:0]
+	if odd == 1 {
+		f.levels[i] = append(f.levels[i], left)
+	}
+}
+
+// mergeInto merges two ascending lists into the first, without a branch that
+// depends on their values.
+func mergeInto(into, from []uint32) []uint32 {
+	i, j := len(into)-1, len(from)-1
+	into = append(into, from...)
+	for k := len(into) - 1; i >= 0 && j >= 0; k-- {
+		a, b := into[i], from[j]
+		into[k] = max(a, b)
+		first := one(a > b)
+		i -= first
+		j -= 1 - first
+	}
+	copy(into, from[:j+1])
+	return into
+}
+
+// sort sorts the lowest level by its digits of eight bits, the last one first.
+func (f *filler) sort() {
+	a := f.levels[0]
+	if len(a) < batch/4 {
+		slices.Sort(a)
+		return
+	}
+	f.scratch = slices.Grow(f.scratch[:0], len(a))
+	b := f.scratch[:len(a)]
+	var counts [4][256]uint32
+	for _, v := range a {
+		counts[0][v&0xff]++
+		counts[1][v>>8&0xff]++
+		counts[2][v>>16&0xff]++
+		counts[3][v>>24]++
+	}
+	for digit := range counts {
+		c := &counts[digit]
+		var at uint32
+		for i, n := range c {
+			c[i], at = at, at+n
+		}
+		shift := 8 * digit
+		for _, v := range a {
+			d := v >> shift & 0xff
+			b[c[d]] = v
+			c[d]++
+		}
+		a, b = b, a
+	}
+}
+
+// pack is the sketch as packSketch makes it; nil without values. It may
+// compact.
+func (f *filler) pack() []byte {
+	if f.n == 0 {
+		return nil
+	}
+	f.fit()
+	f.sort()
+	low, high := f.low, f.high
+	if level := f.levels[0]; len(level) > 0 {
+		low, high = min(low, level[0]), max(high, level[len(level)-1])
+	}
+	bits := func(key uint32) uint32 { return math.Float32bits(fromOrdered(key)) }
+	if f.n == 1 {
+		b := []byte{2, 2, familyKLL, flagSingle, sketchK & 0xff, sketchK >> 8, sketchM, 0}
+		return binary.LittleEndian.AppendUint32(b, bits(low))
+	}
+	packed := []byte{0, byte(f.height)}
+	packed = binary.LittleEndian.AppendUint32(packed, bits(low))
+	packed = binary.LittleEndian.AppendUint32(packed, bits(high))
+	for _, level := range f.levels[:f.height] {
+		packed = binary.AppendUvarint(packed, uint64(len(level)))
+		var last uint32
+		for _, key := range level {
+			packed = binary.AppendUvarint(packed, uint64(key-last))
+			last = key
+		}
+	}
+	return slices.Clip(packed)
+}

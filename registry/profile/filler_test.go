@@ -1,0 +1,120 @@
+package profile_test
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/apache/datasketches-go/common"
+	"github.com/apache/datasketches-go/kll"
+
+	"github.com/leeway-dev/leeway/registry/profile"
+)
+
+// What a recorder fills is a sketch like the library's: it takes it, with all values in it, the exact extremes, and
+// ranks within the error that k = 1024 has at 99% confidence, whatever the order of the values and whoever looks on.
+func TestFilledSketch(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 1))
+	orders := map[string]func(i, n int) float64{
+		"random":     func(int, int) float64 { return rng.NormFloat64() },
+		"ascending":  func(i, _ int) float64 { return float64(i) },
+		"descending": func(i, _ int) float64 { return float64(-i) },
+		"few":        func(i, _ int) float64 { return float64(i % 7) },
+		"zoom":       func(i, n int) float64 { return math.Copysign(float64(n-i), float64(i%2)-0.5) },
+		"extreme":    func(i, _ int) float64 { return []float64{math.Inf(1), math.Inf(-1), 1e300, 5e-324}[i%4] },
+	}
+	for name, value := range orders {
+		for _, n := range []int{1, 2, 3, 1023, 1024, 1025, 5000, 200_000} {
+			t.Run(fmt.Sprint(name, " ", n), func(t *testing.T) {
+				values := make([]float64, n)
+				for i := range values {
+					values[i] = value(i, n)
+				}
+				checkFilled(t, values)
+			})
+		}
+	}
+}
+
+func checkFilled(t *testing.T, values []float64) {
+	r := recorder(t, []profile.Column{{Name: "x", Type: profile.Number}}, nil)
+	r.Lock(noon)
+	for rest := values; len(rest) > 0; {
+		k := min(len(rest), 50_000)
+		r.Feature(0).Numbers(rest[:k], 1, nil)
+		if rest = rest[k:]; len(rest) > 0 {
+			r.Unlock()
+			r.Profile(noon, noon.Add(time.Second))
+			r.Lock(noon)
+		}
+	}
+	r.AddRows(int64(len(values)))
+	r.Unlock()
+	p := r.Profile(noon, noon.Add(time.Second))
+	if _, err := p.Encode(); err != nil {
+		t.Fatal(err)
+	}
+	s, err := kll.NewKllItemsSketchFromSlice(p.Features[0].Sketch, func(a, b float32) bool { return a < b }, common.ItemSketchFloatSerDe{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ascending := make([]float32, len(values))
+	for i, v := range values {
+		ascending[i] = float32(max(min(v, math.MaxFloat32), -math.MaxFloat32))
+	}
+	slices.Sort(ascending)
+	low, _ := s.GetMinItem()
+	high, _ := s.GetMaxItem()
+	if n := len(values); s.GetN() != uint64(n) || low != ascending[0] || high != ascending[n-1] {
+		t.Errorf("%d values from %v to %v, want %d from %v to %v", s.GetN(), low, high, n, ascending[0], ascending[n-1])
+	}
+	for i := 1; i < 20; i++ {
+		v := ascending[len(values)*i/20]
+		got, err := s.GetRank(v, false)
+		below, _ := slices.BinarySearch(ascending, v)
+		if want := float64(below) / float64(len(values)); err != nil || math.Abs(got-want) > 0.0065 {
+			t.Errorf("rank of %v is %v, want %v; %v", v, got, want, err)
+		}
+	}
+}
+
+// Counting in bulk is counting one by one.
+func TestNumbersInBulk(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 1))
+	for _, n := range []int{1, 3, 40, 3000} {
+		var cells []string
+		for range n {
+			cells = append(cells, fmt.Sprint(math.Round(rng.NormFloat64()*100)/100))
+		}
+		c := fromColumn(t, cells, profile.CSVOptions{})
+		a, b := recorder(t, []profile.Column{c}, nil), recorder(t, []profile.Column{c}, nil)
+		values := []float64{math.NaN(), math.Inf(1), math.Inf(-1), 0, math.Copysign(0, -1), math.MaxFloat64}
+		for _, bin := range c.Bins {
+			if bin.Lower != nil && bin.Upper != nil {
+				values = append(values, *bin.Lower, *bin.Upper, math.Nextafter(*bin.Upper, math.Inf(1)), math.Nextafter(*bin.Lower, math.Inf(-1)))
+			}
+		}
+		for range 1000 {
+			values = append(values, rng.NormFloat64())
+		}
+		want, got := make([]uint64, len(c.Bins)), make([]uint64, len(c.Bins))
+		a.Lock(noon)
+		b.Lock(noon)
+		for _, v := range values {
+			want[a.Feature(0).Number(v)]++
+		}
+		b.Feature(0).Numbers(values, 1, got)
+		a.Unlock()
+		b.Unlock()
+		if !slices.Equal(got, want) {
+			t.Errorf("%d training rows: %v in bulk, %v one by one", n, got, want)
+		}
+		p, q := a.Profile(noon, noon), b.Profile(noon, noon)
+		if x, y := p.Features[0], q.Features[0]; x.Rows != y.Rows || x.Missing != y.Missing || !slices.EqualFunc(x.Bins, y.Bins, func(a, b profile.Bin) bool { return a.Count == b.Count }) {
+			t.Errorf("%d training rows: profiles differ", n)
+		}
+	}
+}
