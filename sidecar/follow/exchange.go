@@ -8,7 +8,7 @@ type Reason string
 // The reasons, in the order of a connection's life.
 const (
 	ReasonTLS         Reason = "tls"          // the client began a TLS handshake
-	ReasonHTTP2       Reason = "http2"        // HTTP/2 with prior knowledge: h2c, gRPC
+	ReasonHTTP2       Reason = "http2"        // HTTP/2 that breaks its own rules
 	ReasonNotHTTP     Reason = "not_http"     // no HTTP/1.x start line
 	ReasonHead        Reason = "head_limit"   // a head, chunk or trailer line is longer than the limit
 	ReasonFraming     Reason = "framing"      // ambiguous or invalid Content-Length, Transfer-Encoding or chunk
@@ -37,7 +37,8 @@ const (
 	ServerReset
 	// ClientGone: the connection ended from the client's side before the response did.
 	ClientGone
-	// Lost: the connection became opaque while the response was due; what came of it is not known.
+	// Lost: what came of it is not known. The connection became opaque while the response was due, or a server that goes away
+	// had not looked at the request.
 	Lost
 )
 
@@ -45,7 +46,8 @@ const (
 type Exchange struct {
 	Start    time.Time // the request's head was complete
 	End      time.Time // the last byte of the response was read, or the exchange was given up
-	Status   int       // final status; 0 until there is one
+	Status   int       // final status; 0 until there is one. When a call of gRPC is done: what stands for its grpc-status
+	GRPC     bool      // a call of gRPC
 	Outcome  Outcome
 	Value    any  // the sink's own
 	Complete bool // the request's body has passed whole
@@ -63,6 +65,8 @@ type Head struct {
 	Encoding []byte
 	// HeaderLength is the Inference-Header-Content-Length, −1 without; what is no length is longer than any body.
 	HeaderLength int64
+	// GRPCEncoding is how a call of gRPC compresses those messages that say they are compressed.
+	GRPCEncoding []byte
 }
 
 // Sink is told what passes. Its methods are called from within Request, Response and the end calls, and must not block.

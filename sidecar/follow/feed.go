@@ -38,6 +38,10 @@ var endOfHead = []byte("\r\n\r\n")
 // feed shows b, read at t, to one side.
 func (p *Pair) feed(s *side, b []byte, t time.Time) {
 	for len(b) > 0 && !p.opaque {
+		if p.h2 != nil {
+			p.h2.feed(p.h2.side(s == &p.request), b, t)
+			return
+		}
 		switch s.state {
 		case inHead:
 			b = p.feedHead(s, b, t)

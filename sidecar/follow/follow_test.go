@@ -17,12 +17,13 @@ type journal struct {
 	n, held int
 	ids     map[*follow.Exchange]int
 	bodies  map[string]string
+	ended   map[*follow.Exchange]bool
 	lines   []string
 }
 
 func (j *journal) id(e *follow.Exchange) int {
 	if j.ids == nil {
-		j.ids, j.bodies = map[*follow.Exchange]int{}, map[string]string{}
+		j.ids, j.bodies, j.ended = map[*follow.Exchange]int{}, map[string]string{}, map[*follow.Exchange]bool{}
 	}
 	if _, ok := j.ids[e]; !ok {
 		j.n++
@@ -31,20 +32,32 @@ func (j *journal) id(e *follow.Exchange) int {
 	return j.ids[e]
 }
 
+// open says so when something is told of an exchange that is done.
+func (j *journal) open(e *follow.Exchange) {
+	if j.ended[e] {
+		j.lines = append(j.lines, fmt.Sprintf("%d after its end", j.id(e)))
+	}
+}
+
 func (j *journal) Request(e *follow.Exchange, h follow.Head) {
+	delete(j.ended, e)
 	j.lines = append(j.lines, fmt.Sprintf("%d %s %s length=%d encoded=%v", j.id(e), h.Method, h.Target, h.Length, h.Encoding != nil))
 }
 func (j *journal) RequestBody(e *follow.Exchange, b []byte) {
+	j.open(e)
 	j.bodies[fmt.Sprint(j.id(e), " request")] += string(b)
 }
 func (j *journal) ResponseBody(e *follow.Exchange, b []byte) {
+	j.open(e)
 	j.bodies[fmt.Sprint(j.id(e), " response")] += string(b)
 }
 func (j *journal) Response(e *follow.Exchange, h follow.Head) {
 	j.lines = append(j.lines, fmt.Sprintf("%d %d", j.id(e), e.Status))
 }
 func (j *journal) Done(e *follow.Exchange) {
+	j.open(e)
 	i := j.id(e)
+	j.ended[e] = true
 	j.lines = append(j.lines, fmt.Sprintf("%d done outcome=%d status=%d complete=%v early=%v request=%q response=%q", i, e.Outcome, e.Status, e.Complete, e.Early,
 		j.bodies[fmt.Sprint(i, " request")], j.bodies[fmt.Sprint(i, " response")]))
 }
@@ -56,7 +69,12 @@ type step struct{ from, bytes string }
 
 func play(steps []step, cut func(n int) int) *journal {
 	j := &journal{}
-	p := follow.New(j)
+	playTo(j, steps, cut)
+	return j
+}
+
+func playTo(sink follow.Sink, steps []step, cut func(n int) int) {
+	p := follow.New(sink)
 	at := time.Unix(0, 0)
 	for _, s := range steps {
 		switch s.from {
@@ -83,7 +101,6 @@ func play(steps []step, cut func(n int) int) *journal {
 			b = b[n:]
 		}
 	}
-	return j
 }
 
 func whole(n int) int  { return n }
@@ -125,7 +142,11 @@ var table = []struct {
 	{"upgrade", []step{{"<", "GET /ws HTTP/1.1\r\nUpgrade: websocket\r\n\r\n"}, {">", "HTTP/1.1 101 Switching\r\n\r\n\x81\x00"}, {"<", "\x81\x00"}},
 		[]string{"1 GET /ws length=-1 encoded=false", `1 done outcome=0 status=101 complete=true early=false request="" response=""`, "opaque upgrade"}},
 	{"connect", []step{{"<", "CONNECT a:1 HTTP/1.1\r\n\r\nraw"}}, []string{"opaque connect"}},
-	{"http2", []step{{"<", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"}}, []string{"opaque http2"}},
+	{"http2 is not how it begins", []step{{"<", "PRI * HTTP/2.0\r\n\r\nSN\r\n\r\n"}}, []string{"opaque http2"}},
+	{"http2 with headers", []step{{"<", "PRI * HTTP/2.0\r\nA: b\r\n\r\nSM\r\n\r\n"}}, []string{"opaque not_http"}},
+	{"http2 later on", []step{{"<", "GET / HTTP/1.1\r\n\r\n"}, {">", ok}, {"<", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"}},
+		[]string{"1 GET / length=-1 encoded=false", "1 200",
+			`1 done outcome=0 status=200 complete=true early=false request="" response="hi"`, "opaque not_http"}},
 	{"tls", []step{{"<", "\x16\x03\x01"}}, []string{"opaque tls"}},
 	{"binary", []step{{"<", "\x00\x00"}}, []string{"opaque not_http"}},
 	{"both lengths", []step{{"<", "POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"}}, []string{"opaque framing"}},

@@ -13,6 +13,8 @@ type Pair struct {
 	waiting           int
 	opaque            bool
 	clientFIN         bool
+	begun             bool // a request has come
+	h2                *h2  // from the preface of HTTP/2 on
 }
 
 // New returns a follower that tells sink.
@@ -78,6 +80,9 @@ func (p *Pair) giveUp(o Outcome, t time.Time) {
 	for p.oldest != nil {
 		p.finish(o, t)
 	}
+	if p.h2 != nil {
+		p.h2.giveUp(o, t)
+	}
 	p.drop(&p.request)
 	p.drop(&p.response)
 	p.request.ex = nil
@@ -89,7 +94,7 @@ func (p *Pair) stop(r Reason, t time.Time) {
 		return
 	}
 	p.giveUp(Lost, t)
-	p.opaque = true
+	p.opaque, p.h2 = true, nil
 	p.sink.Opaque(r)
 }
 
@@ -104,10 +109,11 @@ func (p *Pair) head(s *side, h []byte, t time.Time) {
 }
 
 func (p *Pair) requestHead(line, rest []byte, t time.Time) {
-	if string(line) == "PRI * HTTP/2.0" {
-		p.stop(ReasonHTTP2, t)
+	if string(line) == "PRI * HTTP/2.0" && len(rest) == 0 && !p.begun {
+		p.startHTTP2(t)
 		return
 	}
+	p.begun = true
 	method, target, minor, ok := requestLine(line)
 	f := readHeaders(rest)
 	switch {

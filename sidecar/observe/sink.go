@@ -16,6 +16,7 @@ type record struct {
 	at                time.Time
 	predicted         bool // answered with success, by a model whose profile has predictions: they count
 	request, response capture
+	call              *call // of gRPC; nil otherwise
 }
 
 // capture is the copy of one body. An empty result means that all is well so far.
@@ -31,8 +32,9 @@ type capture struct {
 func (o *Observer) Request(e *follow.Exchange, h follow.Head) {
 	o.cfg.Metrics.Began()
 	r := &record{kind: protocol.Recognise(h.Method, h.Target, h.ContentType, o.cfg.Protocol)}
+	r.call = newCall(e, h, r.kind)
 	e.Value = r
-	if r.kind == protocol.Other {
+	if r.kind == protocol.Other || r.call != nil && r.call.stream != nil {
 		return
 	}
 	ref := o.reference.Load()
@@ -69,7 +71,11 @@ func (o *Observer) refusal(h follow.Head, c capture) metrics.Result {
 
 // RequestBody is part of follow.Sink.
 func (o *Observer) RequestBody(e *follow.Exchange, b []byte) {
-	if r := e.Value.(*record); r.reference != nil {
+	r := e.Value.(*record)
+	switch {
+	case r.call != nil:
+		o.messages(r, b, false)
+	case r.reference != nil:
 		o.add(&r.request, b)
 	}
 }
@@ -77,6 +83,9 @@ func (o *Observer) RequestBody(e *follow.Exchange, b []byte) {
 // Response is part of follow.Sink.
 func (o *Observer) Response(e *follow.Exchange, h follow.Head) {
 	r := e.Value.(*record)
+	if r.call != nil {
+		r.call.response.coding = unpack.Of(h.GRPCEncoding)
+	}
 	r.predicted = r.reference != nil && r.reference.outputs.Width() > 0 && e.Status/100 == 2
 	if r.predicted {
 		r.response = o.capture(h, protocol.AnswerForm(r.kind, r.request.form, h.ContentType, h.HeaderLength))
@@ -85,7 +94,11 @@ func (o *Observer) Response(e *follow.Exchange, h follow.Head) {
 
 // ResponseBody is part of follow.Sink.
 func (o *Observer) ResponseBody(e *follow.Exchange, b []byte) {
-	if r := e.Value.(*record); r.predicted {
+	r := e.Value.(*record)
+	switch {
+	case r.call != nil && e.Status/100 == 2: // an error page is no message
+		o.messages(r, b, true)
+	case r.predicted:
 		o.add(&r.response, b)
 	}
 }
@@ -118,32 +131,52 @@ func (c *capture) drop(o *Observer, why metrics.Result) {
 
 // Done is part of follow.Sink: it counts the exchange and hands its bodies to the parser.
 func (o *Observer) Done(e *follow.Exchange) {
-	m, r := o.cfg.Metrics, e.Value.(*record)
-	m.Ended()
-	switch e.Outcome {
-	case follow.Answered:
-		m.Answered(r.kind, e.Status, e.End.Sub(e.Start))
-	case follow.ServerClosed:
-		m.UpstreamError(metrics.ServerClosed)
-		m.Answered(r.kind, 502, e.End.Sub(e.Start))
-	case follow.ServerReset:
-		m.UpstreamError(metrics.ServerReset)
-		m.Answered(r.kind, 502, e.End.Sub(e.Start))
+	r := e.Value.(*record)
+	o.cfg.Metrics.Ended()
+	if r.call != nil && r.call.stream != nil {
+		o.endStream(e, r)
+		return
+	}
+	if status := o.outcome(e); status != 0 {
+		o.cfg.Metrics.Answered(r.kind, status, e.End.Sub(e.Start))
 	}
 	if r.reference == nil {
 		return
 	}
 	r.at = e.End
+	if r.call != nil {
+		o.endCall(e, r)
+	}
 	if !e.Complete && r.request.result == "" {
 		r.request.drop(o, metrics.Incomplete)
 	}
 	if e.Outcome != follow.Answered && r.response.result == "" {
 		r.response.drop(o, metrics.Incomplete)
 	}
+	o.enqueue(r)
+}
+
+// outcome is the status that an exchange counts with, 0 when it does not, and counts a failure of the server.
+func (o *Observer) outcome(e *follow.Exchange) int {
+	switch e.Outcome {
+	case follow.Answered:
+		return e.Status
+	case follow.ServerClosed:
+		o.cfg.Metrics.UpstreamError(metrics.ServerClosed)
+		return 502
+	case follow.ServerReset:
+		o.cfg.Metrics.UpstreamError(metrics.ServerReset)
+		return 502
+	}
+	return 0
+}
+
+// enqueue hands a record to the parser, if it has room.
+func (o *Observer) enqueue(r *record) {
 	select {
 	case o.queue <- r:
 	default:
-		m.Captured(metrics.Budget)
+		o.cfg.Metrics.Captured(metrics.Budget)
 		o.forget(r)
 	}
 }

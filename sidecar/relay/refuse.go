@@ -20,7 +20,9 @@ func refuse(client *net.TCPConn, f Follower, reason Reason, upstream string) {
 	client.SetDeadline(time.Now().Add(refuseWait))
 	var first []byte
 	buf := make([]byte, 4<<10)
-	for read := 0; f.Waiting() == 0 && !f.Opaque() && read < refuseRead; {
+	// A client of HTTP/2 may send nothing before it has heard from its server, and knows what it means that its connection ends.
+	http2 := func() bool { return bytes.HasPrefix(first, []byte("PRI ")) }
+	for read := 0; f.Waiting() == 0 && !f.Opaque() && !http2() && read < refuseRead; {
 		n, err := client.Read(buf)
 		if len(first) < len("HEAD ") {
 			first = bytes.TrimLeft(append(first, buf[:n]...), "\r\n")
@@ -31,7 +33,7 @@ func refuse(client *net.TCPConn, f Follower, reason Reason, upstream string) {
 			break
 		}
 	}
-	if f.Waiting() > 0 {
+	if f.Waiting() > 0 && !http2() {
 		answer := badGateway(reason, upstream, bytes.HasPrefix(first, []byte("HEAD ")))
 		if _, err := client.Write(answer); err == nil {
 			f.Response(answer, time.Now())
