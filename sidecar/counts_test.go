@@ -15,8 +15,10 @@ import (
 	"github.com/leeway-dev/leeway/sidecar"
 )
 
-func TestEverythingStartsAtZero(t *testing.T) {
-	r := start(t, sidecar.Config{Upstream: model(t).URL, SampleRatio: 1, Profile: trained(t, 0)})
+func TestEverythingStartsAtZero(t *testing.T) { each(t, testEverythingStartsAtZero) }
+
+func testEverythingStartsAtZero(t *testing.T, portable bool) {
+	r := start(t, sidecar.Config{Portable: portable, Upstream: model(t).URL, SampleRatio: 1, Profile: trained(t, 0)})
 	m := r.metrics()
 	for _, p := range []string{"v1", "v2", "other"} {
 		for _, c := range []string{"2xx", "3xx", "4xx", "5xx"} {
@@ -50,8 +52,10 @@ func TestEverythingStartsAtZero(t *testing.T) {
 	}
 }
 
-func TestCountsEqualRowsSent(t *testing.T) {
-	r := start(t, sidecar.Config{Upstream: model(t).URL, SampleRatio: 1, Profile: trained(t, 0)})
+func TestCountsEqualRowsSent(t *testing.T) { each(t, testCountsEqualRowsSent) }
+
+func testCountsEqualRowsSent(t *testing.T, portable bool) {
+	r := start(t, sidecar.Config{Portable: portable, Upstream: model(t).URL, SampleRatio: 1, Profile: trained(t, 0)})
 	const each = 50
 	var wg sync.WaitGroup
 	for range 4 {
@@ -116,7 +120,9 @@ func TestCountsEqualRowsSent(t *testing.T) {
 	}
 }
 
-func TestNoRoomHurtsNobody(t *testing.T) {
+func TestNoRoomHurtsNobody(t *testing.T) { each(t, testNoRoomHurtsNobody) }
+
+func testNoRoomHurtsNobody(t *testing.T, portable bool) {
 	for _, c := range []struct {
 		name, body, result string
 		header             []string
@@ -129,7 +135,7 @@ func TestNoRoomHurtsNobody(t *testing.T) {
 		{"sample", v2(`1,2,"x"`), "skipped_sample", nil, sidecar.Config{SampleRatio: 0}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			c.cfg.Upstream, c.cfg.Profile = model(t).URL, trained(t, 0)
+			c.cfg.Upstream, c.cfg.Profile, c.cfg.Portable = model(t).URL, trained(t, 0), portable
 			r := start(t, c.cfg)
 			for range 20 {
 				if status, body := r.do("POST", r.traffic+"/v2/models/m/infer", c.body, c.header...); status != 200 || !strings.Contains(body, "[7]") {
@@ -145,8 +151,10 @@ func TestNoRoomHurtsNobody(t *testing.T) {
 }
 
 // Chunked bodies have no length to refuse by: they are cut off as they grow.
-func TestChunkedTooLarge(t *testing.T) {
-	r := start(t, sidecar.Config{Upstream: model(t).URL, Profile: trained(t, 0), SampleRatio: 1, MaxBody: 4 << 10})
+func TestChunkedTooLarge(t *testing.T) { each(t, testChunkedTooLarge) }
+
+func testChunkedTooLarge(t *testing.T, portable bool) {
+	r := start(t, sidecar.Config{Portable: portable, Upstream: model(t).URL, Profile: trained(t, 0), SampleRatio: 1, MaxBody: 4 << 10})
 	req, _ := http.NewRequest("POST", r.traffic+"/v2/models/m/infer", io.MultiReader(strings.NewReader(v2(`1,2,"x"`)), bytes.NewReader(bytes.Repeat([]byte(" "), 100<<10))))
 	resp, err := r.client.Do(req)
 	if err != nil {

@@ -69,6 +69,19 @@ func newSeries(columns []Column) ([]*Series, error) {
 // of an earlier call counts as that.
 func (r *Recorder) Lock(now time.Time) {
 	r.mu.Lock()
+	r.at(now)
+}
+
+// TryLock is Lock for who may not wait; false: somebody else has the lock.
+func (r *Recorder) TryLock(now time.Time) bool {
+	if !r.mu.TryLock() {
+		return false
+	}
+	r.at(now)
+	return true
+}
+
+func (r *Recorder) at(now time.Time) {
 	if r.begun.IsZero() {
 		r.begun = now
 		r.start = now.Truncate(fine)

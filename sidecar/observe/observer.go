@@ -35,6 +35,7 @@ type Observer struct {
 	budget    budget
 	reference atomic.Pointer[reference]
 	queue     chan *record
+	next      *record // taken out of the queue by a Step that could not parse it yet
 }
 
 // New returns an observer without a reference: latency and errors only.
@@ -77,17 +78,21 @@ func (o *Observer) Live(from, to time.Time) *profile.Profile {
 	return r.recorder.Profile(from, to)
 }
 
-// Run parses until ctx ends and the queue is empty.
+// Run parses until ctx ends and the queue is empty. It and Step are not for use at the same time.
 func (o *Observer) Run(ctx context.Context) {
+	if o.next != nil {
+		o.parse(o.next, nil, false)
+		o.next = nil
+	}
 	for {
 		select {
 		case r := <-o.queue:
-			o.parse(r)
+			o.parse(r, nil, false)
 		case <-ctx.Done():
 			for {
 				select {
 				case r := <-o.queue:
-					o.parse(r)
+					o.parse(r, nil, false)
 				default:
 					return
 				}
@@ -96,22 +101,54 @@ func (o *Observer) Run(ctx context.Context) {
 	}
 }
 
-// parse counts both halves of an exchange and gives its buffers back.
-func (o *Observer) parse(r *record) {
-	result := r.request.result
+// Queued is how many exchanges wait for Step.
+func (o *Observer) Queued() int {
+	if o.next != nil {
+		return len(o.queue) + 1
+	}
+	return len(o.queue)
+}
+
+// Step parses one exchange and says whether it did: there may be none, or somebody may be reading the counts. It calls
+// pause every few kilobytes; the follow.Sink may be used there.
+func (o *Observer) Step(pause func()) bool {
+	if o.next == nil {
+		select {
+		case o.next = <-o.queue:
+		default:
+			return false
+		}
+	}
+	if !o.parse(o.next, pause, true) {
+		return false
+	}
+	o.next = nil
+	return true
+}
+
+// parse counts both halves of an exchange and gives its buffers back. try: it may not wait for who reads the counts, and
+// returns false then.
+func (o *Observer) parse(r *record, pause func(), try bool) bool {
+	result, second := r.request.result, r.response.result
+	if result == "" || r.predicted && second == "" {
+		if !r.reference.lock(r.at, try) {
+			return false
+		}
+		defer r.reference.unlock()
+		r.reference.parser.Pause = pause
+	}
 	if result == "" {
 		result = o.half(r, r.request.buf, false)
 	}
-	if second := r.response.result; r.predicted && second == "" {
+	if r.predicted && second == "" {
 		second = o.half(r, r.response.buf, true)
-		if result == metrics.Observed {
-			result = second
-		}
-	} else if r.predicted && result == metrics.Observed {
+	}
+	if r.predicted && result == metrics.Observed {
 		result = second
 	}
 	o.cfg.Metrics.Captured(result)
 	o.forget(r)
+	return true
 }
 
 // half counts one body. A panic costs that body only.
@@ -122,7 +159,7 @@ func (o *Observer) half(r *record, body []byte, response bool) (result metrics.R
 			result = metrics.Panicked
 		}
 	}()
-	switch err := r.reference.count(r.kind, body, response, r.at); {
+	switch err := r.reference.count(r.kind, body, response); {
 	case err == nil:
 		return metrics.Observed
 	case errors.Is(err, protocol.ErrUnsupported):

@@ -39,12 +39,30 @@ func newReference(p *profile.Profile, digest string) (*reference, error) {
 	return r, nil
 }
 
-// count reads one half of an exchange into its columns.
-func (r *reference) count(k protocol.Kind, body []byte, response bool, at time.Time) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.recorder.Lock(at)
-	defer r.recorder.Unlock()
+// lock lets the caller count what was seen at a time. try: it may not wait; false says that others have the lock.
+func (r *reference) lock(at time.Time, try bool) bool {
+	if !try {
+		r.mu.Lock()
+		r.recorder.Lock(at)
+		return true
+	}
+	if !r.mu.TryLock() {
+		return false
+	}
+	if !r.recorder.TryLock(at) {
+		r.mu.Unlock()
+		return false
+	}
+	return true
+}
+
+func (r *reference) unlock() {
+	r.recorder.Unlock()
+	r.mu.Unlock()
+}
+
+// count reads one half of an exchange into its columns, under the lock.
+func (r *reference) count(k protocol.Kind, body []byte, response bool) error {
 	switch {
 	case !response && r.features.Width() > 0:
 		return r.parser.Features(k, body, r.features)

@@ -15,6 +15,9 @@ const maxDepth = 32
 type scanner struct {
 	b []byte
 	i int
+
+	pause func()
+	n     int // elements since the last pause
 }
 
 func (s *scanner) fail(want string) error { return unparsable("want %s at byte %d", want, s.i) }
@@ -49,6 +52,11 @@ func (s *scanner) elements(each func() error) error {
 		return nil
 	}
 	for {
+		if s.n++; s.n == 1024 {
+			if s.n = 0; s.pause != nil {
+				s.pause()
+			}
+		}
 		if err := each(); err != nil {
 			return err
 		}

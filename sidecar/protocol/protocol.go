@@ -100,6 +100,10 @@ const maxCells = 1 << 20
 
 // Parser reads bodies. It keeps scratch memory between them and is not safe for concurrent use.
 type Parser struct {
+	// Pause is called every 1,024 elements, about 8 KiB of a body of numbers, by who has more urgent things to do between;
+	// it must not use the Parser. nil: never.
+	Pause func()
+
 	tensors []tensor
 	seen    []int // by column: the row that had it, from 1
 	// answer: a response. A request none of whose names is known lacks every column; a response may name its outputs as it likes, and is then not readable.

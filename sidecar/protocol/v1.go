@@ -12,7 +12,7 @@ const (
 
 // rows reads {"<key>": [row, …]}, where a row is a list in the profile's order, an object by name, or for a single column a scalar.
 func (p *Parser) rows(body []byte, key string, t Table) error {
-	s := &scanner{b: body}
+	s := &scanner{b: body, pause: p.Pause}
 	at := -1
 	err := s.members(func(k []byte) error {
 		if string(k) == key {

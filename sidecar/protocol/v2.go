@@ -17,7 +17,7 @@ type tensor struct {
 
 // infer reads {"<key>": [tensor, …]}.
 func (p *Parser) infer(body []byte, key string, t Table) error {
-	s := &scanner{b: body}
+	s := &scanner{b: body, pause: p.Pause}
 	p.tensors = p.tensors[:0]
 	found := false
 	err := s.members(func(k []byte) error {
