@@ -36,6 +36,9 @@ func newGoroutines(cfg Config) *goroutines {
 func (g *goroutines) serve(l net.Listener) error {
 	g.mu.Lock()
 	g.listener = l
+	if g.ctx.Err() != nil {
+		l.Close()
+	}
 	g.mu.Unlock()
 	defer g.wg.Wait()
 	for {

@@ -88,7 +88,7 @@ func ending(err error) string {
 }
 
 // exchange plays client against server over dial, and returns what each saw.
-func exchange(t *testing.T, l *net.TCPListener, addr string, client, server []op, cut func(n int) int) (c, s seen) {
+func exchange(t testing.TB, l *net.TCPListener, addr string, client, server []op, cut func(n int) int) (c, s seen) {
 	t.Helper()
 	done := make(chan seen, 1)
 	go func() {
@@ -119,15 +119,14 @@ func listen(t testing.TB) *net.TCPListener {
 
 // each runs a test on the event loop and on goroutines.
 func each(t *testing.T, test func(t *testing.T, portable bool)) {
-	for _, portable := range []bool{false, true} {
-		name := "loop"
-		if portable {
-			name = "goroutines"
-		} else if runtime.GOOS != "linux" {
-			continue
-		}
-		t.Run(name, func(t *testing.T) { test(t, portable) })
+	eachOf(func(name string, portable bool) { t.Run(name, func(t *testing.T) { test(t, portable) }) })
+}
+
+func eachOf(f func(name string, portable bool)) {
+	if runtime.GOOS == "linux" {
+		f("loop", false)
 	}
+	f("goroutines", true)
 }
 
 // start runs a relay in front of upstream and returns its address.
@@ -141,8 +140,9 @@ func start(
 	if failed == nil {
 		failed = func(relay.Reason) {}
 	}
+	log := zaptest.NewLogger(t, zaptest.Level(zap.WarnLevel))
 	r := relay.New(relay.Config{
-		Upstream: upstream, NewFollower: newFollower, Failed: failed, Portable: portable, Log: zaptest.NewLogger(t, zaptest.Level(zap.WarnLevel)),
+		Upstream: upstream, NewFollower: newFollower, Failed: failed, Portable: portable, Log: log,
 	})
 	if r.Loop() == portable {
 		t.Fatalf("loop %v, want %v", r.Loop(), !portable)
