@@ -173,10 +173,13 @@ func (s *Sidecar) Run(ctx context.Context) error {
 // itself when it has nothing to move.
 func (s *Sidecar) observe() (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
-	if s.relay.Loop() {
-		return func() { cancel(); s.observer.Run(ctx) }
-	}
 	done := make(chan struct{})
-	go func() { s.observer.Run(ctx); close(done) }()
+	go func() {
+		defer close(done)
+		if s.relay.Loop() {
+			s.observer.Tend(ctx)
+		}
+		s.observer.Run(ctx)
+	}()
 	return func() { cancel(); <-done }
 }

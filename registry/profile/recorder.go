@@ -72,9 +72,15 @@ func (r *Recorder) Lock(now time.Time) {
 	r.at(now)
 }
 
-// TryLock is Lock for who may not wait; false: somebody else has the lock.
+// TryLock is Lock for who may not wait: neither for who has the lock, nor for
+// the work of many milliseconds that Lock does when a slice of time has ended.
+// Where it returns false, somebody else should call Lock.
 func (r *Recorder) TryLock(now time.Time) bool {
 	if !r.mu.TryLock() {
+		return false
+	}
+	if !r.begun.IsZero() && now.Truncate(fine).After(r.start) {
+		r.mu.Unlock()
 		return false
 	}
 	r.at(now)

@@ -26,6 +26,12 @@ type Config struct {
 	Log         *zap.Logger
 }
 
+// late says that an exchange waits for Tend.
+type late struct {
+	reference *reference
+	at        time.Time
+}
+
 // queueLength bounds the exchanges that wait for the parser beside the bytes that they hold.
 const queueLength = 1024
 
@@ -36,11 +42,12 @@ type Observer struct {
 	reference atomic.Pointer[reference]
 	queue     chan *record
 	next      *record // taken out of the queue by a Step that could not parse it yet
+	late      chan late
 }
 
 // New returns an observer without a reference: latency and errors only.
 func New(cfg Config) *Observer {
-	return &Observer{cfg: cfg, budget: budget{limit: cfg.Budget}, queue: make(chan *record, queueLength)}
+	return &Observer{cfg: cfg, budget: budget{limit: cfg.Budget}, queue: make(chan *record, queueLength), late: make(chan late, 1)}
 }
 
 // ErrOther: a reference is there already, and it is another one.
@@ -109,8 +116,20 @@ func (o *Observer) Queued() int {
 	return len(o.queue)
 }
 
-// Step parses one exchange and says whether it did: there may be none, or somebody may be reading the counts. It calls
-// pause every few kilobytes; the follow.Sink may be used there.
+// Tend does until ctx ends what takes too long for Step: it closes slices of the live profile, which takes milliseconds.
+func (o *Observer) Tend(ctx context.Context) {
+	for {
+		select {
+		case l := <-o.late:
+			l.reference.tend(l.at)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// Step parses one exchange and says whether it did: there may be none, somebody may be reading the counts, or Tend is at
+// work. It calls pause every few kilobytes; the follow.Sink may be used there.
 func (o *Observer) Step(pause func()) bool {
 	if o.next == nil {
 		select {
@@ -120,6 +139,10 @@ func (o *Observer) Step(pause func()) bool {
 		}
 	}
 	if !o.parse(o.next, pause, true) {
+		select {
+		case o.late <- late{o.next.reference, o.next.at}:
+		default: // it knows
+		}
 		return false
 	}
 	o.next = nil

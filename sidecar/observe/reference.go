@@ -56,6 +56,12 @@ func (r *reference) lock(at time.Time, try bool) bool {
 	return true
 }
 
+// tend makes it possible to count what was seen at a time without waiting.
+func (r *reference) tend(at time.Time) {
+	r.recorder.Lock(at)
+	defer r.recorder.Unlock()
+}
+
 func (r *reference) unlock() {
 	r.recorder.Unlock()
 	r.mu.Unlock()

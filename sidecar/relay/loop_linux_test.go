@@ -98,7 +98,8 @@ func testDialTimeout(t *testing.T, portable bool) {
 	}
 	reasons := make(chan relay.Reason, 1)
 	serve(t, relay.Config{
-		Upstream: upstream, DialTimeout: 50 * time.Millisecond, Portable: portable, Failed: func(r relay.Reason) { reasons <- r },
+		Upstream: upstream, DialTimeout: 50 * time.Millisecond, Portable: portable,
+		Failed: func(r relay.Reason) { reasons <- r },
 	}, func(_ *relay.Relay, through string) {
 		c := dial(t, through)
 		if code, err := status(c); code != 502 {
@@ -132,7 +133,8 @@ func TestPanic(t *testing.T) {
 		}
 		return touchy{follow.New(ignore{})}
 	}
-	serve(t, relay.Config{Upstream: up.Listener.Addr().String(), NewFollower: newFollower}, func(_ *relay.Relay, through string) {
+	cfg := relay.Config{Upstream: up.Listener.Addr().String(), NewFollower: newFollower}
+	serve(t, cfg, func(_ *relay.Relay, through string) {
 		good := dial(t, through)
 		if code, err := status(good); code != 200 {
 			t.Fatalf("status %d, %v", code, err)

@@ -66,7 +66,8 @@ func FuzzFidelity(f *testing.F) {
 		for name, through := range relays {
 			c2, s2 := exchange(t, l, through, s.client, s.server, random(seed))
 			if c2 != c || s2 != sv {
-				t.Errorf("%s: the client saw\n%s\nand through the relay\n%s\nthe server\n%s\nand\n%s", name, describe(c), describe(c2), describe(sv), describe(s2))
+				t.Errorf("%s: the client saw\n%s\nand through the relay\n%s\nthe server\n%s\nand\n%s",
+					name, describe(c), describe(c2), describe(sv), describe(s2))
 			}
 		}
 	})
@@ -91,7 +92,8 @@ func testResetAnywhere(t *testing.T, portable bool) {
 			resetter, other = s, c
 		}
 		if resetter.End != "" || other.End != "reset" {
-			t.Errorf("%s at byte %d: the one that reset saw the end %q, the other %q, want \"\" and a reset", what, at, resetter.End, other.End)
+			t.Errorf("%s at byte %d: the one that reset saw the end %q, the other %q, want none and a reset",
+				what, at, resetter.End, other.End)
 		}
 		if len(s.Bytes) != got {
 			t.Errorf("%s at byte %d: the server got %d bytes, want %d", what, at, len(s.Bytes), got)
@@ -105,6 +107,7 @@ func testResetAnywhere(t *testing.T, portable bool) {
 	for at := range len(answer) {
 		part := answer[:at+1]
 		play("client in the answer", at, []op{send(request), read(part), act("reset")}, []op{read(request), send(part)})
-		play("server in its answer", at, []op{send(request), read(part), send(".")}, []op{read(request), send(part), read("."), act("reset")})
+		play("server in its answer", at, []op{send(request), read(part), send(".")},
+			[]op{read(request), send(part), read("."), act("reset")})
 	}
 }
