@@ -13,6 +13,7 @@ type Pair struct {
 	waiting           int
 	opaque            bool
 	clientFIN         bool
+	spare             *Exchange // the last that ended, for the next
 }
 
 // New returns a follower that tells sink.
@@ -124,7 +125,8 @@ func (p *Pair) requestHead(line, rest []byte, t time.Time) {
 		p.stop(ReasonPipeline, t)
 		return
 	}
-	e := &Exchange{Start: t, head: string(method) == "HEAD"}
+	e := p.exchange()
+	e.Start, e.head = t, string(method) == "HEAD"
 	if p.tail == nil {
 		p.oldest = e
 	} else {
@@ -206,6 +208,17 @@ func (p *Pair) endBody(s *side, t time.Time) {
 	}
 }
 
+// exchange returns an empty one.
+func (p *Pair) exchange() *Exchange {
+	e := p.spare
+	if e == nil {
+		return new(Exchange)
+	}
+	p.spare = nil
+	*e = Exchange{}
+	return e
+}
+
 // finish ends the oldest exchange.
 func (p *Pair) finish(o Outcome, t time.Time) {
 	e := p.oldest
@@ -224,4 +237,5 @@ func (p *Pair) finish(o Outcome, t time.Time) {
 	}
 	p.response.state, p.response.ex = inHead, nil
 	p.sink.Done(e)
+	p.spare = e
 }

@@ -148,6 +148,23 @@ func TestStep(t *testing.T) {
 	}
 }
 
+// What passes over and over again is to be no work for the garbage collector.
+func TestAllocations(t *testing.T) {
+	o, _ := setUp(t, 64<<20)
+	if _, err := o.SetReference(reference(t), "sha256:1"); err != nil {
+		t.Fatal(err)
+	}
+	p, request, response, at := follow.New(o), []byte(ask), []byte(reply), time.Now()
+	allocated := testing.AllocsPerRun(1000, func() {
+		p.Request(request, at)
+		p.Response(response, at)
+		o.Step(nil)
+	})
+	if limit := 3.0; allocated >= limit { // the parser's: one for each body
+		t.Errorf("%v allocations for each exchange, want less than %v", allocated, limit)
+	}
+}
+
 // Closing a slice of the live profile takes long, so a step leaves that to Tend.
 func TestTend(t *testing.T) {
 	o, r := setUp(t, 64<<20)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime/debug"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -43,11 +44,15 @@ type Observer struct {
 	queue     chan *record
 	next      *record // taken out of the queue by a Step that could not parse it yet
 	late      chan late
+	records   sync.Pool
 }
 
 // New returns an observer without a reference: latency and errors only.
 func New(cfg Config) *Observer {
-	return &Observer{cfg: cfg, budget: budget{limit: cfg.Budget}, queue: make(chan *record, queueLength), late: make(chan late, 1)}
+	return &Observer{
+		cfg: cfg, budget: budget{limit: cfg.Budget}, queue: make(chan *record, queueLength), late: make(chan late, 1),
+		records: sync.Pool{New: func() any { return new(record) }},
+	}
 }
 
 // ErrOther: a reference is there already, and it is another one.
@@ -196,7 +201,8 @@ func (o *Observer) half(r *record, body []byte, response bool) (result metrics.R
 func (o *Observer) forget(r *record) {
 	o.budget.release(r.request.buf)
 	o.budget.release(r.response.buf)
-	r.request.buf, r.response.buf = nil, nil
+	*r = record{}
+	o.records.Put(r)
 }
 
 func (o *Observer) sampled() bool {

@@ -14,12 +14,13 @@ import (
 // A panic while one body is parsed costs that body; the parser goes on. (Inside, because nothing from outside is known to panic.)
 func TestPanicIsRecovered(t *testing.T) {
 	o := New(Config{Budget: 1 << 20, MaxBody: 1 << 20, SampleRatio: 1, Metrics: metrics.New(prometheus.NewRegistry(), protocol.V1), Log: zap.NewNop()})
-	broken := &record{kind: protocol.V1, reference: &reference{recorder: new(profile.Recorder)}}
+	ref := &reference{recorder: new(profile.Recorder)}
+	broken := &record{kind: protocol.V1, reference: ref}
 	if got := o.half(broken, []byte(`{"instances":[]}`), false); got != metrics.Panicked {
 		t.Errorf("result %q, want %q", got, metrics.Panicked)
 	}
 	o.parse(broken, nil, false)
-	if !broken.reference.mu.TryLock() {
+	if !ref.mu.TryLock() {
 		t.Error("the lock was lost with the panic")
 	}
 }

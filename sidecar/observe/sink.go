@@ -26,7 +26,8 @@ type capture struct {
 // Request is part of follow.Sink: it decides, before anything is copied, whether to observe.
 func (o *Observer) Request(e *follow.Exchange, h follow.Head) {
 	o.cfg.Metrics.Began()
-	r := &record{kind: protocol.Recognise(h.Method, h.Target, o.cfg.Protocol)}
+	r := o.records.Get().(*record)
+	r.kind = protocol.Recognise(h.Method, h.Target, o.cfg.Protocol)
 	e.Value = r
 	if r.kind == protocol.Other {
 		return
@@ -120,6 +121,7 @@ func (o *Observer) Done(e *follow.Exchange) {
 		m.Answered(r.kind, 502, e.End.Sub(e.Start))
 	}
 	if r.reference == nil {
+		o.forget(r)
 		return
 	}
 	r.at = e.End
