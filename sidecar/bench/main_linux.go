@@ -18,7 +18,7 @@ func main() {
 	rounds := flag.Int("rounds", 3, "rounds")
 	length := flag.Duration("for", 400*time.Millisecond, "time of one measurement")
 	connections := flag.String("connections", "1,32,256", "connections, a comma between")
-	rows := flag.String("rows", "3,27,268", "rows of 20 numbers in a request: 0.4, 4 and 40 KB")
+	rows := flag.String("rows", "3,33,340", "rows of 20 numbers in a request: 0.4, 4 and 40 KB")
 	only := flag.String("targets", "", "some of the targets, a comma between")
 	flag.Parse()
 	var err error

@@ -18,7 +18,7 @@ const (
 	sparesKept   = 16
 	eventsAtOnce = 256
 
-	backlog    = 256       // pieces of work above which it gets a share of the time though there is something to move
+	backlog    = 64        // pieces of work above which it gets a share of the time though there is something to move
 	backlogFor = 2         // that share: one part in so many of the time that moving takes
 	workPause  = 1_000_000 // ns until work that cannot be done now is tried again
 	never      = 1<<63 - 1 // a time
