@@ -27,14 +27,17 @@ func literal(upstream string) (unix.Sockaddr, int) {
 	return &unix.SockaddrInet6{Port: int(a.Port()), Addr: a.Addr().As16()}, unix.AF_INET6
 }
 
-// accept takes waiting connections. Without descriptors or memory clients wait in the backlog, and the loop rests.
+// accept takes waiting connections. When that fails, as without descriptors or memory, clients wait in the backlog for a
+// moment, and the loop does not spin.
 func (l *loop) accept() {
 	for range acceptAtOnce {
 		fd, e := acceptFrom(l.listener)
 		switch {
 		case again(e):
 			return
-		case e == unix.EMFILE, e == unix.ENFILE, e == unix.ENOBUFS, e == unix.ENOMEM:
+		case e == unix.ECONNABORTED, e == unix.EPROTO: // the client has gone already
+			continue
+		case e != 0:
 			if !l.full {
 				l.cfg.Log.Warn("accept failed; connections wait until it succeeds", zap.Error(e))
 			}
@@ -42,8 +45,6 @@ func (l *loop) accept() {
 			l.listen(false)
 			l.acceptAt = l.now() + acceptPause
 			return
-		case e != 0: // the client has gone already
-			continue
 		}
 		l.full = false
 		l.begin(int(fd))
