@@ -6,6 +6,7 @@ import (
 	"io"
 	"math"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -165,5 +166,50 @@ func testChunkedTooLarge(t *testing.T, portable bool) {
 	r.eventually(map[string]float64{`leeway_captures_total{result="too_large"`: 1})
 	if v, _ := sum(r.metrics(), "leeway_prediction_observations_total{"); v != 1 {
 		t.Errorf("%v predictions, want 1: the answer can be read", v)
+	}
+}
+
+// Whoever reads the counts and profiles holds nobody up, and nothing is lost by it.
+func TestReadWhileObserving(t *testing.T) { each(t, testReadWhileObserving) }
+
+func testReadWhileObserving(t *testing.T, portable bool) {
+	r := start(t, sidecar.Config{
+		Portable: portable, Upstream: model(t).URL, SampleRatio: 1, Profile: trained(t, 0), CaptureBudget: 64 << 20,
+	})
+	stop := make(chan struct{})
+	var readers, clients sync.WaitGroup
+	for _, path := range []string{"/metrics", "/profile"} {
+		readers.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					r.do("GET", r.admin+path, "")
+				}
+			}
+		})
+	}
+	const each = 200
+	rows := slices.Repeat([]string{`1,2,"x"`}, 500)
+	for range 3 {
+		clients.Go(func() {
+			for range each {
+				if status, body := r.do("POST", r.traffic+"/v2/models/m/infer", v2(rows...)); status != 200 {
+					t.Errorf("%d %s", status, body)
+				}
+			}
+		})
+	}
+	clients.Wait()
+	close(stop)
+	readers.Wait()
+	r.eventually(map[string]float64{
+		`leeway_captures_total{result="observed"`:                        3 * each,
+		`leeway_request_duration_seconds_count{code="2xx",protocol="v2"`: 3 * each,
+		`leeway_feature_observations_total{bin="missing",feature="a"`:    0,
+	})
+	if v, _ := sum(r.metrics(), "leeway_feature_observations_total{"); v != 3*each*500*3 {
+		t.Errorf("%v values, want %d", v, 3*each*500*3)
 	}
 }

@@ -215,7 +215,6 @@ func (p *Pair) exchange() *Exchange {
 		return new(Exchange)
 	}
 	p.spare = nil
-	*e = Exchange{}
 	return e
 }
 
@@ -237,5 +236,6 @@ func (p *Pair) finish(o Outcome, t time.Time) {
 	}
 	p.response.state, p.response.ex = inHead, nil
 	p.sink.Done(e)
+	*e = Exchange{}
 	p.spare = e
 }

@@ -163,7 +163,7 @@ func (o *Observer) parse(r *record, pause func(), try bool) bool {
 			return false
 		}
 		defer r.reference.unlock()
-		r.reference.parser.Pause = pause
+		r.reference.pausing(pause)
 	}
 	if result == "" {
 		result = o.half(r, r.request.buf, false)

@@ -62,6 +62,11 @@ func (r *reference) tend(at time.Time) {
 	defer r.recorder.Unlock()
 }
 
+// pausing has f called every few microseconds while something is counted.
+func (r *reference) pausing(f func()) {
+	r.parser.Pause, r.features.pause, r.outputs.pause = f, f, f
+}
+
 func (r *reference) unlock() {
 	r.recorder.Unlock()
 	r.mu.Unlock()
