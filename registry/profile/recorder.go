@@ -14,14 +14,19 @@ import (
 // under full load was measured at 1.2 MB (TestRecorderMemory); few distinct
 // values take less. A column of categories takes 16 bytes for each name and
 // slice, at most 3.2 MB, and the names, which slices share.
+//
+// Closing a slice takes milliseconds, and a merge of old ones more. Who counts
+// is not held up by that: what has ended is put aside, and Tidy packs it.
 type Recorder struct {
-	mu       sync.Mutex
+	aging    sync.Mutex // held by who reads or changes the slices that have ended; taken before mu
+	mu       sync.Mutex // guards what follows; closed and the first of ended change under aging only
 	features []*Series
 	outputs  []*Series
 	begun    time.Time // of the first row
 	latest   time.Time
 	start    time.Time // of the open slice
 	rows     int64     // in the open slice
+	ended    []ended   // not packed yet; later than closed
 	closed   []slice   // ascending, without overlap
 }
 
@@ -66,25 +71,29 @@ func newSeries(columns []Column) ([]*Series, error) {
 }
 
 // Lock lets the caller count rows that were seen at a time; a time before that
-// of an earlier call counts as that.
+// of an earlier call counts as that. It tidies up first where that is due.
 func (r *Recorder) Lock(now time.Time) {
 	r.mu.Lock()
 	r.at(now)
+	if len(r.ended) > 0 {
+		r.mu.Unlock()
+		r.Tidy()
+		r.mu.Lock()
+	}
 }
 
-// TryLock is Lock for who may not wait: neither for who has the lock, nor for
-// the work of many milliseconds that Lock does when a slice of time has ended.
-// Where it returns false, somebody else should call Lock.
-func (r *Recorder) TryLock(now time.Time) bool {
+// TryLock is Lock for who may not wait. It fails where somebody else has the
+// lock, or nobody has called Tidy for long. untidy: it should be called.
+func (r *Recorder) TryLock(now time.Time) (ok, untidy bool) {
 	if !r.mu.TryLock() {
-		return false
+		return false, false
 	}
-	if !r.begun.IsZero() && now.Truncate(fine).After(r.start) {
+	if len(r.ended) >= maxEnded {
 		r.mu.Unlock()
-		return false
+		return false, true
 	}
 	r.at(now)
-	return true
+	return true, len(r.ended) > 0
 }
 
 func (r *Recorder) at(now time.Time) {

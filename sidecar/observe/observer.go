@@ -27,12 +27,6 @@ type Config struct {
 	Log         *zap.Logger
 }
 
-// late says that an exchange waits for Tend.
-type late struct {
-	reference *reference
-	at        time.Time
-}
-
 // queueLength bounds the exchanges that wait for the parser beside the bytes that they hold.
 const queueLength = 1024
 
@@ -42,15 +36,15 @@ type Observer struct {
 	budget    budget
 	reference atomic.Pointer[reference]
 	queue     chan *record
-	next      *record // taken out of the queue by a Step that could not parse it yet
-	late      chan late
+	next      *record         // taken out of the queue by a Step that could not parse it yet
+	untidy    chan *reference // for Tend
 	records   sync.Pool
 }
 
 // New returns an observer without a reference: latency and errors only.
 func New(cfg Config) *Observer {
 	return &Observer{
-		cfg: cfg, budget: budget{limit: cfg.Budget}, queue: make(chan *record, queueLength), late: make(chan late, 1),
+		cfg: cfg, budget: budget{limit: cfg.Budget}, queue: make(chan *record, queueLength), untidy: make(chan *reference, 1),
 		records: sync.Pool{New: func() any { return new(record) }},
 	}
 }
@@ -121,20 +115,20 @@ func (o *Observer) Queued() int {
 	return len(o.queue)
 }
 
-// Tend does until ctx ends what takes too long for Step: it closes slices of the live profile, which takes milliseconds.
+// Tend does until ctx ends what takes too long for Step: to pack slices of the live profile that have ended.
 func (o *Observer) Tend(ctx context.Context) {
 	for {
 		select {
-		case l := <-o.late:
-			l.reference.tend(l.at)
+		case r := <-o.untidy:
+			r.recorder.Tidy()
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-// Step parses one exchange and says whether it did: there may be none, somebody may be reading the counts, or Tend is at
-// work. It calls pause every few kilobytes; the follow.Sink may be used there.
+// Step parses one exchange and says whether it did: there may be none, or somebody may be reading the counts. It calls
+// pause every few microseconds; the follow.Sink may be used there.
 func (o *Observer) Step(pause func()) bool {
 	if o.next == nil {
 		select {
@@ -144,10 +138,6 @@ func (o *Observer) Step(pause func()) bool {
 		}
 	}
 	if !o.parse(o.next, pause, true) {
-		select {
-		case o.late <- late{o.next.reference, o.next.at}:
-		default: // it knows
-		}
 		return false
 	}
 	o.next = nil
@@ -159,7 +149,7 @@ func (o *Observer) Step(pause func()) bool {
 func (o *Observer) parse(r *record, pause func(), try bool) bool {
 	result, second := r.request.result, r.response.result
 	if result == "" || r.predicted && second == "" {
-		if !r.reference.lock(r.at, try) {
+		if !o.lock(r, try) {
 			return false
 		}
 		defer r.reference.unlock()
@@ -177,6 +167,21 @@ func (o *Observer) parse(r *record, pause func(), try bool) bool {
 	o.cfg.Metrics.Captured(result)
 	o.forget(r)
 	return true
+}
+
+func (o *Observer) lock(r *record, try bool) bool {
+	if !try {
+		r.reference.lock(r.at)
+		return true
+	}
+	ok, untidy := r.reference.tryLock(r.at)
+	if untidy {
+		select {
+		case o.untidy <- r.reference:
+		default: // Tend knows
+		}
+	}
+	return ok
 }
 
 // half counts one body. A panic costs that body only.

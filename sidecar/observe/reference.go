@@ -39,27 +39,21 @@ func newReference(p *profile.Profile, digest string) (*reference, error) {
 	return r, nil
 }
 
-// lock lets the caller count what was seen at a time. try: it may not wait; false says that others have the lock.
-func (r *reference) lock(at time.Time, try bool) bool {
-	if !try {
-		r.mu.Lock()
-		r.recorder.Lock(at)
-		return true
-	}
-	if !r.mu.TryLock() {
-		return false
-	}
-	if !r.recorder.TryLock(at) {
-		r.mu.Unlock()
-		return false
-	}
-	return true
+// lock lets the caller count what was seen at a time.
+func (r *reference) lock(at time.Time) {
+	r.mu.Lock()
+	r.recorder.Lock(at)
 }
 
-// tend makes it possible to count what was seen at a time without waiting.
-func (r *reference) tend(at time.Time) {
-	r.recorder.Lock(at)
-	defer r.recorder.Unlock()
+// tryLock is lock for who may not wait; false: others have the lock. untidy: the recorder is to be tidied.
+func (r *reference) tryLock(at time.Time) (ok, untidy bool) {
+	if !r.mu.TryLock() {
+		return false, false
+	}
+	if ok, untidy = r.recorder.TryLock(at); !ok {
+		r.mu.Unlock()
+	}
+	return ok, untidy
 }
 
 // pausing has f called every few microseconds while something is counted.
