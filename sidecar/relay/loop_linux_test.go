@@ -234,3 +234,17 @@ func serve(t *testing.T, cfg relay.Config, f func(r *relay.Relay, through string
 	}()
 	f(r, l.Addr().String())
 }
+
+func TestNotTCP(t *testing.T) {
+	l, err := net.Listen("unix", t.TempDir()+"/socket")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := relay.New(relay.Config{Upstream: "127.0.0.1:1", Log: zap.NewNop()})
+	if err := r.Serve(l); err == nil {
+		t.Error("served a listener that is not TCP")
+	}
+	if err := r.Shutdown(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
