@@ -8,6 +8,9 @@ import (
 	"unsafe"
 )
 
+// elementsAtOnce take about 10 µs.
+const elementsAtOnce = 128
+
 // maxDepth is how deep a body may nest.
 const maxDepth = 32
 
@@ -52,7 +55,7 @@ func (s *scanner) elements(each func() error) error {
 		return nil
 	}
 	for {
-		if s.n++; s.n == 1024 {
+		if s.n++; s.n == elementsAtOnce {
 			if s.n = 0; s.pause != nil {
 				s.pause()
 			}

@@ -100,8 +100,8 @@ const maxCells = 1 << 20
 
 // Parser reads bodies. It keeps scratch memory between them and is not safe for concurrent use.
 type Parser struct {
-	// Pause is called every 1,024 elements, about 8 KiB of a body of numbers, by who has more urgent things to do between;
-	// it must not use the Parser. nil: never.
+	// Pause is called every few microseconds of a long body, for who has more urgent things to do in between. It must not
+	// use the Parser. nil: never.
 	Pause func()
 
 	tensors []tensor

@@ -27,8 +27,8 @@ func literal(upstream string) (unix.Sockaddr, int) {
 	return &unix.SockaddrInet6{Port: int(a.Port()), Addr: a.Addr().As16()}, unix.AF_INET6
 }
 
-// accept takes waiting connections. When that fails, as without descriptors or memory, clients wait in the backlog for a
-// moment, and the loop does not spin.
+// accept takes waiting connections. When that fails, as without descriptors or memory, clients wait in the backlog for
+// a moment, and the loop does not spin.
 func (l *loop) accept() {
 	for range acceptAtOnce {
 		fd, e := acceptFrom(l.listener)
