@@ -59,6 +59,7 @@ type loop struct {
 	buffers  buffers
 
 	credit, paused int64 // time that work may have while there is something to move; time that its pauses took
+	until          int64 // when a step's pauses begin to do something
 	workAt         int64 // when to try work again that could not be done; 0: no need
 
 	mu               sync.Mutex // guards what follows
@@ -83,7 +84,7 @@ func (l *loop) run() error {
 	for l.listener >= 0 || l.open > 0 {
 		if l.queued() > 0 && l.workAt == 0 {
 			if l.poll(); l.ready == 0 && l.fault == 0 {
-				l.step()
+				l.step(0)
 				l.tick(l.now())
 				continue
 			}
