@@ -4,10 +4,10 @@ GO    ?= go
 OUT   ?= .
 export CGO_ENABLED ?= 0
 
-.PHONY: help build tools demo demo-down test test-unit test-e2e bench lint vulncheck generate images clean
+.PHONY: help build tools demo demo-down test test-unit test-e2e bench bench-sidecar lint vulncheck generate images clean
 
 help: ## what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## the three programs, into bin/
 	$(GO) build -trimpath -o bin/ ./cmd/leeway ./cmd/leeway-agent ./cmd/leeway-sidecar
@@ -33,6 +33,9 @@ test-e2e: tools ## a real cluster, and the demo on it
 
 bench: ## benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+bench-sidecar: ## what the sidecar costs, against nginx where it is installed: 2 minutes
+	$(GO) run ./sidecar/bench
 
 lint: ## gofmt, go vet, staticcheck
 	@test -z "$$(gofmt -l . | tee /dev/stderr)" || { echo "run gofmt -w on these files"; exit 1; }

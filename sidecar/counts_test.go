@@ -6,6 +6,7 @@ import (
 	"io"
 	"math"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -15,8 +16,10 @@ import (
 	"github.com/leeway-dev/leeway/sidecar"
 )
 
-func TestEverythingStartsAtZero(t *testing.T) {
-	r := start(t, sidecar.Config{Upstream: model(t).URL, SampleRatio: 1, Profile: trained(t, 0)})
+func TestEverythingStartsAtZero(t *testing.T) { each(t, testEverythingStartsAtZero) }
+
+func testEverythingStartsAtZero(t *testing.T, portable bool) {
+	r := start(t, sidecar.Config{Portable: portable, Upstream: model(t).URL, SampleRatio: 1, Profile: trained(t, 0)})
 	m := r.metrics()
 	for _, p := range []string{"v1", "v2", "other"} {
 		for _, c := range []string{"2xx", "3xx", "4xx", "5xx"} {
@@ -50,8 +53,10 @@ func TestEverythingStartsAtZero(t *testing.T) {
 	}
 }
 
-func TestCountsEqualRowsSent(t *testing.T) {
-	r := start(t, sidecar.Config{Upstream: model(t).URL, SampleRatio: 1, Profile: trained(t, 0)})
+func TestCountsEqualRowsSent(t *testing.T) { each(t, testCountsEqualRowsSent) }
+
+func testCountsEqualRowsSent(t *testing.T, portable bool) {
+	r := start(t, sidecar.Config{Portable: portable, Upstream: model(t).URL, SampleRatio: 1, Profile: trained(t, 0)})
 	const each = 50
 	var wg sync.WaitGroup
 	for range 4 {
@@ -116,7 +121,9 @@ func TestCountsEqualRowsSent(t *testing.T) {
 	}
 }
 
-func TestNoRoomHurtsNobody(t *testing.T) {
+func TestNoRoomHurtsNobody(t *testing.T) { each(t, testNoRoomHurtsNobody) }
+
+func testNoRoomHurtsNobody(t *testing.T, portable bool) {
 	for _, c := range []struct {
 		name, body, result string
 		header             []string
@@ -130,7 +137,7 @@ func TestNoRoomHurtsNobody(t *testing.T) {
 		{"sample", v2(`1,2,"x"`), "skipped_sample", nil, sidecar.Config{SampleRatio: 0}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			c.cfg.Upstream, c.cfg.Profile = model(t).URL, trained(t, 0)
+			c.cfg.Upstream, c.cfg.Profile, c.cfg.Portable = model(t).URL, trained(t, 0), portable
 			r := start(t, c.cfg)
 			for range 20 {
 				if status, body := r.do("POST", r.traffic+"/v2/models/m/infer", c.body, c.header...); status != 200 || !strings.Contains(body, "[7]") {
@@ -146,8 +153,10 @@ func TestNoRoomHurtsNobody(t *testing.T) {
 }
 
 // Chunked bodies have no length to refuse by: they are cut off as they grow.
-func TestChunkedTooLarge(t *testing.T) {
-	r := start(t, sidecar.Config{Upstream: model(t).URL, Profile: trained(t, 0), SampleRatio: 1, MaxBody: 4 << 10})
+func TestChunkedTooLarge(t *testing.T) { each(t, testChunkedTooLarge) }
+
+func testChunkedTooLarge(t *testing.T, portable bool) {
+	r := start(t, sidecar.Config{Portable: portable, Upstream: model(t).URL, Profile: trained(t, 0), SampleRatio: 1, MaxBody: 4 << 10})
 	req, _ := http.NewRequest("POST", r.traffic+"/v2/models/m/infer", io.MultiReader(strings.NewReader(v2(`1,2,"x"`)), bytes.NewReader(bytes.Repeat([]byte(" "), 100<<10))))
 	resp, err := r.client.Do(req)
 	if err != nil {
@@ -158,5 +167,50 @@ func TestChunkedTooLarge(t *testing.T) {
 	r.eventually(map[string]float64{`leeway_captures_total{result="too_large"`: 1})
 	if v, _ := sum(r.metrics(), "leeway_prediction_observations_total{"); v != 1 {
 		t.Errorf("%v predictions, want 1: the answer can be read", v)
+	}
+}
+
+// Whoever reads the counts and profiles holds nobody up, and nothing is lost by it.
+func TestReadWhileObserving(t *testing.T) { each(t, testReadWhileObserving) }
+
+func testReadWhileObserving(t *testing.T, portable bool) {
+	r := start(t, sidecar.Config{
+		Portable: portable, Upstream: model(t).URL, SampleRatio: 1, Profile: trained(t, 0), CaptureBudget: 64 << 20,
+	})
+	stop := make(chan struct{})
+	var readers, clients sync.WaitGroup
+	for _, path := range []string{"/metrics", "/profile"} {
+		readers.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					r.do("GET", r.admin+path, "")
+				}
+			}
+		})
+	}
+	const each = 200
+	rows := slices.Repeat([]string{`1,2,"x"`}, 500)
+	for range 3 {
+		clients.Go(func() {
+			for range each {
+				if status, body := r.do("POST", r.traffic+"/v2/models/m/infer", v2(rows...)); status != 200 {
+					t.Errorf("%d %s", status, body)
+				}
+			}
+		})
+	}
+	clients.Wait()
+	close(stop)
+	readers.Wait()
+	r.eventually(map[string]float64{
+		`leeway_captures_total{result="observed"`:                        3 * each,
+		`leeway_request_duration_seconds_count{code="2xx",protocol="v2"`: 3 * each,
+		`leeway_feature_observations_total{bin="missing",feature="a"`:    0,
+	})
+	if v, _ := sum(r.metrics(), "leeway_feature_observations_total{"); v != 3*each*500*3 {
+		t.Errorf("%v values, want %d", v, 3*each*500*3)
 	}
 }

@@ -23,6 +23,12 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// each runs a test with an event loop and with goroutines.
+func each(t *testing.T, test func(t *testing.T, portable bool)) {
+	t.Run("loop", func(t *testing.T) { test(t, false) })
+	t.Run("goroutines", func(t *testing.T) { test(t, true) })
+}
+
 // trained is an encoded profile of 400 rows: numbers a and b, category c, prediction y.
 func trained(t testing.TB, seed int) []byte {
 	t.Helper()

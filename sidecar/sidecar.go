@@ -33,6 +33,7 @@ type Config struct {
 	CaptureBudget       int64
 	MaxBody             int
 	Grace               time.Duration // for requests under way when the sidecar is told to stop
+	Portable            bool          // relay with goroutines, also where there is an event loop
 	Log                 *zap.Logger
 }
 
@@ -60,7 +61,8 @@ func New(cfg Config) (*Sidecar, error) {
 	wrapped.MustRegister(observe.NewCollector(s.observer, cfg.Profile != nil && cfg.ProfileDigest == ""))
 	s.registry.MustRegister(collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	s.relay = relay.New(relay.Config{
-		Upstream: s.upstream, NewFollower: func() relay.Follower { return follow.New(s.observer) }, Failed: m.UpstreamError, Log: cfg.Log,
+		Upstream: s.upstream, NewFollower: func() relay.Follower { return follow.New(s.observer) }, Failed: m.UpstreamError,
+		Work: s.observer, Portable: cfg.Portable, Log: cfg.Log,
 	})
 	if cfg.Profile != nil {
 		if _, err := s.setReference(cfg.Profile); err != nil {
@@ -125,10 +127,7 @@ func (s *Sidecar) AdminAddr() net.Addr { return s.control.Addr() }
 
 // Run serves until ctx ends. Then it is no longer ready, answers what is under way, for at most the grace time, stops listening, and returns when everything has ended.
 func (s *Sidecar) Run(ctx context.Context) error {
-	observing, stopObserving := context.WithCancel(context.Background())
-	observed := make(chan struct{})
-	go func() { s.observer.Run(observing); close(observed) }()
-
+	observed := s.observe()
 	admin := &http.Server{Handler: s.admin(), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10, ErrorLog: zap.NewStdLog(s.cfg.Log)}
 	failed := make(chan error, 2)
 	served := make(chan struct{}, 2)
@@ -161,8 +160,22 @@ func (s *Sidecar) Run(ctx context.Context) error {
 	}
 	<-served
 	<-served
-	stopObserving()
-	<-observed
+	observed()
 	s.cfg.Log.Info("stopped")
 	return err
+}
+
+// observe has exchanges parsed until the returned function is called, which parses what is left. An event loop parses by
+// itself when it has nothing to move.
+func (s *Sidecar) observe() (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if s.relay.Loop() {
+			s.observer.Tend(ctx)
+		}
+		s.observer.Run(ctx)
+	}()
+	return func() { cancel(); <-done }
 }

@@ -14,7 +14,9 @@ import (
 	"github.com/leeway-dev/leeway/sidecar"
 )
 
-func TestReferenceRules(t *testing.T) {
+func TestReferenceRules(t *testing.T) { each(t, testReferenceRules) }
+
+func testReferenceRules(t *testing.T, portable bool) {
 	one, two := trained(t, 0), trained(t, 5)
 	digest := profile.Digest(one)
 	type put struct {
@@ -31,7 +33,7 @@ func TestReferenceRules(t *testing.T) {
 		{"too large", "", []put{{make([]byte, profile.MaxBytes+1), 413, "at most"}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r := start(t, sidecar.Config{Upstream: model(t).URL, SampleRatio: 1, ProfileDigest: c.digest})
+			r := start(t, sidecar.Config{Portable: portable, Upstream: model(t).URL, SampleRatio: 1, ProfileDigest: c.digest})
 			if status, body := r.do("GET", r.admin+"/profile", ""); status != 404 || !strings.Contains(body, "no reference") {
 				t.Errorf("/profile: %d %s", status, body)
 			}
@@ -59,10 +61,12 @@ func TestReferenceRules(t *testing.T) {
 	}
 }
 
-func TestUpstreamFailures(t *testing.T) {
+func TestUpstreamFailures(t *testing.T) { each(t, testUpstreamFailures) }
+
+func testUpstreamFailures(t *testing.T, portable bool) {
 	up := model(t)
 	up.Close()
-	r := start(t, sidecar.Config{Upstream: up.URL, SampleRatio: 1})
+	r := start(t, sidecar.Config{Portable: portable, Upstream: up.URL, SampleRatio: 1})
 	status, body := r.do("POST", r.traffic+"/v2/models/m/infer", v2(`1,2,"x"`))
 	if status != 502 || !strings.Contains(body, "leeway-sidecar") || !strings.Contains(body, strings.TrimPrefix(up.URL, "http://")) {
 		t.Errorf("%d %s", status, body)
@@ -71,7 +75,7 @@ func TestUpstreamFailures(t *testing.T) {
 
 	crash := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { panic(http.ErrAbortHandler) }))
 	defer crash.Close()
-	r = start(t, sidecar.Config{Upstream: crash.URL, SampleRatio: 1})
+	r = start(t, sidecar.Config{Portable: portable, Upstream: crash.URL, SampleRatio: 1})
 	if resp, err := r.client.Post(r.traffic+"/v2/models/m/infer", "", strings.NewReader(v2(`1,2,"x"`))); err == nil {
 		resp.Body.Close()
 		t.Errorf("a server that hangs up was answered for: %d", resp.StatusCode)
@@ -79,8 +83,10 @@ func TestUpstreamFailures(t *testing.T) {
 	r.eventually(map[string]float64{`leeway_upstream_errors_total{reason="closed"`: 1, `leeway_request_duration_seconds_count{code="5xx",protocol="v2"`: 1})
 }
 
-func TestExpositionFormats(t *testing.T) {
-	r := start(t, sidecar.Config{Upstream: model(t).URL, SampleRatio: 1})
+func TestExpositionFormats(t *testing.T) { each(t, testExpositionFormats) }
+
+func testExpositionFormats(t *testing.T, portable bool) {
+	r := start(t, sidecar.Config{Portable: portable, Upstream: model(t).URL, SampleRatio: 1})
 	for accept, want := range map[string]string{
 		"application/openmetrics-text; version=1.0.0":                                                "application/openmetrics-text",
 		"application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited": "application/vnd.google.protobuf",
@@ -99,11 +105,13 @@ func TestExpositionFormats(t *testing.T) {
 	}
 }
 
-func TestDrain(t *testing.T) {
+func TestDrain(t *testing.T) { each(t, testDrain) }
+
+func testDrain(t *testing.T, portable bool) {
 	hold := make(chan struct{})
 	up := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { <-hold }))
 	defer up.Close()
-	r := start(t, sidecar.Config{Upstream: up.URL, SampleRatio: 1, Grace: 5 * time.Second})
+	r := start(t, sidecar.Config{Portable: portable, Upstream: up.URL, SampleRatio: 1, Grace: 5 * time.Second})
 	if status, _ := r.do("GET", r.admin+"/readyz", ""); status != 200 {
 		t.Fatalf("readyz %d", status)
 	}
@@ -134,8 +142,10 @@ func TestDrain(t *testing.T) {
 	}
 }
 
-func TestProfileWindows(t *testing.T) {
-	r := start(t, sidecar.Config{Upstream: model(t).URL, SampleRatio: 1, Profile: trained(t, 0)})
+func TestProfileWindows(t *testing.T) { each(t, testProfileWindows) }
+
+func testProfileWindows(t *testing.T, portable bool) {
+	r := start(t, sidecar.Config{Portable: portable, Upstream: model(t).URL, SampleRatio: 1, Profile: trained(t, 0)})
 	for query, want := range map[string]int{
 		"": 200, "?window=30m": 200, "?window=24h": 200, "?from=2026-01-01T00:00:00Z": 200, "?from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00.5%2B01:00": 200,
 		"?window=25h": 400, "?window=-1s": 400, "?window=x": 400, "?window=1m&from=2026-01-01T00:00:00Z": 400, "?to=2026-01-01T00:00:00Z": 400,

@@ -12,7 +12,8 @@ import (
 type part struct {
 	rows, missing int64
 	bins          []int64 // nil without a reference
-	sketch        *sketch // what was merged; numbers of an open slice are in its filler
+	numbers       *filler // while they are counted
+	sketch        *sketch // what was merged
 	categories    map[string]*int64
 	folded        int64
 }
@@ -54,7 +55,11 @@ func (p *part) pack() (packed, error) {
 	for name, n := range p.categories {
 		q.categories = append(q.categories, packedCategory{unique.Make(name), *n})
 	}
-	if p.sketch == nil {
+	switch {
+	case p.numbers != nil:
+		q.sketch = p.numbers.pack()
+		return q, nil
+	case p.sketch == nil:
 		return q, nil
 	}
 	b, err := p.sketch.ToSlice()

@@ -14,14 +14,19 @@ import (
 // under full load was measured at 1.2 MB (TestRecorderMemory); few distinct
 // values take less. A column of categories takes 16 bytes for each name and
 // slice, at most 3.2 MB, and the names, which slices share.
+//
+// Closing a slice takes milliseconds, and a merge of old ones more. Who counts
+// is not held up by that: what has ended is put aside, and Tidy packs it.
 type Recorder struct {
-	mu       sync.Mutex
+	aging    sync.Mutex // held by who reads or changes the slices that have ended; taken before mu
+	mu       sync.Mutex // guards what follows; closed and the first of ended change under aging only
 	features []*Series
 	outputs  []*Series
 	begun    time.Time // of the first row
 	latest   time.Time
 	start    time.Time // of the open slice
 	rows     int64     // in the open slice
+	ended    []ended   // not packed yet; later than closed
 	closed   []slice   // ascending, without overlap
 }
 
@@ -32,7 +37,7 @@ type Series struct {
 	definition Column
 	binner     *Binner
 	open       part
-	numbers    filler // of the open slice
+	spare      *filler // of a slice that was packed, for the next
 }
 
 // NewRecorder makes a Recorder for columns, usually those of a version's
@@ -52,7 +57,7 @@ func NewRecorder(features, predictions []Column) (*Recorder, error) {
 func newSeries(columns []Column) ([]*Series, error) {
 	var list []*Series
 	for _, c := range columns {
-		s := &Series{definition: c}
+		s := &Series{definition: c, open: part{numbers: new(filler)}}
 		if len(c.Bins) > 0 {
 			b, err := NewBinner(c)
 			if err != nil {
@@ -67,9 +72,32 @@ func newSeries(columns []Column) ([]*Series, error) {
 }
 
 // Lock lets the caller count rows that were seen at a time; a time before that
-// of an earlier call counts as that.
+// of an earlier call counts as that. It tidies up first where that is due.
 func (r *Recorder) Lock(now time.Time) {
 	r.mu.Lock()
+	r.at(now)
+	if len(r.ended) > 0 {
+		r.mu.Unlock()
+		r.Tidy()
+		r.mu.Lock()
+	}
+}
+
+// TryLock is Lock for who may not wait. It fails where somebody else has the
+// lock, or nobody has called Tidy for long. untidy: it should be called.
+func (r *Recorder) TryLock(now time.Time) (ok, untidy bool) {
+	if !r.mu.TryLock() {
+		return false, false
+	}
+	if len(r.ended) >= maxEnded {
+		r.mu.Unlock()
+		return false, true
+	}
+	r.at(now)
+	return true, len(r.ended) > 0
+}
+
+func (r *Recorder) at(now time.Time) {
 	if r.begun.IsZero() {
 		r.begun = now
 		r.start = now.Truncate(fine)
@@ -104,7 +132,7 @@ func (s *Series) Number(v float64) int {
 		return s.Category(numberText(v))
 	}
 	s.open.rows++
-	s.numbers.add(v)
+	s.open.numbers.add(v)
 	if s.binner == nil {
 		return -1
 	}
@@ -126,12 +154,12 @@ func (s *Series) Numbers(values []float64, stride int, counts []uint64) {
 		}
 		return
 	}
-	bins := s.open.bins
+	bins, numbers := s.open.bins, s.open.numbers
 	for i := 0; i < len(values); i += stride {
 		v, bin := values[i], b.missing
 		if v == v {
 			bin = b.order[b.below(v)]
-			s.numbers.add(v)
+			numbers.add(v)
 		} else {
 			s.open.missing++
 		}

@@ -257,3 +257,52 @@ func TestBoundary(t *testing.T) {
 		}
 	}
 }
+
+// Whoever counts without waiting, and has somebody else tidy up now and then,
+// counts the same; others may read meanwhile.
+func TestRecorderTidy(t *testing.T) {
+	waits, tries := recorder(t, oneNumber, nil), recorder(t, oneNumber, nil)
+	due, done := make(chan struct{}, 1), make(chan struct{})
+	go func() {
+		defer close(done)
+		for range due {
+			tries.Tidy()
+			tries.Profile(noon, noon.Add(time.Hour))
+		}
+	}()
+	refused := 0
+	at := noon
+	for range 2000 {
+		at = at.Add(time.Duration(rand.IntN(30_000)) * time.Millisecond)
+		waits.Lock(at)
+		waits.AddRows(1)
+		waits.Feature(0).Number(1)
+		waits.Unlock()
+		for {
+			ok, untidy := tries.TryLock(at)
+			if untidy {
+				select {
+				case due <- struct{}{}:
+				default:
+				}
+			}
+			if ok {
+				break
+			}
+			refused++
+			runtime.Gosched()
+		}
+		tries.AddRows(1)
+		tries.Feature(0).Number(1)
+		tries.Unlock()
+	}
+	close(due)
+	<-done
+	for _, window := range []time.Duration{time.Second, 45 * time.Second, 10 * time.Minute, 3 * time.Hour, 24 * time.Hour} {
+		a, b := waits.Profile(at.Add(-window), at), tries.Profile(at.Add(-window), at)
+		if a.Rows != b.Rows || a.Features[0].Rows != b.Features[0].Rows || !a.From.Equal(*b.From) || !a.To.Equal(*b.To) {
+			t.Errorf("%v: %d rows of %v to %v, want %d of %v to %v", window, b.Rows, b.From, b.To, a.Rows, a.From, a.To)
+		}
+	}
+	t.Logf("refused %d times", refused)
+}

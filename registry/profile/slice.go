@@ -23,37 +23,86 @@ type slice struct {
 
 func (s *slice) end() time.Time { return s.start.Add(s.width) }
 
-// advance closes the open slice, begins another, and lets old ones age.
-func (r *Recorder) advance(start time.Time) {
-	if s, ok := r.snapshot(); ok {
-		r.closed = append(r.closed, s)
-	}
-	for _, s := range r.all() {
-		s.open = part{bins: make([]int64, len(s.open.bins))}
-		s.numbers.reset()
-	}
-	r.rows, r.start = 0, start
-	r.closed = coarsen(r.closed, minutes, start.Add(-keepFine).Truncate(minutes))
-	r.closed = coarsen(r.closed, quarters, start.Add(-keepMins).Truncate(quarters))
-	for len(r.closed) > 0 && !r.closed[0].end().After(start.Add(-retention)) {
-		r.closed = r.closed[1:]
-	}
+// ended is a slice as it was counted.
+type ended struct {
+	start time.Time
+	rows  int64
+	parts []part
 }
 
-// snapshot is the open slice as it is now, if it has counted anything.
-func (r *Recorder) snapshot() (slice, bool) {
-	s := slice{start: r.start, width: fine, rows: r.rows}
-	counted := r.rows > 0
-	for _, series := range r.all() {
-		p, err := series.open.pack()
+// maxEnded is how many slices may wait for Tidy: each takes as much memory as
+// the open one.
+const maxEnded = 3
+
+// pack makes a slice of e, if it has counted anything.
+func (e *ended) pack() (slice, bool) {
+	s := slice{start: e.start, width: fine, rows: e.rows}
+	counted := e.rows > 0
+	for i := range e.parts {
+		p, err := e.parts[i].pack()
 		if err != nil {
 			panic("profile: " + err.Error()) // float32 always serialises
 		}
-		p.sketch = series.numbers.pack()
 		s.parts = append(s.parts, p)
 		counted = counted || p.rows > 0
 	}
 	return s, counted
+}
+
+// open is the slice that is being counted.
+func (r *Recorder) open() *ended {
+	e := &ended{start: r.start, rows: r.rows}
+	for _, s := range r.all() {
+		e.parts = append(e.parts, s.open)
+	}
+	return e
+}
+
+// advance puts the open slice aside and begins another.
+func (r *Recorder) advance(start time.Time) {
+	r.ended = append(r.ended, *r.open())
+	for _, s := range r.all() {
+		s.open = part{bins: make([]int64, len(s.open.bins)), numbers: s.spare}
+		if s.spare = nil; s.open.numbers == nil {
+			s.open.numbers = new(filler)
+		}
+	}
+	r.rows, r.start = 0, start
+}
+
+// Tidy packs what has ended and lets old slices age. It takes milliseconds, and
+// holds up who reads profiles, not who counts.
+func (r *Recorder) Tidy() {
+	r.aging.Lock()
+	defer r.aging.Unlock()
+	r.tidy()
+}
+
+func (r *Recorder) tidy() {
+	r.mu.Lock()
+	list, closed, start := r.ended, r.closed, r.start
+	r.mu.Unlock()
+	if len(list) == 0 {
+		return
+	}
+	for i := range list {
+		if s, ok := list[i].pack(); ok {
+			closed = append(closed, s)
+		}
+	}
+	closed = coarsen(closed, minutes, start.Add(-keepFine).Truncate(minutes))
+	closed = coarsen(closed, quarters, start.Add(-keepMins).Truncate(quarters))
+	for len(closed) > 0 && !closed[0].end().After(start.Add(-retention)) {
+		closed = closed[1:]
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.closed = closed
+	r.ended = append([]ended(nil), r.ended[len(list):]...)
+	for i, s := range r.all() {
+		s.spare = list[0].parts[i].numbers
+		s.spare.reset()
+	}
 }
 
 // coarsen merges slices that began before a boundary into slices of a width.
@@ -131,18 +180,7 @@ func (r *Recorder) Profile(from, to time.Time) *Profile {
 	if !to.After(from) {
 		to = from.Add(1) // the slice that holds this instant
 	}
-	r.mu.Lock()
-	var list []slice
-	for _, s := range r.closed {
-		if s.start.Before(to) && s.end().After(from) {
-			list = append(list, s)
-		}
-	}
-	if open, ok := r.snapshot(); ok && open.start.Before(to) && open.end().After(from) {
-		list = append(list, open)
-	}
-	begun, latest := r.begun, r.latest
-	r.mu.Unlock()
+	list, begun, latest := r.overlap(from, to)
 
 	p := &Profile{Format: Format}
 	from, to = bounds(list, from, to, begun, latest)
@@ -163,6 +201,30 @@ func (r *Recorder) Profile(from, to time.Time) *Profile {
 		}
 	}
 	return p
+}
+
+// overlap lists the slices that a time overlaps, and when the first and the
+// last row were seen.
+func (r *Recorder) overlap(from, to time.Time) (list []slice, begun, latest time.Time) {
+	r.aging.Lock()
+	defer r.aging.Unlock()
+	r.tidy() // most of it without the lock
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	add := func(s slice) {
+		if s.start.Before(to) && s.end().After(from) {
+			list = append(list, s)
+		}
+	}
+	for _, s := range r.closed {
+		add(s)
+	}
+	for _, e := range append(r.ended[:len(r.ended):len(r.ended)], *r.open()) {
+		if s, ok := e.pack(); ok {
+			add(s)
+		}
+	}
+	return list, r.begun, r.latest
 }
 
 // bounds is the time that slices hold: from the wanted times outward to the

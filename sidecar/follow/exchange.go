@@ -42,7 +42,7 @@ const (
 	Lost
 )
 
-// Exchange is one request and its response.
+// Exchange is one request and its response. After Done it is used for another.
 type Exchange struct {
 	Start    time.Time // the request's head was complete
 	End      time.Time // the last byte of the response was read, or the exchange was given up

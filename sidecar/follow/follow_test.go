@@ -60,6 +60,7 @@ func (j *journal) Done(e *follow.Exchange) {
 	j.ended[e] = true
 	j.lines = append(j.lines, fmt.Sprintf("%d done outcome=%d status=%d complete=%v early=%v request=%q response=%q", i, e.Outcome, e.Status, e.Complete, e.Early,
 		j.bodies[fmt.Sprint(i, " request")], j.bodies[fmt.Sprint(i, " response")]))
+	delete(j.ids, e)
 }
 func (j *journal) Opaque(r follow.Reason) { j.lines = append(j.lines, "opaque "+string(r)) }
 func (j *journal) Reserve(n int) bool     { j.held += n; return true }

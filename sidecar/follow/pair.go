@@ -13,8 +13,9 @@ type Pair struct {
 	waiting           int
 	opaque            bool
 	clientFIN         bool
-	begun             bool // a request has come
-	h2                *h2  // from the preface of HTTP/2 on
+	begun             bool      // a request has come
+	h2                *h2       // from the preface of HTTP/2 on
+	spare             *Exchange // the last that ended, for the next
 }
 
 // New returns a follower that tells sink.
@@ -130,7 +131,8 @@ func (p *Pair) requestHead(line, rest []byte, t time.Time) {
 		p.stop(ReasonPipeline, t)
 		return
 	}
-	e := &Exchange{Start: t, head: string(method) == "HEAD"}
+	e := p.exchange()
+	e.Start, e.head = t, string(method) == "HEAD"
 	if p.tail == nil {
 		p.oldest = e
 	} else {
@@ -212,6 +214,16 @@ func (p *Pair) endBody(s *side, t time.Time) {
 	}
 }
 
+// exchange returns an empty one.
+func (p *Pair) exchange() *Exchange {
+	e := p.spare
+	if e == nil {
+		return new(Exchange)
+	}
+	p.spare = nil
+	return e
+}
+
 // finish ends the oldest exchange.
 func (p *Pair) finish(o Outcome, t time.Time) {
 	e := p.oldest
@@ -230,4 +242,6 @@ func (p *Pair) finish(o Outcome, t time.Time) {
 	}
 	p.response.state, p.response.ex = inHead, nil
 	p.sink.Done(e)
+	*e = Exchange{}
+	p.spare = e
 }

@@ -15,7 +15,13 @@ type columns struct {
 	counts      [][]uint64 // by column, then bin
 	unknown     *uint64
 	rows        func(n int64) // nil where rows are not counted
+
+	pause  func() // called every few values; nil: never
+	values int    // since the last pause
 }
+
+// valuesAtOnce take about 10 µs with what their sketches cost.
+const valuesAtOnce = 384
 
 func newColumns(definitions []profile.Column, series func(i int) *profile.Series, unknown *uint64, rows func(int64)) *columns {
 	c := &columns{definitions: definitions, index: make(map[string]int, len(definitions)), unknown: unknown, rows: rows}
@@ -37,7 +43,12 @@ func (c *columns) Lookup(name []byte) int {
 }
 
 func (c *columns) Numbers(column int, values []float64, stride int) {
-	c.series[column].Numbers(values, stride, c.counts[column])
+	for len(values) > 0 {
+		n := min(stride*(valuesAtOnce-c.values), len(values))
+		c.series[column].Numbers(values[:n], stride, c.counts[column])
+		values = values[n:]
+		c.counted((n + stride - 1) / stride)
+	}
 }
 
 func (c *columns) Value(column int, v protocol.Value) {
@@ -54,6 +65,16 @@ func (c *columns) Value(column int, v protocol.Value) {
 	}
 	if bin >= 0 {
 		c.counts[column][bin]++
+	}
+	c.counted(1)
+}
+
+// counted pauses now and then.
+func (c *columns) counted(n int) {
+	if c.values += n; c.values >= valuesAtOnce {
+		if c.values = 0; c.pause != nil {
+			c.pause()
+		}
 	}
 }
 

@@ -144,7 +144,7 @@ func TestRealMessages(t *testing.T) {
 			show(b, time.Now())
 		}
 		for len(o.queue) > 0 {
-			o.parse(<-o.queue)
+			o.parse(<-o.queue, nil, false)
 		}
 		counted := func(c *columns) (n uint64) {
 			for _, bins := range c.counts {

@@ -2,6 +2,7 @@ package observe_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -37,10 +38,14 @@ func setUp(t *testing.T, budget int64) (*observe.Observer, *prometheus.Registry)
 
 // pass shows one exchange to a follower of o.
 func pass(o *observe.Observer, request, response string) {
+	passAt(o, request, response, time.Now())
+}
+
+func passAt(o *observe.Observer, request, response string, at time.Time) {
 	p := follow.New(o)
-	p.Request([]byte(request), time.Now())
-	p.Response([]byte(response), time.Now())
-	p.ClientEnd(time.Now())
+	p.Request([]byte(request), at)
+	p.Response([]byte(response), at)
+	p.ClientEnd(at)
 }
 
 const (
@@ -109,6 +114,91 @@ func TestBudgetComesBack(t *testing.T) {
 	}
 	if got := captures(t, r, metrics.Budget); got != 0 {
 		t.Errorf("%v dropped", got)
+	}
+}
+
+// A step may be paused, and other exchanges pass meanwhile.
+func TestStep(t *testing.T) {
+	o, r := setUp(t, 64<<20)
+	if _, err := o.SetReference(reference(t), "sha256:1"); err != nil {
+		t.Fatal(err)
+	}
+	rows := strings.TrimSuffix(strings.Repeat("[2],", 5000), ",")
+	body := fmt.Sprintf(`{"instances":[%s]}`, rows)
+	pass(o, fmt.Sprintf("POST /v1/models/m:predict HTTP/1.1\r\nContent-Length: %d\r\n\r\n%s", len(body), body), reply)
+	pauses := 0
+	pause := func() {
+		if pauses++; pauses < 5 {
+			pass(o, ask, reply)
+		}
+	}
+	for i := range 5 {
+		if got := o.Queued(); i > 0 && got != 5-i {
+			t.Errorf("%d queued after %d steps", got, i)
+		}
+		if !o.Step(pause) {
+			t.Fatalf("step %d did nothing", i)
+		}
+	}
+	if pauses < 10 || o.Step(pause) || o.Queued() != 0 {
+		t.Errorf("%d pauses, %d queued", pauses, o.Queued())
+	}
+	if got := captures(t, r, metrics.Observed); got != 5 {
+		t.Errorf("%v observed, want 5", got)
+	}
+}
+
+// What passes over and over again is to be no work for the garbage collector.
+func TestAllocations(t *testing.T) {
+	o, _ := setUp(t, 64<<20)
+	if _, err := o.SetReference(reference(t), "sha256:1"); err != nil {
+		t.Fatal(err)
+	}
+	p, request, response, at := follow.New(o), []byte(ask), []byte(reply), time.Now()
+	allocated := testing.AllocsPerRun(1000, func() {
+		p.Request(request, at)
+		p.Response(response, at)
+		o.Step(nil)
+	})
+	if limit := 3.0; allocated >= limit { // the parser's: one for each body
+		t.Errorf("%v allocations for each exchange, want less than %v", allocated, limit)
+	}
+}
+
+// Packing a slice of the live profile takes long, so a step leaves that to Tend, and stops when it doesn't come.
+func TestTend(t *testing.T) {
+	o, r := setUp(t, 64<<20)
+	if _, err := o.SetReference(reference(t), "sha256:1"); err != nil {
+		t.Fatal(err)
+	}
+	none := func() {}
+	begun := time.Now()
+	passAt(o, ask, reply, begun)
+	if !o.Step(none) {
+		t.Fatal("the first step did nothing")
+	}
+	n := 1.0
+	for ; ; n++ {
+		passAt(o, ask, reply, begun.Add(time.Duration(n)*10*time.Second))
+		if !o.Step(none) {
+			break
+		}
+		if n > 10 {
+			t.Fatal("a step packed a slice")
+		}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { o.Tend(ctx); close(done) }()
+	for until := time.Now().Add(5 * time.Second); !o.Step(none); time.Sleep(time.Millisecond) {
+		if time.Now().After(until) {
+			t.Fatal("nobody packed the slices")
+		}
+	}
+	cancel()
+	<-done
+	if got := captures(t, r, metrics.Observed); got != n+1 || o.Queued() != 0 {
+		t.Errorf("%v observed, want %v", got, n+1)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime/debug"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -17,17 +18,14 @@ import (
 	"github.com/leeway-dev/leeway/sidecar/unpack"
 )
 
-// Config of an Observer. All fields but Pause are needed.
+// Config of an Observer. All fields are needed.
 type Config struct {
 	Protocol    protocol.Kind // protocol.Auto: by path
 	SampleRatio float64       // share of inference requests that are captured, 0 to 1
 	Budget      int64         // bytes of captured bodies and partial heads, over all connections
 	MaxBody     int           // bytes of one body, packed or not
-	// Pause is called about every 8 KiB of a body that is parsed, so that a single thread can do something else in
-	// between. The counts are locked meanwhile: it must not parse.
-	Pause   func()
-	Metrics *metrics.Metrics
-	Log     *zap.Logger
+	Metrics     *metrics.Metrics
+	Log         *zap.Logger
 }
 
 // queueLength bounds the exchanges that wait for the parser beside the bytes that they hold.
@@ -40,13 +38,17 @@ type Observer struct {
 	reference atomic.Pointer[reference]
 	queue     chan *record
 	unpacker  unpack.Unpacker // the parser's
+	next      *record         // taken out of the queue by a Step that could not parse it yet
+	untidy    chan *reference // for Tend
+	records   sync.Pool
 }
 
 // New returns an observer without a reference: latency and errors only.
 func New(cfg Config) *Observer {
-	o := &Observer{cfg: cfg, budget: budget{limit: cfg.Budget}, queue: make(chan *record, queueLength)}
-	o.unpacker.Pause = cfg.Pause
-	return o
+	return &Observer{
+		cfg: cfg, budget: budget{limit: cfg.Budget}, queue: make(chan *record, queueLength), untidy: make(chan *reference, 1),
+		records: sync.Pool{New: func() any { return new(record) }},
+	}
 }
 
 // ErrOther: a reference is there already, and it is another one.
@@ -54,7 +56,7 @@ var ErrOther = errors.New("another reference is set")
 
 // SetReference sets the profile to compare with, once. The same digest again changes nothing and returns false.
 func (o *Observer) SetReference(p *profile.Profile, digest string) (bool, error) {
-	r, err := newReference(p, digest, o.cfg.Pause)
+	r, err := newReference(p, digest)
 	if err != nil {
 		return false, err
 	}
@@ -84,17 +86,21 @@ func (o *Observer) Live(from, to time.Time) *profile.Profile {
 	return r.recorder.Profile(from, to)
 }
 
-// Run parses until ctx ends and the queue is empty.
+// Run parses until ctx ends and the queue is empty. It and Step are not for use at the same time.
 func (o *Observer) Run(ctx context.Context) {
+	if o.next != nil {
+		o.parse(o.next, nil, false)
+		o.next = nil
+	}
 	for {
 		select {
 		case r := <-o.queue:
-			o.parse(r)
+			o.parse(r, nil, false)
 		case <-ctx.Done():
 			for {
 				select {
 				case r := <-o.queue:
-					o.parse(r)
+					o.parse(r, nil, false)
 				default:
 					return
 				}
@@ -103,22 +109,82 @@ func (o *Observer) Run(ctx context.Context) {
 	}
 }
 
-// parse counts both halves of an exchange and gives its buffers back.
-func (o *Observer) parse(r *record) {
-	result := r.request.result
+// Queued is how many exchanges wait for Step.
+func (o *Observer) Queued() int {
+	if o.next != nil {
+		return len(o.queue) + 1
+	}
+	return len(o.queue)
+}
+
+// Tend does until ctx ends what takes too long for Step: to pack slices of the live profile that have ended.
+func (o *Observer) Tend(ctx context.Context) {
+	for {
+		select {
+		case r := <-o.untidy:
+			r.recorder.Tidy()
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// Step parses one exchange and says whether it did: there may be none, or somebody may be reading the counts. It calls
+// pause every few microseconds; the follow.Sink may be used there.
+func (o *Observer) Step(pause func()) bool {
+	if o.next == nil {
+		select {
+		case o.next = <-o.queue:
+		default:
+			return false
+		}
+	}
+	if !o.parse(o.next, pause, true) {
+		return false
+	}
+	o.next = nil
+	return true
+}
+
+// parse counts both halves of an exchange and gives its buffers back. try: it may not wait for who reads the counts, and
+// returns false then.
+func (o *Observer) parse(r *record, pause func(), try bool) bool {
+	result, second := r.request.result, r.response.result
+	if result == "" || r.predicted && second == "" {
+		if !o.lock(r, try) {
+			return false
+		}
+		defer r.reference.unlock()
+		r.reference.pausing(pause)
+		o.unpacker.Pause = pause
+	}
 	if result == "" {
 		result = o.half(r, &r.request, false)
 	}
-	if second := r.response.result; r.predicted && second == "" {
+	if r.predicted && second == "" {
 		second = o.half(r, &r.response, true)
-		if result == metrics.Observed {
-			result = second
-		}
-	} else if r.predicted && result == metrics.Observed {
+	}
+	if r.predicted && result == metrics.Observed {
 		result = second
 	}
 	o.cfg.Metrics.Captured(result)
 	o.forget(r)
+	return true
+}
+
+func (o *Observer) lock(r *record, try bool) bool {
+	if !try {
+		r.reference.lock(r.at)
+		return true
+	}
+	ok, untidy := r.reference.tryLock(r.at)
+	if untidy {
+		select {
+		case o.untidy <- r.reference:
+		default: // Tend knows
+		}
+	}
+	return ok
 }
 
 // half counts one body. A panic costs that body only.
@@ -133,7 +199,7 @@ func (o *Observer) half(r *record, c *capture, response bool) (result metrics.Re
 		return result
 	}
 	m := protocol.Message{Kind: r.kind, Form: c.form, HeaderLength: c.header, Body: c.buf}
-	switch err := r.reference.count(m, response, r.at); {
+	switch err := r.reference.count(m, response); {
 	case err == nil:
 		return metrics.Observed
 	case errors.Is(err, protocol.ErrUnsupported):
@@ -167,7 +233,8 @@ func (o *Observer) unpack(c *capture) metrics.Result {
 func (o *Observer) forget(r *record) {
 	o.budget.release(r.request.buf)
 	o.budget.release(r.response.buf)
-	r.request.buf, r.response.buf = nil, nil
+	*r = record{}
+	o.records.Put(r)
 }
 
 func (o *Observer) sampled() bool {

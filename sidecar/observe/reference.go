@@ -21,7 +21,7 @@ type reference struct {
 	parser            protocol.Parser
 }
 
-func newReference(p *profile.Profile, digest string, pause func()) (*reference, error) {
+func newReference(p *profile.Profile, digest string) (*reference, error) {
 	for _, list := range [][]profile.Column{p.Features, p.Predictions} {
 		for _, c := range list {
 			if len(c.Bins) == 0 || len(c.Sketch) > 0 {
@@ -33,18 +33,41 @@ func newReference(p *profile.Profile, digest string, pause func()) (*reference, 
 	if err != nil {
 		return nil, err
 	}
-	r := &reference{digest: digest, profile: p, recorder: rec, parser: protocol.Parser{Pause: pause}}
+	r := &reference{digest: digest, profile: p, recorder: rec}
 	r.features = newColumns(p.Features, rec.Feature, &r.unknown, rec.AddRows)
 	r.outputs = newColumns(p.Predictions, rec.Output, &r.unknown, nil)
 	return r, nil
 }
 
-// count reads one half of an exchange into its columns.
-func (r *reference) count(m protocol.Message, response bool, at time.Time) error {
+// lock lets the caller count what was seen at a time.
+func (r *reference) lock(at time.Time) {
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	r.recorder.Lock(at)
-	defer r.recorder.Unlock()
+}
+
+// tryLock is lock for who may not wait; false: others have the lock. untidy: the recorder is to be tidied.
+func (r *reference) tryLock(at time.Time) (ok, untidy bool) {
+	if !r.mu.TryLock() {
+		return false, false
+	}
+	if ok, untidy = r.recorder.TryLock(at); !ok {
+		r.mu.Unlock()
+	}
+	return ok, untidy
+}
+
+// pausing has f called every few microseconds while something is counted.
+func (r *reference) pausing(f func()) {
+	r.parser.Pause, r.features.pause, r.outputs.pause = f, f, f
+}
+
+func (r *reference) unlock() {
+	r.recorder.Unlock()
+	r.mu.Unlock()
+}
+
+// count reads one half of an exchange into its columns, under the lock.
+func (r *reference) count(m protocol.Message, response bool) error {
 	switch {
 	case !response && r.features.Width() > 0:
 		return r.parser.Features(m, r.features)

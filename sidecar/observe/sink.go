@@ -31,7 +31,8 @@ type capture struct {
 // Request is part of follow.Sink: it decides, before anything is copied, whether to observe.
 func (o *Observer) Request(e *follow.Exchange, h follow.Head) {
 	o.cfg.Metrics.Began()
-	r := &record{kind: protocol.Recognise(h.Method, h.Target, h.ContentType, o.cfg.Protocol)}
+	r := o.records.Get().(*record)
+	r.kind = protocol.Recognise(h.Method, h.Target, h.ContentType, o.cfg.Protocol)
 	r.call = newCall(e, h, r.kind)
 	e.Value = r
 	if r.kind == protocol.Other || r.call != nil && r.call.stream != nil {
@@ -135,12 +136,14 @@ func (o *Observer) Done(e *follow.Exchange) {
 	o.cfg.Metrics.Ended()
 	if r.call != nil && r.call.stream != nil {
 		o.endStream(e, r)
+		o.forget(r)
 		return
 	}
 	if status := o.outcome(e); status != 0 {
 		o.cfg.Metrics.Answered(r.kind, status, e.End.Sub(e.Start))
 	}
 	if r.reference == nil {
+		o.forget(r)
 		return
 	}
 	r.at = e.End

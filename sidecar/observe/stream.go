@@ -46,7 +46,8 @@ func (o *Observer) beginHalf(r *record, response bool) *capture {
 		o.cfg.Metrics.Captured(metrics.Sampled)
 		return nil
 	}
-	half := &record{kind: r.kind, reference: ref, call: r.call, predicted: response}
+	half := o.records.Get().(*record)
+	half.kind, half.reference, half.call, half.predicted = r.kind, ref, r.call, response
 	half.request.form, half.response.form = protocol.FormGRPCStream, protocol.FormGRPCStream
 	r.call.stream.halves[side(response)] = half
 	if response {

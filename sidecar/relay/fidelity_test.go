@@ -95,9 +95,11 @@ func scripts() []script {
 const switched, goOn = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n", "HTTP/1.1 100 Continue\r\n\r\n"
 
 // Whatever two programs say to each other, they say through the relay, byte for byte and end for end.
-func TestFidelity(t *testing.T) {
+func TestFidelity(t *testing.T) { each(t, testFidelity) }
+
+func testFidelity(t *testing.T, portable bool) {
 	l := listen(t)
-	_, through := start(t, l.Addr().String(), nil, nil)
+	_, through := start(t, portable, l.Addr().String(), nil, nil)
 	for _, s := range scripts() {
 		t.Run(s.name, func(t *testing.T) {
 			c, sv := exchange(t, l, l.Addr().String(), s.client, s.server, whole)

@@ -25,12 +25,14 @@ func closedPort(t *testing.T) string {
 	return l.Addr().String()
 }
 
-func TestRefused(t *testing.T) {
+func TestRefused(t *testing.T) { each(t, testRefused) }
+
+func testRefused(t *testing.T, portable bool) {
 	upstream := closedPort(t)
 	var mu sync.Mutex
 	reasons := map[relay.Reason]int{}
 	var statuses statusSink
-	_, addr := start(t, upstream, func() relay.Follower { return follow.New(&statuses) }, func(r relay.Reason) { mu.Lock(); reasons[r]++; mu.Unlock() })
+	_, addr := start(t, portable, upstream, func() relay.Follower { return follow.New(&statuses) }, func(r relay.Reason) { mu.Lock(); reasons[r]++; mu.Unlock() })
 
 	for _, c := range []struct{ method, send string }{
 		{"GET", "GET / HTTP/1.1\r\nHost: m\r\n\r\n"},
@@ -104,11 +106,13 @@ func (s *statusSink) count(status int) (n int) {
 }
 
 // A request under way is answered; the connection that is idle then ends with a FIN, and nobody can connect any more.
-func TestShutdown(t *testing.T) {
+func TestShutdown(t *testing.T) { each(t, testShutdown) }
+
+func testShutdown(t *testing.T, portable bool) {
 	hold := make(chan struct{})
 	up := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { <-hold; io.WriteString(w, "late") }))
 	defer up.Close()
-	r, addr := start(t, up.Listener.Addr().String(), nil, nil)
+	r, addr := start(t, portable, up.Listener.Addr().String(), nil, nil)
 	conn, err := net.Dial("tcp", addr)
 	if err != nil {
 		t.Fatal(err)
@@ -142,9 +146,11 @@ func TestShutdown(t *testing.T) {
 	}
 }
 
-func TestShutdownGrace(t *testing.T) {
+func TestShutdownGrace(t *testing.T) { each(t, testShutdownGrace) }
+
+func testShutdownGrace(t *testing.T, portable bool) {
 	l := listen(t) // accepts, never answers
-	r, addr := start(t, l.Addr().String(), nil, nil)
+	r, addr := start(t, portable, l.Addr().String(), nil, nil)
 	conn, err := net.Dial("tcp", addr)
 	if err != nil {
 		t.Fatal(err)
@@ -164,7 +170,9 @@ func TestShutdownGrace(t *testing.T) {
 }
 
 // A client that asks for much and reads nothing stops its own connection only.
-func TestSlowReader(t *testing.T) {
+func TestSlowReader(t *testing.T) { each(t, testSlowReader) }
+
+func testSlowReader(t *testing.T, portable bool) {
 	up := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for range 1024 {
 			if _, err := w.Write(make([]byte, 64<<10)); err != nil {
@@ -173,7 +181,7 @@ func TestSlowReader(t *testing.T) {
 		}
 	}))
 	defer up.Close()
-	_, addr := start(t, up.Listener.Addr().String(), nil, nil)
+	_, addr := start(t, portable, up.Listener.Addr().String(), nil, nil)
 	slow, err := net.Dial("tcp", addr)
 	if err != nil {
 		t.Fatal(err)

@@ -6,12 +6,14 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"runtime"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest"
 
 	"github.com/leeway-dev/leeway/sidecar/follow"
 	"github.com/leeway-dev/leeway/sidecar/relay"
@@ -86,7 +88,7 @@ func ending(err error) string {
 }
 
 // exchange plays client against server over dial, and returns what each saw.
-func exchange(t *testing.T, l *net.TCPListener, addr string, client, server []op, cut func(n int) int) (c, s seen) {
+func exchange(t testing.TB, l *net.TCPListener, addr string, client, server []op, cut func(n int) int) (c, s seen) {
 	t.Helper()
 	done := make(chan seen, 1)
 	go func() {
@@ -105,7 +107,7 @@ func exchange(t *testing.T, l *net.TCPListener, addr string, client, server []op
 	return c, <-done
 }
 
-func listen(t *testing.T) *net.TCPListener {
+func listen(t testing.TB) *net.TCPListener {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -115,8 +117,22 @@ func listen(t *testing.T) *net.TCPListener {
 	return l.(*net.TCPListener)
 }
 
+// each runs a test on the event loop and on goroutines.
+func each(t *testing.T, test func(t *testing.T, portable bool)) {
+	eachOf(func(name string, portable bool) { t.Run(name, func(t *testing.T) { test(t, portable) }) })
+}
+
+func eachOf(f func(name string, portable bool)) {
+	if runtime.GOOS == "linux" {
+		f("loop", false)
+	}
+	f("goroutines", true)
+}
+
 // start runs a relay in front of upstream and returns its address.
-func start(t *testing.T, upstream string, newFollower func() relay.Follower, failed func(relay.Reason)) (*relay.Relay, string) {
+func start(
+	t testing.TB, portable bool, upstream string, newFollower func() relay.Follower, failed func(relay.Reason),
+) (*relay.Relay, string) {
 	t.Helper()
 	if newFollower == nil {
 		newFollower = func() relay.Follower { return follow.New(ignore{}) }
@@ -124,7 +140,13 @@ func start(t *testing.T, upstream string, newFollower func() relay.Follower, fai
 	if failed == nil {
 		failed = func(relay.Reason) {}
 	}
-	r := relay.New(relay.Config{Upstream: upstream, NewFollower: newFollower, Failed: failed, Log: zap.NewNop()})
+	log := zaptest.NewLogger(t, zaptest.Level(zap.WarnLevel))
+	r := relay.New(relay.Config{
+		Upstream: upstream, NewFollower: newFollower, Failed: failed, Portable: portable, Log: log,
+	})
+	if r.Loop() == portable {
+		t.Fatalf("loop %v, want %v", r.Loop(), !portable)
+	}
 	l := listen(t)
 	done := make(chan error, 1)
 	go func() { done <- r.Serve(l) }()

@@ -1,0 +1,113 @@
+package relay_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+)
+
+// conversation makes up an exchange: messages of either side, each read whole by the other before it answers, and an
+// end.
+func conversation(seed uint64) (s script) {
+	r := rand.New(rand.NewPCG(seed, 11))
+	s.name = fmt.Sprint("seed ", seed)
+	say := func(fromClient bool, message string) {
+		a, b := &s.client, &s.server
+		if !fromClient {
+			a, b = b, a
+		}
+		*a, *b = append(*a, send(message)), append(*b, read(message))
+	}
+	for range r.IntN(12) {
+		switch r.IntN(4) {
+		case 0:
+			say(true, get)
+			say(false, okAnswer)
+		case 1:
+			n := 1 << r.IntN(19)
+			say(true, fmt.Sprintf("POST / HTTP/1.1\r\nContent-Length: %d\r\n\r\n%s", n, strings.Repeat("q", n)))
+			say(false, fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", n, strings.Repeat("a", n)))
+		case 2:
+			say(true, "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
+			say(true, "0\r\nTrailer: x\r\n\r\n")
+			say(false, "HTTP/1.1 100 Continue\r\n\r\n"+okAnswer)
+		case 3: // whatever it may be
+			b := make([]byte, r.IntN(1<<r.IntN(18))+1)
+			for i := range b {
+				b[i] = byte(r.IntN(256))
+			}
+			say(r.IntN(2) == 0, string(b))
+		}
+	}
+	// Whoever ends has read all that there is, or what the other sees would be a matter of luck.
+	ends := []string{"fin", "close", "reset"}
+	if r.IntN(2) == 0 {
+		say(false, "last")
+		s.client = append(s.client, act(ends[r.IntN(3)]))
+	} else {
+		say(true, "last")
+		s.server = append(s.server, act(ends[r.IntN(3)]))
+	}
+	return s
+}
+
+// FuzzFidelity plays conversations that nobody thought of, cut anywhere and with delays.
+func FuzzFidelity(f *testing.F) {
+	for seed := range uint64(40) {
+		f.Add(seed)
+	}
+	l := listen(f)
+	relays := map[string]string{}
+	eachOf(func(name string, portable bool) { _, relays[name] = start(f, portable, l.Addr().String(), nil, nil) })
+	f.Fuzz(func(t *testing.T, seed uint64) {
+		s := conversation(seed)
+		c, sv := exchange(t, l, l.Addr().String(), s.client, s.server, whole)
+		for name, through := range relays {
+			c2, s2 := exchange(t, l, through, s.client, s.server, random(seed))
+			if c2 != c || s2 != sv {
+				t.Errorf("%s: the client saw\n%s\nand through the relay\n%s\nthe server\n%s\nand\n%s",
+					name, describe(c), describe(c2), describe(sv), describe(s2))
+			}
+		}
+	})
+}
+
+// A reset is passed on as one, wherever it comes, behind every byte that the other end was sent before.
+func TestResetAnywhere(t *testing.T) { each(t, testResetAnywhere) }
+
+func testResetAnywhere(t *testing.T, portable bool) {
+	l := listen(t)
+	_, through := start(t, portable, l.Addr().String(), nil, nil)
+	request := "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
+	answer := "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"
+	play := func(what string, at int, client, server []op) {
+		c, s := exchange(t, l, through, client, server, whole)
+		var got int
+		for _, o := range server {
+			got += o.read
+		}
+		resetter, other := c, s
+		if server[len(server)-1].act == "reset" {
+			resetter, other = s, c
+		}
+		if resetter.End != "" || other.End != "reset" {
+			t.Errorf("%s at byte %d: the one that reset saw the end %q, the other %q, want none and a reset",
+				what, at, resetter.End, other.End)
+		}
+		if len(s.Bytes) != got {
+			t.Errorf("%s at byte %d: the server got %d bytes, want %d", what, at, len(s.Bytes), got)
+		}
+	}
+	for at := range len(request) {
+		part := request[:at+1]
+		play("client in its request", at, []op{send(part), read("."), act("reset")}, []op{read(part), send(".")})
+		play("server in the request", at, []op{send(part)}, []op{read(part), act("reset")})
+	}
+	for at := range len(answer) {
+		part := answer[:at+1]
+		play("client in the answer", at, []op{send(request), read(part), act("reset")}, []op{read(request), send(part)})
+		play("server in its answer", at, []op{send(request), read(part), send(".")},
+			[]op{read(request), send(part), read("."), act("reset")})
+	}
+}
