@@ -25,7 +25,7 @@ const (
 // What is wrong with a request as a whole.
 var (
 	errTooMany  = fmt.Errorf("more than %d rows; send them in several requests", MaxRows)
-	errTooLong  = fmt.Errorf("the body is larger than %d bytes after decompression; send the rows in several requests", maxText)
+	errTooLong  = fmt.Errorf("the body is larger than %d bytes after decompression; send several", maxText)
 	errEncoding = errors.New("a body is sent as it is or with Content-Encoding: gzip")
 	errEmpty    = errors.New("the body is empty; send rows of {namespace, model, version, predicted, actual}")
 )

@@ -10,7 +10,7 @@
 // A row is one of:
 //
 //	{"namespace": "ml", "model": "eta", "version": "3", "predicted": 12.5, "actual": 14}
-//	{"namespace": "ml", "model": "spam", "version": 3, "predicted": "ham", "actual": "spam", "time": "2026-01-02T15:04:05Z"}
+//	{"namespace": "ml", "model": "spam", "version": 3, "predicted": true, "actual": false, "time": "2026-01-02T15:04:05Z"}
 //	{"namespace": "ml", "receipt": "1.spam.3.mjx08awe.z", "predicted": "ham", "actual": "spam", "weight": 10}
 //
 // Numbers are a regression, strings (and booleans) a classification. The time is

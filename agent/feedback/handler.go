@@ -49,7 +49,9 @@ func New(cfg Config) (*Handler, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	h := &Handler{cfg: cfg, counters: newCounters(), reading: make(chan struct{}, maxRequests), seen: newSeen(cfg.MaxReceipts)}
+	h := &Handler{
+		cfg: cfg, counters: newCounters(), reading: make(chan struct{}, maxRequests), seen: newSeen(cfg.MaxReceipts),
+	}
 	if cfg.Registerer != nil {
 		if err := h.counters.register(cfg.Registerer); err != nil {
 			return nil, err

@@ -64,7 +64,9 @@ func parseRow(raw []byte) (Row, error) {
 	if err := json.Unmarshal(raw, &in); err != nil {
 		return Row{}, fmt.Errorf("not a row: %w", err)
 	}
-	row := Row{Namespace: in.Namespace, Model: in.Model, Version: parseVersion(in.Version), Receipt: in.Receipt, Weight: 1}
+	row := Row{
+		Namespace: in.Namespace, Model: in.Model, Version: parseVersion(in.Version), Receipt: in.Receipt, Weight: 1,
+	}
 	var err error
 	if row.Time, err = parseTime(in.Time); err != nil {
 		return Row{}, fmt.Errorf("time: %w", err)

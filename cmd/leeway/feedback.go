@@ -92,7 +92,7 @@ func (o *labelOptions) addFlags(a *app, cmd *cobra.Command) {
 	f.StringVar(&o.weight, "weight", "", "`column` with the number of predictions that a row stands for")
 	f.StringVar(&o.outcomes, "outcomes", "auto", "class, number, or auto: what looks like a number is one")
 	f.StringVar(&o.url, "url", a.env("LEEWAY_URL"), "`URL` of the controllers (env LEEWAY_URL)")
-	f.StringVar(&o.token, "token", "", "token to send; better is --token-file (or env LEEWAY_TOKEN), which ps does not show")
+	f.StringVar(&o.token, "token", "", "token to send (env LEEWAY_TOKEN, which ps does not show)")
 	f.StringVar(&o.tokenFile, "token-file", "", "`FILE` with the token, read for each batch")
 	f.StringVar(&o.state, "state", "", "`FILE` that keeps how far it got; by default beside the first input")
 	f.IntVar(&o.batch, "batch", 10_000, "rows to send at once")
@@ -109,7 +109,7 @@ func (a *app) checkLabelOptions(o *labelOptions, files []string) (float64, error
 		return 0, usage("--version and --version-column: give one of them")
 	}
 	if o.receipt == "" && (o.model == "" || o.version == "" && o.versionColumn == "") {
-		return 0, usage("which version made the predictions? Give --model, and --version or --version-column; or --receipt")
+		return 0, usage("which version predicted? Give --model, and --version or --version-column; or --receipt")
 	}
 	o.version = plainVersion(o.version)
 	if !slices.Contains([]string{"auto", "class", "number"}, o.outcomes) {

@@ -76,7 +76,8 @@ func (s *labelSender) file(ctx context.Context, name string, r io.Reader) error 
 		default:
 			line, _ = in.FieldPos(0)
 			if len(record) != width {
-				err = s.refuse(ctx, place{file: name, line: line}, fmt.Sprintf("%d fields, the header has %d", len(record), width))
+				why := fmt.Sprintf("%d fields, the header has %d", len(record), width)
+				err = s.refuse(ctx, place{file: name, line: line}, why)
 			} else {
 				err = s.add(ctx, place{file: name, line: line}, columns, record)
 			}
@@ -117,7 +118,8 @@ func (o labelOptions) columns(header []string) ([]column, error) {
 		}
 		i := slices.Index(header, c.from)
 		if i < 0 {
-			return nil, fmt.Errorf("no column %q for --%s; there are %s", c.from, flagOf(c.name), strings.Join(header, ", "))
+			all := strings.Join(header, ", ")
+			return nil, fmt.Errorf("no column %q for --%s; there are %s", c.from, flagOf(c.name), all)
 		}
 		out = append(out, column{name: c.name, field: i, plain: c.plain})
 	}
@@ -237,7 +239,7 @@ func plainVersion(s string) string {
 func plainTime(s string) string {
 	text := strings.TrimSuffix(strings.TrimSpace(s), " UTC")
 	for _, layout := range []string{
-		"2006-01-02 15:04:05", "2006-01-02T15:04:05", "2006-01-02 15:04:05Z07:00", "2006-01-02 15:04:05Z07", time.DateOnly,
+		time.DateTime, "2006-01-02T15:04:05", "2006-01-02 15:04:05Z07:00", "2006-01-02 15:04:05Z07", time.DateOnly,
 	} {
 		if at, err := time.Parse(layout, text); err == nil {
 			return at.Format(time.RFC3339Nano)

@@ -49,14 +49,14 @@ func (a *app) openLabelState(names []string, o labelOptions) (*labelState, error
 		return nil, err
 	}
 	if err := json.Unmarshal(b, s); err != nil {
-		return nil, fmt.Errorf("%s: not the state of an interrupted feedback; remove it to send all rows: %w", s.file, err)
+		return nil, fmt.Errorf("%s: not the state of an interrupted feedback; remove it to begin anew: %w", s.file, err)
 	}
 	if s.Report.Rows == 0 {
 		s.Input = input
 	}
 	if s.Input != input {
 		return nil, fmt.Errorf("%s: left by an interrupted feedback of other files or with other flags; "+
-			"finish that, or remove it to send all rows", s.file)
+			"finish that, or remove it to begin anew", s.file)
 	}
 	return s, nil
 }
@@ -65,7 +65,8 @@ func (a *app) openLabelState(names []string, o labelOptions) (*labelState, error
 func (a *app) inputDigest(names []string, o labelOptions) (string, error) {
 	h := sha256.New()
 	_ = json.NewEncoder(h).Encode([]string{
-		o.namespace, o.model, o.version, o.predicted, o.actual, o.time, o.versionColumn, o.receipt, o.weight, o.outcomes,
+		o.namespace, o.model, o.version, o.outcomes,
+		o.predicted, o.actual, o.time, o.versionColumn, o.receipt, o.weight,
 	})
 	for _, name := range names {
 		head, err := a.head(name)
