@@ -96,13 +96,16 @@ func TestCSVRowsThatAreWrong(t *testing.T) {
 		"ml,eta,3",
 		`ml,eta,3,,,1,"2" 3,`,
 		"ml,eta,3,1.eta.3.0,,1,2,",
+		"ml,\xff,3,,,1,2,",
+		"ml,,,1.~ff.3.0.0,,1,2,",
+		"ml,eta,3,,,\xff,b,",
 		"ml,eta,4,1.eta.3.0.0,,1,2,",
 		"secret,eta,3,,,1,2,",
 		"ml,eta,99,,,1,2,",
 		"ml,eta,3,1.eta.3.0.0,,1,2,",
 	}, "\n")
 	code, answer, raw := postCSV(h, body, "")
-	want := feedback.Answer{Accepted: 2, Rejected: 16, Errors: []feedback.RowError{
+	want := feedback.Answer{Accepted: 2, Rejected: 19, Errors: []feedback.RowError{
 		{1, "bad_row", "namespace is missing"},
 		{2, "bad_row", "model is missing"},
 		{3, "bad_row", "actual: is missing"},
@@ -116,9 +119,12 @@ func TestCSVRowsThatAreWrong(t *testing.T) {
 		{11, "bad_row", "wrong number of fields"},
 		{12, "bad_row", `extraneous or missing " in quoted-field`},
 		{13, "bad_row", "receipt: not a receipt: want 1.MODEL.VERSION.TIME.NONCE"},
-		{14, "receipt_mismatch", "the receipt is of another prediction: it says eta version 3"},
-		{15, "forbidden", "you may not"},
-		{16, "unknown_version", "ml/eta has no version 99"},
+		{14, "bad_row", "model is not UTF-8"},
+		{15, "bad_row", "model is not UTF-8"},
+		{16, "bad_row", "predicted: is not UTF-8"},
+		{17, "receipt_mismatch", "the receipt is of another prediction: it says eta version 3"},
+		{18, "forbidden", "you may not"},
+		{19, "unknown_version", "ml/eta has no version 99"},
 	}}
 	if diff := cmp.Diff(want, answer); diff != "" || code != 200 {
 		t.Errorf("%d %s %s", code, diff, raw)
@@ -126,7 +132,7 @@ func TestCSVRowsThatAreWrong(t *testing.T) {
 	const refused = `
 # HELP leeway_feedback_refused_rows_total Rows of feedback that were not counted, by reason.
 # TYPE leeway_feedback_refused_rows_total counter
-leeway_feedback_refused_rows_total{reason="bad_row"} 13
+leeway_feedback_refused_rows_total{reason="bad_row"} 16
 leeway_feedback_refused_rows_total{reason="forbidden"} 1
 leeway_feedback_refused_rows_total{reason="receipt_mismatch"} 1
 leeway_feedback_refused_rows_total{reason="too_many_versions"} 0
@@ -241,7 +247,8 @@ leeway_feedback_refused_rows_total{reason="unknown_version"} 0
 func FuzzCSV(f *testing.F) {
 	for _, s := range []string{
 		"", head + "ml,eta,3,1,2\n", head + "ml,spam,1,ham,\"sp\"\"am\"\n", head + "ml,eta,3\n\"",
-		"namespace,receipt,predicted,actual\nml,1.eta.3.0.0,1,2",
+		"namespace,receipt,predicted,actual\nml,1.eta.3.0.0,1,2", "namespace,receipt,predicted,actual\nml,1.~ff.3.0.0,1,2",
+		head + "ml,spam,\xff,ham,spam\nml,spam,1,\xff,spam\n",
 		strings.TrimSpace(head) + ",time,weight\nml,eta,3,1,2,1767365940,2\nml,eta,3,-1e-5,.5,2026-01-02T14:59:00Z,1e3\n",
 	} {
 		f.Add(s, "")

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"time"
+	"unicode/utf8"
 
 	"github.com/leeway-dev/leeway/registry/receipt"
 )
@@ -41,7 +42,9 @@ const (
 )
 
 var (
+	errNeither  = errors.New("is neither a number nor a string")
 	errMissing  = errors.New("is missing")
+	errNotText  = errors.New("is not UTF-8")
 	errTime     = errors.New("is neither RFC 3339 nor seconds since 1970")
 	errMismatch = errors.New("the receipt is of another prediction")
 )
@@ -64,10 +67,11 @@ func parseRow(raw []byte) (Row, error) {
 	if err := json.Unmarshal(raw, &in); err != nil {
 		return Row{}, fmt.Errorf("not a row: %w", err)
 	}
-	row := Row{
-		Namespace: in.Namespace, Model: in.Model, Version: parseVersion(in.Version), Receipt: in.Receipt, Weight: 1,
-	}
+	row := Row{Namespace: in.Namespace, Model: in.Model, Receipt: in.Receipt, Weight: 1}
 	var err error
+	if row.Version, err = parseVersion(in.Version); err != nil {
+		return Row{}, fmt.Errorf("version: %w", err)
+	}
 	if row.Time, err = parseTime(in.Time); err != nil {
 		return Row{}, fmt.Errorf("time: %w", err)
 	}
@@ -106,6 +110,8 @@ func (r *Row) identify() error {
 			return fmt.Errorf("%s %w", f.name, errMissing)
 		case len(f.value) > maxName:
 			return fmt.Errorf("%s is longer than %d bytes", f.name, maxName)
+		case !utf8.ValidString(f.value): // a metric's label has to be
+			return fmt.Errorf("%s %w", f.name, errNotText)
 		}
 	}
 	return nil
@@ -123,12 +129,19 @@ func (r *Row) check() error {
 }
 
 // parseVersion takes 3 and "3" for the same.
-func parseVersion(raw json.RawMessage) string {
+func parseVersion(raw json.RawMessage) (string, error) {
+	if len(raw) == 0 {
+		return "", nil
+	}
 	var s string
 	if json.Unmarshal(raw, &s) == nil { // null leaves it empty
-		return s
+		return s, nil
 	}
-	return string(raw)
+	var n float64
+	if json.Unmarshal(raw, &n) != nil {
+		return "", errNeither
+	}
+	return string(raw), nil
 }
 
 func parseOutcome(raw json.RawMessage) (Outcome, error) {
@@ -147,7 +160,7 @@ func parseOutcome(raw json.RawMessage) (Outcome, error) {
 	}
 	var n float64
 	if err := json.Unmarshal(raw, &n); err != nil {
-		return Outcome{}, errors.New("is neither a number nor a string")
+		return Outcome{}, errNeither
 	}
 	return number(n)
 }
@@ -155,6 +168,9 @@ func parseOutcome(raw json.RawMessage) (Outcome, error) {
 func class(s string) (Outcome, error) {
 	if s == "" || len(s) > maxName {
 		return Outcome{}, fmt.Errorf("a class has 1 to %d bytes", maxName)
+	}
+	if !utf8.ValidString(s) {
+		return Outcome{}, errNotText
 	}
 	return Outcome{Class: s, IsClass: true}, nil
 }

@@ -37,6 +37,7 @@ func newLabelServer(e *testscript.Env) error {
 	mux := http.NewServeMux()
 	for path, serve := range map[string]http.HandlerFunc{
 		"": s.handler.ServeHTTP, "/guarded": s.guarded, "/flaky": s.flaky, "/lossy": s.lossy, "/stuck": s.stuck,
+		"/slow":  s.slow,
 		"/other": func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"status":"ok"}`) },
 		"/small": func(w http.ResponseWriter, _ *http.Request) {
 			http.Error(w, "too much", http.StatusRequestEntityTooLarge)
@@ -91,6 +92,13 @@ func (s *labelServer) stuck(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.Copy(io.Discard, r.Body) // else nobody notices that the client went
 	_ = os.WriteFile(s.dir+"/stuck", nil, 0o600)
 	<-r.Context().Done()
+}
+
+// slow takes its time; the file "slow" says that rows came.
+func (s *labelServer) slow(w http.ResponseWriter, r *http.Request) {
+	_ = os.WriteFile(s.dir+"/slow", nil, 0o600)
+	time.Sleep(300 * time.Millisecond)
+	s.handler.ServeHTTP(w, r)
 }
 
 // labels FILE N writes N rows of labels.
