@@ -74,6 +74,19 @@ leeway_feedback_rows_total{model_name="eta",model_version="3",namespace="ml"} 5
 `), "leeway_feedback_rows_total"); err != nil {
 		t.Error(err)
 	}
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() != "leeway_feedback_lag_seconds" {
+			continue
+		}
+		// Each was predicted a minute ago, whatever it weighs.
+		if lag := f.GetMetric()[0].GetHistogram(); lag.GetSampleCount() != 2 || lag.GetSampleSum() != 120 {
+			t.Errorf("lag %v, want two of 60 s", lag)
+		}
+	}
 }
 
 func TestDuplicates(t *testing.T) {
