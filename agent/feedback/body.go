@@ -1,64 +1,101 @@
 package feedback
 
 import (
-	"bytes"
-	"encoding/json"
+	"bufio"
+	"compress/gzip"
 	"errors"
 	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+
+	"github.com/leeway-dev/leeway/agent/auth"
 )
 
-// maxRows bounds one request.
-const maxRows = 50_000
+const (
+	// MaxRows bounds one request.
+	MaxRows = 100_000
+	// maxBody bounds the bytes that are received, maxText those after
+	// decompression.
+	maxBody = 16 << 20
+	maxText = 32 << 20
+)
 
-// errTooMany is an error of the request, not of a row.
-var errTooMany = fmt.Errorf("more than %d rows; send them in several requests", maxRows)
+// What is wrong with a request as a whole.
+var (
+	errTooMany  = fmt.Errorf("more than %d rows; send them in several requests", MaxRows)
+	errTooLong  = fmt.Errorf("the body is larger than %d bytes after decompression; send several", maxText)
+	errEncoding = errors.New("a body is sent as it is or with Content-Encoding: gzip")
+	errEmpty    = errors.New("the body is empty; send rows of {namespace, model, version, predicted, actual}")
+)
 
-// splitRows finds the rows of a body, in any of its three forms. It does not
-// look into them.
-func splitRows(body []byte) ([]json.RawMessage, error) {
-	body = bytes.TrimSpace(body)
-	if len(body) == 0 {
-		return nil, errors.New("the body is empty; send rows of {namespace, model, version, predicted, actual}")
+// readRows hands the rows of a request's body to t. An error is one of the
+// request, after which nothing of it may count.
+func readRows(w http.ResponseWriter, r *http.Request, t *tally) error {
+	text, err := plainText(r.Header.Get("Content-Encoding"), http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil {
+		return err
 	}
-	if body[0] == '[' {
-		return splitArray(body)
+	in := bufio.NewReader(&limited{text, maxText})
+	outcomes := r.URL.Query().Get("outcomes")
+	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind == "text/csv" {
+		return readCSV(in, outcomes, t.take)
 	}
-	var wrapped struct {
-		Rows json.RawMessage `json:"rows"`
+	if outcomes != "" {
+		return errors.New("outcomes= is for CSV: JSON tells numbers from classes")
 	}
-	if json.Unmarshal(body, &wrapped) == nil && len(wrapped.Rows) > 0 && wrapped.Rows[0] == '[' {
-		return splitArray(wrapped.Rows)
-	}
-	return splitLines(body)
+	return readJSON(in, func(raw []byte) error { return t.take(parseRow(raw)) })
 }
 
-func splitArray(body []byte) ([]json.RawMessage, error) {
-	var rows []json.RawMessage
-	if err := json.Unmarshal(body, &rows); err != nil {
-		return nil, fmt.Errorf("the body is not an array of rows: %w", err)
+func plainText(encoding string, r io.Reader) (io.Reader, error) {
+	switch strings.ToLower(encoding) {
+	case "", "identity":
+		return r, nil
+	case "gzip":
+		z, err := gzip.NewReader(r)
+		if err != nil {
+			return nil, fmt.Errorf("the body is not gzip: %w", err)
+		}
+		return z, nil
 	}
-	if len(rows) > maxRows {
-		return nil, errTooMany
-	}
-	return rows, nil
+	return nil, errEncoding
 }
 
-// splitLines takes each line as a row, so that one that is damaged costs itself
-// only. A row that is alone may span lines.
-func splitLines(body []byte) ([]json.RawMessage, error) {
-	if json.Valid(body) {
-		return []json.RawMessage{body}, nil
+// limited fails, other than io.LimitReader, where a body goes on: half of one
+// must not pass for all of it.
+type limited struct {
+	r    io.Reader
+	left int64
+}
+
+// Read implements io.Reader.
+func (l *limited) Read(b []byte) (int, error) {
+	if l.left < 0 {
+		return 0, errTooLong
 	}
-	var rows []json.RawMessage
-	for line := range bytes.Lines(body) {
-		line = bytes.TrimSpace(line)
-		if len(line) == 0 {
-			continue
-		}
-		if len(rows) == maxRows {
-			return nil, errTooMany
-		}
-		rows = append(rows, line)
+	if int64(len(b)) > l.left+1 {
+		b = b[:l.left+1]
 	}
-	return rows, nil
+	n, err := l.r.Read(b)
+	if l.left -= int64(n); l.left < 0 {
+		return n, errTooLong
+	}
+	return n, err
+}
+
+// refuseBody answers a request of which nothing counts.
+func refuseBody(w http.ResponseWriter, err error) {
+	code := http.StatusBadRequest
+	switch {
+	case errors.As(err, new(*http.MaxBytesError)):
+		code, err = http.StatusRequestEntityTooLarge, fmt.Errorf("the body is larger than %d bytes", maxBody)
+	case errors.Is(err, errTooMany), errors.Is(err, errTooLong):
+		code = http.StatusRequestEntityTooLarge
+	case errors.Is(err, errEncoding):
+		code = http.StatusUnsupportedMediaType
+	case errors.Is(err, auth.ErrUnavailable):
+		code = http.StatusServiceUnavailable
+	}
+	http.Error(w, err.Error(), code)
 }

@@ -29,6 +29,10 @@ type counters struct {
 	squared  *prometheus.CounterVec
 	lag      *prometheus.HistogramVec
 	refused  *prometheus.CounterVec
+	// duplicates are rows whose receipt was known, forgotten are receipts that
+	// made room for others before their time.
+	duplicates prometheus.Counter
+	forgotten  prometheus.Counter
 
 	mu sync.Mutex
 	// classes that each version has shown, at most maxClasses; its keys are the
@@ -41,7 +45,8 @@ type versionKey struct{ namespace, model, version string }
 func newCounters() *counters {
 	labels := []string{"namespace", "model_name", "model_version"}
 	vec := func(name, help string, more ...string) *prometheus.CounterVec {
-		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, append(labels[:len(labels):len(labels)], more...))
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help},
+			append(labels[:len(labels):len(labels)], more...))
 	}
 	return &counters{
 		outcomes: vec("leeway_feedback_outcomes_total", "Labelled predictions of classes.", "actual", "predicted"),
@@ -55,15 +60,24 @@ func newCounters() *counters {
 		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "leeway_feedback_refused_rows_total", Help: "Rows of feedback that were not counted, by reason.",
 		}, []string{"reason"}),
+		duplicates: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "leeway_feedback_duplicate_rows_total", Help: "Rows of feedback whose receipt had been counted before.",
+		}),
+		forgotten: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "leeway_feedback_receipts_forgotten_total",
+			Help: "Receipts forgotten before ten minutes were over, because there were too many.",
+		}),
 		classes: map[versionKey]map[string]bool{},
 	}
 }
 
 func (c *counters) register(reg prometheus.Registerer) error {
-	for _, r := range []reason{badRow, forbiddenRow, unknownVersion, tooManyVersions} {
+	for _, r := range reasons {
 		c.refused.WithLabelValues(string(r))
 	}
-	for _, m := range []prometheus.Collector{c.outcomes, c.rows, c.absolute, c.squared, c.lag, c.refused} {
+	for _, m := range []prometheus.Collector{
+		c.outcomes, c.rows, c.absolute, c.squared, c.lag, c.refused, c.duplicates, c.forgotten,
+	} {
 		if err := reg.Register(m); err != nil {
 			return fmt.Errorf("feedback: metrics: %w", err)
 		}
@@ -71,7 +85,8 @@ func (c *counters) register(reg prometheus.Registerer) error {
 	return nil
 }
 
-// count adds one row.
+// count adds one row, as often as its weight says. The lag is that of the row,
+// whatever it weighs.
 func (c *counters) count(row Row, now time.Time) error {
 	key := versionKey{row.Namespace, row.Model, row.Version}
 	predicted, actual, err := c.bound(key, row)
@@ -80,12 +95,12 @@ func (c *counters) count(row Row, now time.Time) error {
 	}
 	labels := []string{key.namespace, key.model, key.version}
 	if row.Actual.IsClass {
-		c.outcomes.WithLabelValues(append(labels, actual, predicted)...).Inc()
+		c.outcomes.WithLabelValues(append(labels, actual, predicted)...).Add(row.Weight)
 	} else {
 		diff := row.Predicted.Number - row.Actual.Number
-		c.rows.WithLabelValues(labels...).Inc()
-		c.absolute.WithLabelValues(labels...).Add(max(diff, -diff))
-		c.squared.WithLabelValues(labels...).Add(diff * diff)
+		c.rows.WithLabelValues(labels...).Add(row.Weight)
+		c.absolute.WithLabelValues(labels...).Add(row.Weight * max(diff, -diff))
+		c.squared.WithLabelValues(labels...).Add(row.Weight * diff * diff)
 	}
 	if !row.Time.IsZero() {
 		c.lag.WithLabelValues(labels[:3]...).Observe(max(now.Sub(row.Time).Seconds(), 0))

@@ -109,6 +109,7 @@ func TestRowsThatAreWrong(t *testing.T) {
 		r1,
 		row(`"namespace":""`),
 		row(`"version":null`),
+		row(`"version":[3]`),
 		row(`"actual":null`),
 		row(`"actual":"late"`),
 		row(`"actual":[1]`),
@@ -121,18 +122,19 @@ func TestRowsThatAreWrong(t *testing.T) {
 		r2,
 	}, "\n")
 	code, answer, _ := post(h, body)
-	want := feedback.Answer{Accepted: 2, Rejected: 11, Errors: []feedback.RowError{
+	want := feedback.Answer{Accepted: 2, Rejected: 12, Errors: []feedback.RowError{
 		{1, "bad_row", "namespace is missing"},
 		{2, "bad_row", "version is missing"},
-		{3, "bad_row", "actual: is missing"},
-		{4, "bad_row", "one of predicted and actual is a number and the other a class"},
-		{5, "bad_row", "actual: is neither a number nor a string"},
-		{6, "bad_row", "actual: 1e+300 is out of range"},
-		{7, "bad_row", "time: is neither RFC 3339 nor seconds since 1970"},
-		{8, "forbidden", "you may not"},
-		{9, "unknown_version", "ml/eta has no version 99"},
-		{10, "bad_row", "model is longer than 128 bytes"},
-		{11, "bad_row", "not a row: unexpected end of JSON input"},
+		{3, "bad_row", "version: is neither a number nor a string"},
+		{4, "bad_row", "actual: is missing"},
+		{5, "bad_row", "one of predicted and actual is a number and the other a class"},
+		{6, "bad_row", "actual: is neither a number nor a string"},
+		{7, "bad_row", "actual: 1e+300 is out of range"},
+		{8, "bad_row", "time: is neither RFC 3339 nor seconds since 1970"},
+		{9, "forbidden", "you may not"},
+		{10, "unknown_version", "ml/eta has no version 99"},
+		{11, "bad_row", "model is longer than 128 bytes"},
+		{12, "bad_row", "not a row: unexpected end of JSON input"},
 	}}
 	if diff := cmp.Diff(want, answer); diff != "" || code != 200 {
 		t.Errorf("%d %s", code, diff)
@@ -152,8 +154,8 @@ func TestStatus(t *testing.T) {
 		{"text", "hello", 422},
 		{"no rows", "[]", 200},
 		{"one row", r1, 200},
-		{"too many rows", "[" + strings.Repeat("1,", 50_000) + "1]", 413},
-		{"too many lines", strings.Repeat("1\n", 50_001), 413},
+		{"too many rows", "[" + strings.Repeat("1,", 100_000) + "1]", 413},
+		{"too many lines", strings.Repeat("1\n", 100_001), 413},
 		{"too large", strings.Repeat(" ", 17<<20), 413},
 	} {
 		if code, _, raw := post(h, c.body); code != c.code {

@@ -3,52 +3,54 @@ package feedback
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
 
 const (
-	maxBody = 16 << 20
-	// maxReported bounds the errors in an answer; the others are only counted.
-	maxReported = 100
-)
-
-// reason is why a row was not counted; the same word in metric and answer.
-type reason string
-
-const (
-	badRow          reason = "bad_row"
-	forbiddenRow    reason = "forbidden"
-	unknownVersion  reason = "unknown_version"
-	tooManyVersions reason = "too_many_versions"
+	// maxRequests bounds those that are read at once, and with them the memory:
+	// some 20 MB of rows each, and up to 32 MiB of text where JSON has no line ends.
+	maxRequests = 4
+	// patience is how long one more waits for its turn.
+	patience = 5 * time.Second
 )
 
 // Config of a Handler.
 type Config struct {
-	// May says whether the sender may send feedback for a namespace. Nil: anybody may.
+	// May says whether the sender may send feedback for a namespace. With an error
+	// that wraps auth.ErrUnavailable nothing of the request counts. Nil: anybody may.
 	May func(ctx context.Context, namespace string) error
 	// Known says whether there is such a version. Nil: every version is counted.
 	Known      func(ctx context.Context, namespace, model, version string) bool
 	Registerer prometheus.Registerer // may be nil
 	Now        func() time.Time      // nil: time.Now
+	// MaxReceipts that are known at once, for duplicates; 0 is 500,000.
+	MaxReceipts int
 }
 
 // Handler serves POST /leeway/v1/feedback.
 type Handler struct {
 	cfg      Config
 	counters *counters
+	reading  chan struct{} // one for each request that is read
+
+	counting sync.Mutex // one request at a time, so that of two equal ones one is the first
+	seen     *seen
 }
 
 // New makes a Handler and registers its counters.
 func New(cfg Config) (*Handler, error) {
-	h := &Handler{cfg: cfg, counters: newCounters()}
+	if cfg.MaxReceipts <= 0 {
+		cfg.MaxReceipts = maxReceipts
+	}
 	if cfg.Now == nil {
-		h.cfg.Now = time.Now
+		cfg.Now = time.Now
+	}
+	h := &Handler{
+		cfg: cfg, counters: newCounters(), reading: make(chan struct{}, maxRequests), seen: newSeen(cfg.MaxReceipts),
 	}
 	if cfg.Registerer != nil {
 		if err := h.counters.register(cfg.Registerer); err != nil {
@@ -60,9 +62,11 @@ func New(cfg Config) (*Handler, error) {
 
 // Answer is what a sender gets.
 type Answer struct {
-	Accepted int        `json:"accepted"`
-	Rejected int        `json:"rejected"`
-	Errors   []RowError `json:"errors,omitempty"` // at most the first 100
+	Accepted int `json:"accepted"`
+	// Duplicate rows had a receipt that this replica took before.
+	Duplicate int        `json:"duplicate"`
+	Rejected  int        `json:"rejected"`
+	Errors    []RowError `json:"errors,omitempty"` // at most the first 100
 }
 
 // RowError says which row was not counted and why.
@@ -72,118 +76,33 @@ type RowError struct {
 	Error  string `json:"error"`
 }
 
-// ServeHTTP answers 200 when a row was counted or none was sent, 403 or 422 when
-// all were refused, 400 or 413 for a body that is no rows at all.
+// ServeHTTP answers 200 when a row was counted before or now or none was sent,
+// 403 or 422 when all were refused. Nothing counts with 400, 413 and 415, for a
+// body that is no rows at all, and with 503: too many are sending, or nobody can
+// say who may.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
 		http.Error(w, "feedback is sent with POST", http.StatusMethodNotAllowed)
 		return
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	if err != nil {
-		code := http.StatusBadRequest
-		if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
-			code, err = http.StatusRequestEntityTooLarge, fmt.Errorf("the body is larger than %d bytes", maxBody)
-		}
-		http.Error(w, err.Error(), code)
+	select {
+	case h.reading <- struct{}{}:
+		defer func() { <-h.reading }()
+	case <-time.After(patience):
+		w.Header().Set("Retry-After", "1")
+		http.Error(w, "too many are sending feedback at once; try again", http.StatusServiceUnavailable)
+		return
+	case <-r.Context().Done():
 		return
 	}
-	rows, err := splitRows(body)
-	if err != nil {
-		code := http.StatusBadRequest
-		if errors.Is(err, errTooMany) {
-			code = http.StatusRequestEntityTooLarge
-		}
-		http.Error(w, err.Error(), code)
+	t := newTally(r.Context(), h)
+	if err := readRows(w, r, t); err != nil {
+		refuseBody(w, err)
 		return
 	}
-	t := tally{handler: h, ctx: r.Context(), may: map[string]error{}, known: map[versionKey]bool{}}
-	for i, raw := range rows {
-		t.take(i, raw)
-	}
+	t.count()
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(t.status())
 	_ = json.NewEncoder(w).Encode(t.answer)
-}
-
-// tally is one request. A request has few namespaces and versions and many rows,
-// so what may be is asked once for each.
-type tally struct {
-	handler *Handler
-	ctx     context.Context
-	may     map[string]error
-	known   map[versionKey]bool
-	answer  Answer
-	only    reason // of all refusals so far, if it is one
-}
-
-func (t *tally) take(i int, raw []byte) {
-	row, err := parseRow(raw)
-	if err != nil {
-		t.refuse(i, badRow, err)
-		return
-	}
-	if err := t.allowed(row.Namespace); err != nil {
-		t.refuse(i, forbiddenRow, err)
-		return
-	}
-	if !t.exists(row) {
-		t.refuse(i, unknownVersion, fmt.Errorf("%s/%s has no version %s", row.Namespace, row.Model, row.Version))
-		return
-	}
-	if err := t.handler.counters.count(row, t.handler.cfg.Now()); err != nil {
-		t.refuse(i, tooManyVersions, err)
-		return
-	}
-	t.answer.Accepted++
-}
-
-func (t *tally) allowed(namespace string) error {
-	if t.handler.cfg.May == nil {
-		return nil
-	}
-	err, asked := t.may[namespace]
-	if !asked {
-		err = t.handler.cfg.May(t.ctx, namespace)
-		t.may[namespace] = err
-	}
-	return err
-}
-
-func (t *tally) exists(row Row) bool {
-	if t.handler.cfg.Known == nil {
-		return true
-	}
-	key := versionKey{row.Namespace, row.Model, row.Version}
-	known, asked := t.known[key]
-	if !asked {
-		known = t.handler.cfg.Known(t.ctx, key.namespace, key.model, key.version)
-		t.known[key] = known
-	}
-	return known
-}
-
-func (t *tally) refuse(i int, why reason, err error) {
-	t.handler.counters.refused.WithLabelValues(string(why)).Inc()
-	if t.answer.Rejected == 0 {
-		t.only = why
-	} else if t.only != why {
-		t.only = ""
-	}
-	t.answer.Rejected++
-	if len(t.answer.Errors) < maxReported {
-		t.answer.Errors = append(t.answer.Errors, RowError{Index: i, Reason: string(why), Error: err.Error()})
-	}
-}
-
-func (t *tally) status() int {
-	switch {
-	case t.answer.Accepted > 0 || t.answer.Rejected == 0:
-		return http.StatusOK
-	case t.only == forbiddenRow:
-		return http.StatusForbidden
-	default:
-		return http.StatusUnprocessableEntity
-	}
 }

@@ -27,14 +27,24 @@ func (c *cluster) addFlags(f *pflag.FlagSet) {
 	f.StringVarP(&c.namespace, "namespace", "n", "", "namespace; by default the context's")
 }
 
-// connect returns a client that reads from the server, and the namespace.
-func (c *cluster) connect() (client.Client, string, error) {
-	log.SetLogger(logr.Discard()) // else controller-runtime complains that nobody did
+func (c *cluster) loader() clientcmd.ClientConfig {
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
 	rules.ExplicitPath = c.kubeconfig
 	overrides := &clientcmd.ConfigOverrides{CurrentContext: c.context}
 	overrides.Context.Namespace = c.namespace
-	loader := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, overrides)
+	return clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, overrides)
+}
+
+// inNamespace is the namespace that is meant; no cluster has to be there.
+func (c *cluster) inNamespace() (string, error) {
+	namespace, _, err := c.loader().Namespace()
+	return namespace, err
+}
+
+// connect returns a client that reads from the server, and the namespace.
+func (c *cluster) connect() (client.Client, string, error) {
+	log.SetLogger(logr.Discard()) // else controller-runtime complains that nobody did
+	loader := c.loader()
 	namespace, _, err := loader.Namespace()
 	if err != nil {
 		return nil, "", err

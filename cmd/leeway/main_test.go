@@ -31,6 +31,7 @@ func TestScripts(t *testing.T) {
 		Setup:               setup,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"rows": rows, "gz": gz, "cutgz": cutgz, "rounded": rounded,
+			"labels": labels, "counted": counted, "await": await,
 		},
 	})
 }
@@ -71,7 +72,7 @@ clusters: [{name: c, cluster: {server: %q}}], contexts: [{name: c, context: {clu
 	e.Setenv("AWS_SECRET_ACCESS_KEY", "secret")
 	e.Setenv("AWS_EC2_METADATA_DISABLED", "true")
 	e.Setenv("USER", "ada")
-	return nil
+	return newLabelServer(e)
 }
 
 // rows FILE N SHIFT writes N rows of three columns, the first one shifted.

@@ -18,6 +18,7 @@ type progress struct {
 	w     io.Writer // nil when nobody watches
 	bytes int64
 	told  time.Time
+	more  string // what else there is to tell
 }
 
 func newProgress(w io.Writer) *progress {
@@ -32,7 +33,7 @@ func (p *progress) add(n int) {
 	p.bytes += int64(n)
 	if p.w != nil && time.Since(p.told) >= progressEvery {
 		p.told = time.Now()
-		fmt.Fprintf(p.w, "\rread %.0f MB", float64(p.bytes)/1e6)
+		fmt.Fprintf(p.w, "\rread %.0f MB%s", float64(p.bytes)/1e6, p.more)
 	}
 }
 

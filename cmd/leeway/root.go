@@ -116,7 +116,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.`,
 	a.cluster.addFlags(flags)
 	root.AddCommand(
 		newProfile(a), newRegister(a), newVersions(a), newShow(a), newMatch(a), newDiff(a), newReject(a),
-		newRules(a), newExplain(a), newGuards(a),
+		newRules(a), newExplain(a), newGuards(a), newFeedback(a),
 	)
 	return root
 }
