@@ -31,7 +31,7 @@ A flag on the command line wins.
 Admin port:
   GET  /metrics                 for Prometheus
   GET  /healthz, /readyz        readyz fails while draining
-  GET  /profile?window=30m      what was observed, or ?from= and ?to= (RFC 3339)
+  GET  /profile?window=30m      what was observed, or ?from= and ?to= (RFC 3339); &learned=true: without a profile, too
   PUT  /reference               the profile to compare with, once
   POST /drain                   unready from now; answers when no request is under way`
 
@@ -63,6 +63,7 @@ func command(lookup func(string) (string, bool), run func(context.Context, optio
 	o.budget, o.body = 16<<20, 1<<20
 	f.Var(&o.budget, "capture-budget", "memory for copies of bodies, over all connections; beyond it observations are dropped")
 	f.Var(&o.body, "max-body", "largest body that is read")
+	f.BoolVar(&o.Learn, "learn", true, "without a profile, learn the columns of requests with names, for \"leeway adopt\" to make one of")
 	f.DurationVar(&o.Grace, "grace", 10*time.Second, "time for requests under way after SIGTERM, and for POST /drain")
 	f.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
 	return c

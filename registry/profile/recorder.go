@@ -20,9 +20,11 @@ type Recorder struct {
 	outputs  []*Series
 	begun    time.Time // of the first row
 	latest   time.Time
-	start    time.Time // of the open slice
-	rows     int64     // in the open slice
-	closed   []slice   // ascending, without overlap
+	start    time.Time     // of the open slice
+	rows     int64         // in the open slice
+	closed   []slice       // ascending, without overlap
+	width    time.Duration // of a slice at first
+	names    *int          // categories that the open slice may still begin to keep; nil: only each column is bounded
 }
 
 // Series counts the values of one column. It is used under its recorder's
@@ -38,7 +40,7 @@ type Series struct {
 // NewRecorder makes a Recorder for columns, usually those of a version's
 // reference; columns without bins are recorded without.
 func NewRecorder(features, predictions []Column) (*Recorder, error) {
-	r := new(Recorder)
+	r := &Recorder{width: fine}
 	var err error
 	if r.features, err = newSeries(features); err != nil {
 		return nil, fmt.Errorf("features: %w", err)
@@ -66,18 +68,41 @@ func newSeries(columns []Column) ([]*Series, error) {
 	return list, nil
 }
 
+// LearnedNames is how many names of categories a slice of NewLearner's recorder
+// keeps, over all columns.
+const LearnedNames = 1 << 15
+
+// NewLearner makes a Recorder without columns, which Learn adds. It keeps two
+// slices only, the days (UTC) of the latest row and before, so that memory is
+// bounded for columns that nobody has chosen: 50 kB for each column of numbers
+// (a sketch that is being filled and one at rest), and LearnedNames names a day,
+// at most 7 MB.
+func NewLearner() *Recorder {
+	return &Recorder{width: retention, names: new(LearnedNames)}
+}
+
+// Learn adds a column behind those that there are, under the lock, and returns
+// its index for Feature. Rows before it don't count in it. It is for recorders
+// of NewLearner.
+func (r *Recorder) Learn(c Column) int {
+	s := &Series{definition: Column{Name: c.Name, Type: c.Type}}
+	s.open.room = r.names
+	r.features = append(r.features, s)
+	return len(r.features) - 1
+}
+
 // Lock lets the caller count rows that were seen at a time; a time before that
 // of an earlier call counts as that.
 func (r *Recorder) Lock(now time.Time) {
 	r.mu.Lock()
 	if r.begun.IsZero() {
 		r.begun = now
-		r.start = now.Truncate(fine)
+		r.start = now.Truncate(r.width)
 	}
 	if now.After(r.latest) {
 		r.latest = now
 	}
-	if start := now.Truncate(fine); start.After(r.start) {
+	if start := now.Truncate(r.width); start.After(r.start) {
 		r.advance(start)
 	}
 }

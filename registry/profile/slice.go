@@ -29,8 +29,11 @@ func (r *Recorder) advance(start time.Time) {
 		r.closed = append(r.closed, s)
 	}
 	for _, s := range r.all() {
-		s.open = part{bins: make([]int64, len(s.open.bins))}
+		s.open = part{bins: make([]int64, len(s.open.bins)), room: r.names}
 		s.numbers.reset()
+	}
+	if r.names != nil {
+		*r.names = LearnedNames
 	}
 	r.rows, r.start = 0, start
 	r.closed = coarsen(r.closed, minutes, start.Add(-keepFine).Truncate(minutes))
@@ -42,7 +45,7 @@ func (r *Recorder) advance(start time.Time) {
 
 // snapshot is the open slice as it is now, if it has counted anything.
 func (r *Recorder) snapshot() (slice, bool) {
-	s := slice{start: r.start, width: fine, rows: r.rows}
+	s := slice{start: r.start, width: r.width, rows: r.rows}
 	counted := r.rows > 0
 	for _, series := range r.all() {
 		p, err := series.open.pack()
@@ -97,10 +100,14 @@ func join(list []slice, start time.Time, width time.Duration) slice {
 	return joined
 }
 
-// sum adds up the i-th part of slices.
+// sum adds up the i-th part of slices. Those from before a column was learned
+// lack it.
 func sum(list []slice, i int) *merger {
 	m := new(merger)
 	for _, s := range list {
+		if i >= len(s.parts) {
+			continue
+		}
 		if err := m.addPacked(s.parts[i]); err != nil {
 			panic("profile: " + err.Error()) // the bytes are our own
 		}

@@ -23,6 +23,7 @@ type Config struct {
 	SampleRatio float64       // share of inference requests that are captured, 0 to 1
 	Budget      int64         // bytes of captured bodies and partial heads, over all connections
 	MaxBody     int           // bytes of one body, packed or not
+	Learn       bool          // without a reference, columns that have names are learned, for one to be made of
 	// Pause is called about every 8 KiB of a body that is parsed, so that a single thread can do something else in
 	// between. The counts are locked meanwhile: it must not parse.
 	Pause   func()
@@ -38,6 +39,7 @@ type Observer struct {
 	cfg       Config
 	budget    budget
 	reference atomic.Pointer[reference]
+	learning  atomic.Pointer[reference] // what is observed until then; nil: nothing
 	queue     chan *record
 	unpacker  unpack.Unpacker // the parser's
 }
@@ -46,6 +48,9 @@ type Observer struct {
 func New(cfg Config) *Observer {
 	o := &Observer{cfg: cfg, budget: budget{limit: cfg.Budget}, queue: make(chan *record, queueLength)}
 	o.unpacker.Pause = cfg.Pause
+	if cfg.Learn {
+		o.learning.Store(&reference{learner: newLearner(cfg.Pause)})
+	}
 	return o
 }
 
@@ -59,6 +64,7 @@ func (o *Observer) SetReference(p *profile.Profile, digest string) (bool, error)
 		return false, err
 	}
 	if o.reference.CompareAndSwap(nil, r) {
+		o.learning.Store(nil)
 		return true, nil
 	}
 	if have := o.reference.Load().digest; have != digest {
@@ -73,6 +79,23 @@ func (o *Observer) Reference() (string, *profile.Profile) {
 		return r.digest, r.profile
 	}
 	return "", nil
+}
+
+// target is what an exchange that begins now is observed for: the reference, else what is learned; nil for nothing.
+func (o *Observer) target() *reference {
+	if r := o.reference.Load(); r != nil {
+		return r
+	}
+	return o.learning.Load()
+}
+
+// Learned is the profile of what was learned in about a time, to the day (UTC); nil with a reference, or of nothing.
+func (o *Observer) Learned(from, to time.Time) *profile.Profile {
+	r := o.learning.Load()
+	if r == nil {
+		return nil
+	}
+	return r.learner.profile(from, to)
 }
 
 // Live is the profile of what was observed in a time; nil without a reference.
@@ -117,6 +140,9 @@ func (o *Observer) parse(r *record) {
 	} else if r.predicted && result == metrics.Observed {
 		result = second
 	}
+	if result == metrics.Observed && r.reference.learner != nil {
+		result = metrics.Learned
+	}
 	o.cfg.Metrics.Captured(result)
 	o.forget(r)
 }
@@ -136,6 +162,8 @@ func (o *Observer) half(r *record, c *capture, response bool) (result metrics.Re
 	switch err := r.reference.count(m, response, r.at); {
 	case err == nil:
 		return metrics.Observed
+	case errors.Is(err, protocol.ErrUnnamed):
+		return metrics.NoReference
 	case errors.Is(err, protocol.ErrUnsupported):
 		return metrics.Unsupported
 	default:

@@ -14,6 +14,7 @@ type reference struct {
 	digest   string
 	profile  *profile.Profile
 	recorder *profile.Recorder
+	learner  *learner // instead of all else, where there is no profile yet
 
 	mu                sync.Mutex // guards the counts; taken before the recorder's lock
 	features, outputs *columns
@@ -39,8 +40,14 @@ func newReference(p *profile.Profile, digest string, pause func()) (*reference, 
 	return r, nil
 }
 
+// predicts reports whether answers are of interest.
+func (r *reference) predicts() bool { return r.learner != nil || r.outputs.Width() > 0 }
+
 // count reads one half of an exchange into its columns.
 func (r *reference) count(m protocol.Message, response bool, at time.Time) error {
+	if r.learner != nil {
+		return r.learner.count(m, response, at)
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.recorder.Lock(at)

@@ -1,0 +1,190 @@
+package observe
+
+import (
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"github.com/leeway-dev/leeway/registry/profile"
+	"github.com/leeway-dev/leeway/sidecar/protocol"
+)
+
+// learner observes where there is no reference: what has names is counted into columns that it finds, without bins, so
+// that there is something to adopt as a reference. It ends with the first reference. Memory is bounded, for clients
+// choose the names: profile.NewLearner says how.
+type learner struct {
+	mu                sync.Mutex // taken before the recorders' locks
+	features, outputs *learned
+	parser            protocol.Parser
+}
+
+// learned is the protocol.Learner of one half.
+type learned struct {
+	recorder *profile.Recorder
+	index    map[string]int
+	columns  []learnedColumn
+	room     *int            // columns that may still be learned, in both halves
+	fresh    map[string]bool // names of this body; they are columns once it has been read to its end
+	order    []string        // of fresh
+}
+
+// learnedColumn has no series and no type until its first value. Until then it is missing.
+type learnedColumn struct {
+	name   string
+	typ    profile.Type
+	series int // of the recorder's features
+}
+
+func newLearner(pause func()) *learner {
+	room := new(profile.MaxColumns)
+	half := func() *learned {
+		return &learned{recorder: profile.NewLearner(), index: map[string]int{}, room: room, fresh: map[string]bool{}}
+	}
+	return &learner{features: half(), outputs: half(), parser: protocol.Parser{Pause: pause}}
+}
+
+// count reads one half of an exchange into its columns. New columns count from the next body on, but for the first
+// body, which is read again.
+func (l *learner) count(m protocol.Message, response bool, at time.Time) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	t, read := l.features, l.parser.Features
+	if response {
+		t, read = l.outputs, l.parser.Predictions
+	}
+	t.recorder.Lock(at)
+	defer t.recorder.Unlock()
+	defer t.forget()
+	first := t.Width() == 0
+	if err := read(m, t); err != nil {
+		return err
+	}
+	t.grow()
+	if first && t.Width() > 0 {
+		return read(m, t)
+	}
+	return nil
+}
+
+// profile describes what was learned in about a time; nil where that is nothing.
+func (l *learner) profile(from, to time.Time) *profile.Profile {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	p, outputs := l.features.profile(from, to), l.outputs.profile(from, to)
+	p.Predictions = outputs.Features
+	p.Rows = max(p.Rows, outputs.Rows)
+	if len(p.Features) == 0 { // answers have names, requests have none
+		p.From, p.To = outputs.From, outputs.To
+	}
+	if len(p.Features)+len(p.Predictions) == 0 {
+		return nil
+	}
+	return p
+}
+
+// profile has the columns in the order in which they were found. Rows from before a column was found lack it.
+func (t *learned) profile(from, to time.Time) *profile.Profile {
+	p := t.recorder.Profile(from, to)
+	found := p.Features
+	p.Features = nil
+	for _, c := range t.columns {
+		if c.typ == "" {
+			continue
+		}
+		f := found[c.series]
+		f.Missing += p.Rows - f.Rows
+		f.Rows = p.Rows
+		p.Features = append(p.Features, f)
+	}
+	return p
+}
+
+// grow makes columns of the new names, as far as there is room.
+func (t *learned) grow() {
+	for _, name := range t.order {
+		if *t.room == 0 {
+			return
+		}
+		*t.room--
+		t.index[name] = len(t.columns)
+		t.columns = append(t.columns, learnedColumn{name: name})
+	}
+}
+
+func (t *learned) forget() {
+	clear(t.fresh)
+	t.order = t.order[:0]
+}
+
+// Learn is part of protocol.Learner.
+func (t *learned) Learn(name []byte) {
+	_, known := t.index[string(name)] // on second reading
+	switch {
+	case known || t.fresh[string(name)] || len(t.fresh) >= *t.room:
+	case len(name) == 0 || len(name) > profile.MaxName || !utf8.Valid(name):
+	default:
+		t.fresh[string(name)] = true
+		t.order = append(t.order, string(name))
+	}
+}
+
+// Width is part of protocol.Table.
+func (t *learned) Width() int { return len(t.columns) }
+
+// Lookup is part of protocol.Table.
+func (t *learned) Lookup(name []byte) int {
+	if i, ok := t.index[string(name)]; ok {
+		return i
+	}
+	return -1
+}
+
+// Numbers is part of protocol.Table.
+func (t *learned) Numbers(column int, values []float64, stride int) {
+	if t.columns[column].typ == "" && allMissing(values, stride) {
+		return
+	}
+	t.series(column, profile.Number).Numbers(values, stride, nil)
+}
+
+func allMissing(values []float64, stride int) bool {
+	for i := 0; i < len(values); i += stride {
+		if values[i] == values[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// Value is part of protocol.Table.
+func (t *learned) Value(column int, v protocol.Value) {
+	typ := profile.Category
+	switch {
+	case v.Type == protocol.Missing && t.columns[column].typ == "":
+		return
+	case v.Type == protocol.Number:
+		typ = profile.Number
+	}
+	s := t.series(column, typ)
+	tell(s, t.columns[column].typ, v)
+}
+
+// series is that of a column; its first value has made it one of a type.
+func (t *learned) series(column int, typ profile.Type) *profile.Series {
+	c := &t.columns[column]
+	if c.typ == "" {
+		c.typ = typ
+		c.series = t.recorder.Learn(profile.Column{Name: c.name, Type: typ})
+	}
+	return t.recorder.Feature(c.series)
+}
+
+// Unknown is part of protocol.Table: a name that is new, or for which there is no room.
+func (t *learned) Unknown(int) {}
+
+// Rows is part of protocol.Table.
+func (t *learned) Rows(n int) {
+	if len(t.columns) > 0 {
+		t.recorder.AddRows(int64(n))
+	}
+}
