@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/pflag"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
@@ -27,9 +28,8 @@ func (c *cluster) addFlags(f *pflag.FlagSet) {
 	f.StringVarP(&c.namespace, "namespace", "n", "", "namespace; by default the context's")
 }
 
-// connect returns a client that reads from the server, and the namespace.
-func (c *cluster) connect() (client.Client, string, error) {
-	log.SetLogger(logr.Discard()) // else controller-runtime complains that nobody did
+// config says how the cluster is reached, and the namespace.
+func (c *cluster) config() (*rest.Config, string, error) {
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
 	rules.ExplicitPath = c.kubeconfig
 	overrides := &clientcmd.ConfigOverrides{CurrentContext: c.context}
@@ -45,6 +45,16 @@ func (c *cluster) connect() (client.Client, string, error) {
 	}
 	config.Timeout = 30 * time.Second
 	config.QPS, config.Burst = 50, 100
+	return config, namespace, nil
+}
+
+// connect returns a client that reads from the server, and the namespace.
+func (c *cluster) connect() (client.Client, string, error) {
+	log.SetLogger(logr.Discard()) // else controller-runtime complains that nobody did
+	config, namespace, err := c.config()
+	if err != nil {
+		return nil, "", err
+	}
 	scheme := runtime.NewScheme()
 	if err := store.AddToScheme(scheme); err != nil {
 		return nil, "", err
