@@ -21,7 +21,7 @@ func TestAdoptRoundTrip(t *testing.T) {
 			r.do("POST", r.traffic+"/v1/models/m:predict", `{"instances":[`+b.String()[1:]+`]}`)
 		}
 	}
-	r := start(t, sidecar.Config{Upstream: model(t).URL, SampleRatio: 1, Learn: true})
+	r := start(t, sidecar.Config{Upstream: model(t).URL, SampleRatio: 1, LearnBudget: 1 << 20})
 	if status, body := r.do("GET", r.admin+"/profile?learned=true", ""); status != 404 || !strings.Contains(body, "nothing learned") {
 		t.Errorf("before any request: %d %s", status, body)
 	}

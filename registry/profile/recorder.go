@@ -25,6 +25,7 @@ type Recorder struct {
 	closed   []slice       // ascending, without overlap
 	width    time.Duration // of a slice at first
 	names    *int          // categories that the open slice may still begin to keep; nil: only each column is bounded
+	allowed  int           // what names begins with
 }
 
 // Series counts the values of one column. It is used under its recorder's
@@ -68,18 +69,21 @@ func newSeries(columns []Column) ([]*Series, error) {
 	return list, nil
 }
 
-// LearnedNames is how many names of categories a slice of NewLearner's recorder
-// keeps, over all columns.
-const LearnedNames = 1 << 15
-
 // NewLearner makes a Recorder without columns, which Learn adds. It keeps two
-// slices only, the days (UTC) of the latest row and before, so that memory is
-// bounded for columns that nobody has chosen: 50 kB for each column of numbers
-// (a sketch that is being filled and one at rest), and LearnedNames names a day,
-// at most 7 MB.
-func NewLearner() *Recorder {
-	return &Recorder{width: retention, names: new(LearnedNames)}
+// slices only, the days (UTC) of the latest row and before, and only so many
+// names of categories a day over all columns, so that memory is bounded for
+// columns that nobody has chosen: LearnedNumbers for each column of numbers, and
+// LearnedName for each name.
+func NewLearner(names int) *Recorder {
+	return &Recorder{width: retention, names: new(names), allowed: names}
 }
+
+// What learning takes, in bytes (TestLearnMemory): a sketch that is being filled
+// and one at rest; a name of MaxCategory bytes that is kept on two days.
+const (
+	LearnedNumbers = 110_000
+	LearnedName    = 512
+)
 
 // Learn adds a column behind those that there are, under the lock, and returns
 // its index for Feature. Rows before it don't count in it. It is for recorders
@@ -87,6 +91,7 @@ func NewLearner() *Recorder {
 func (r *Recorder) Learn(c Column) int {
 	s := &Series{definition: Column{Name: c.Name, Type: c.Type}}
 	s.open.room = r.names
+	s.numbers.tight = true
 	r.features = append(r.features, s)
 	return len(r.features) - 1
 }

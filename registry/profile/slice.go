@@ -33,7 +33,7 @@ func (r *Recorder) advance(start time.Time) {
 		s.numbers.reset()
 	}
 	if r.names != nil {
-		*r.names = LearnedNames
+		*r.names = r.allowed
 	}
 	r.rows, r.start = 0, start
 	r.closed = coarsen(r.closed, minutes, start.Add(-keepFine).Truncate(minutes))

@@ -10,8 +10,8 @@ import (
 )
 
 // learner observes where there is no reference: what has names is counted into columns that it finds, without bins, so
-// that there is something to adopt as a reference. It ends with the first reference. Memory is bounded, for clients
-// choose the names: profile.NewLearner says how.
+// that there is something to adopt as a reference. It ends with the first reference. Clients choose the names, so memory
+// is bounded: columns and their types come out of a budget, and what it has no room for is not learned.
 type learner struct {
 	mu                sync.Mutex // taken before the recorders' locks
 	features, outputs *learned
@@ -23,7 +23,7 @@ type learned struct {
 	recorder *profile.Recorder
 	index    map[string]int
 	columns  []learnedColumn
-	room     *int            // columns that may still be learned, in both halves
+	room     *room           // for both halves
 	fresh    map[string]bool // names of this body; they are columns once it has been read to its end
 	order    []string        // of fresh
 }
@@ -35,10 +35,30 @@ type learnedColumn struct {
 	series int // of the recorder's features
 }
 
-func newLearner(pause func()) *learner {
-	room := new(profile.MaxColumns)
+// room is what may still be learned.
+type room struct {
+	columns int
+	bytes   int64
+}
+
+// columnBytes is what a name of a column and its series take, without a sketch.
+const columnBytes = 1 << 10
+
+// take takes bytes out of the budget, if it has them.
+func (r *room) take(n int64) bool {
+	if n > r.bytes {
+		return false
+	}
+	r.bytes -= n
+	return true
+}
+
+// newLearner gives an eighth of its bytes to the categories of each half, the rest to columns.
+func newLearner(bytes int64, pause func()) *learner {
+	left := &room{columns: profile.MaxColumns, bytes: bytes / 4 * 3}
 	half := func() *learned {
-		return &learned{recorder: profile.NewLearner(), index: map[string]int{}, room: room, fresh: map[string]bool{}}
+		recorder := profile.NewLearner(int(bytes / 8 / profile.LearnedName))
+		return &learned{recorder: recorder, index: map[string]int{}, room: left, fresh: map[string]bool{}}
 	}
 	return &learner{features: half(), outputs: half(), parser: protocol.Parser{Pause: pause}}
 }
@@ -102,10 +122,10 @@ func (t *learned) profile(from, to time.Time) *profile.Profile {
 // grow makes columns of the new names, as far as there is room.
 func (t *learned) grow() {
 	for _, name := range t.order {
-		if *t.room == 0 {
+		if t.room.columns == 0 || !t.room.take(columnBytes) {
 			return
 		}
-		*t.room--
+		t.room.columns--
 		t.index[name] = len(t.columns)
 		t.columns = append(t.columns, learnedColumn{name: name})
 	}
@@ -120,7 +140,7 @@ func (t *learned) forget() {
 func (t *learned) Learn(name []byte) {
 	_, known := t.index[string(name)] // on second reading
 	switch {
-	case known || t.fresh[string(name)] || len(t.fresh) >= *t.room:
+	case known || t.fresh[string(name)] || len(t.fresh) >= t.room.columns:
 	case len(name) == 0 || len(name) > profile.MaxName || !utf8.Valid(name):
 	default:
 		t.fresh[string(name)] = true
@@ -144,7 +164,9 @@ func (t *learned) Numbers(column int, values []float64, stride int) {
 	if t.columns[column].typ == "" && allMissing(values, stride) {
 		return
 	}
-	t.series(column, profile.Number).Numbers(values, stride, nil)
+	if s := t.series(column, profile.Number); s != nil {
+		s.Numbers(values, stride, nil)
+	}
 }
 
 func allMissing(values []float64, stride int) bool {
@@ -165,14 +187,18 @@ func (t *learned) Value(column int, v protocol.Value) {
 	case v.Type == protocol.Number:
 		typ = profile.Number
 	}
-	s := t.series(column, typ)
-	tell(s, t.columns[column].typ, v)
+	if s := t.series(column, typ); s != nil {
+		tell(s, t.columns[column].typ, v)
+	}
 }
 
-// series is that of a column; its first value has made it one of a type.
+// series is that of a column; its first value makes it one of a type. It is nil where there is no room for the type.
 func (t *learned) series(column int, typ profile.Type) *profile.Series {
 	c := &t.columns[column]
 	if c.typ == "" {
+		if typ == profile.Number && !t.room.take(profile.LearnedNumbers) {
+			return nil
+		}
 		c.typ = typ
 		c.series = t.recorder.Learn(profile.Column{Name: c.name, Type: typ})
 	}

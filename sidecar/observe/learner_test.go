@@ -16,11 +16,14 @@ import (
 	"github.com/leeway-dev/leeway/sidecar/protocol"
 )
 
+// memory is the sidecar's default.
+const memory = 16 << 20
+
 // learning returns an observer that learns, and how to show it a body and its answer.
 func learning(t testing.TB) (*observe.Observer, *prometheus.Registry, func(body, answer string)) {
 	t.Helper()
 	r := prometheus.NewRegistry()
-	o := observe.New(observe.Config{Protocol: protocol.Auto, SampleRatio: 1, Budget: 16 << 20, MaxBody: 1 << 20, Learn: true, Metrics: metrics.New(r, protocol.V1, protocol.Other), Log: zap.NewNop()})
+	o := observe.New(observe.Config{Protocol: protocol.Auto, SampleRatio: 1, Budget: 16 << 20, MaxBody: 1 << 20, LearnBudget: memory, Metrics: metrics.New(r, protocol.V1, protocol.Other), Log: zap.NewNop()})
 	return o, r, func(body, answer string) {
 		pass(o, fmt.Sprintf("POST /v1/models/m:predict HTTP/1.1\r\nContent-Length: %d\r\n\r\n%s", len(body), body),
 			fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(answer), answer))
@@ -124,28 +127,42 @@ func TestLearnBounded(t *testing.T) {
 	for _, c := range p.Features {
 		kept, folded = kept+int64(len(c.Categories)), folded+c.Folded
 	}
-	if kept > profile.LearnedNames || kept+folded < 80_000 {
+	if kept > memory/8/profile.LearnedName || kept+folded < 80_000 {
 		t.Errorf("%d categories kept, %d rows folded", kept, folded)
 	}
 	held := int64(after.HeapAlloc) - int64(before.HeapAlloc)
 	t.Logf("%d KiB held", held>>10)
-	if held > 16<<20 {
+	if held > memory {
 		t.Errorf("%d bytes held", held)
 	}
 }
 
-// Full sketches of as many columns as there may be take what docs/sidecar.md says.
+// Of numbers, which take most, only so many are learned as there is memory for; others still are.
+func TestLearnBudget(t *testing.T) {
+	o, _, send := learning(t)
+	var b strings.Builder
+	for i := range 500 {
+		fmt.Fprintf(&b, `"n%d":%d,`, i, i)
+	}
+	send(`{"instances":[{`+b.String()+`"c":"x"}]}`, `{"predictions":["y"]}`)
+	p := learned(o)
+	if n := len(p.Features); n < 100 || n > memory/profile.LearnedNumbers || p.Features[n-1].Name != "c" || len(p.Predictions) != 1 {
+		t.Errorf("%d features, the last is %s; %d predictions", n, p.Features[n-1].Name, len(p.Predictions))
+	}
+}
+
+// A full sketch of each of two days takes what it is reckoned with.
 func TestLearnMemory(t *testing.T) {
 	if testing.Short() {
 		t.Skip("fills a thousand sketches")
 	}
-	r := profile.NewLearner()
+	r := profile.NewLearner(0)
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.GC() // what pools hold goes with the second
 	runtime.ReadMemStats(&before)
 	day := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
-	const columns, rows = 100, 20_000
+	const columns, rows = 20, 200_000
 	r.Lock(day)
 	for i := range columns {
 		r.Learn(profile.Column{Name: fmt.Sprint(i), Type: profile.Number})
@@ -166,7 +183,7 @@ func TestLearnMemory(t *testing.T) {
 	runtime.ReadMemStats(&after)
 	each := (int64(after.HeapAlloc) - int64(before.HeapAlloc)) / columns
 	t.Logf("%d bytes a column", each)
-	if each > 55_000 {
+	if each > profile.LearnedNumbers {
 		t.Errorf("%d bytes a column", each)
 	}
 	if p := r.Profile(day, day.Add(72*time.Hour)); p.Rows != 2*rows {

@@ -23,7 +23,7 @@ type Config struct {
 	SampleRatio float64       // share of inference requests that are captured, 0 to 1
 	Budget      int64         // bytes of captured bodies and partial heads, over all connections
 	MaxBody     int           // bytes of one body, packed or not
-	Learn       bool          // without a reference, columns that have names are learned, for one to be made of
+	LearnBudget int64         // bytes for columns learned without a reference, for one to be made of; 0: none are
 	// Pause is called about every 8 KiB of a body that is parsed, so that a single thread can do something else in
 	// between. The counts are locked meanwhile: it must not parse.
 	Pause   func()
@@ -48,8 +48,8 @@ type Observer struct {
 func New(cfg Config) *Observer {
 	o := &Observer{cfg: cfg, budget: budget{limit: cfg.Budget}, queue: make(chan *record, queueLength)}
 	o.unpacker.Pause = cfg.Pause
-	if cfg.Learn {
-		o.learning.Store(&reference{learner: newLearner(cfg.Pause)})
+	if cfg.LearnBudget > 0 {
+		o.learning.Store(&reference{learner: newLearner(cfg.LearnBudget, cfg.Pause)})
 	}
 	return o
 }
