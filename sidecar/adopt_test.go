@@ -22,15 +22,18 @@ func TestAdoptRoundTrip(t *testing.T) {
 		}
 	}
 	r := start(t, sidecar.Config{Upstream: model(t).URL, SampleRatio: 1, LearnBudget: 1 << 20})
-	if status, body := r.do("GET", r.admin+"/profile?learned=true", ""); status != 404 || !strings.Contains(body, "nothing learned") {
+	status, body := r.do("GET", r.admin+"/profile?learned=true", "")
+	if status != 404 || !strings.Contains(body, "nothing learned") {
 		t.Errorf("before any request: %d %s", status, body)
 	}
 	send(r, 1000)
-	r.eventually(map[string]float64{`leeway_captures_total{result="learned"`: 100, `leeway_model_info{reference="none"`: 1})
-	if status, body := r.do("GET", r.admin+"/profile?window=24h", ""); status != 404 || !strings.Contains(body, "no reference") {
+	r.eventually(map[string]float64{
+		`leeway_captures_total{result="learned"`: 100, `leeway_model_info{reference="none"`: 1,
+	})
+	if status, body = r.do("GET", r.admin+"/profile?window=24h", ""); status != 404 || !strings.Contains(body, "no ref") {
 		t.Errorf("without asking for it: %d %s", status, body)
 	}
-	_, body := r.do("GET", r.admin+"/profile?window=24h&learned=true", "")
+	_, body = r.do("GET", r.admin+"/profile?window=24h&learned=true", "")
 	live, err := profile.Parse([]byte(body))
 	if err != nil {
 		t.Fatal(err)

@@ -62,7 +62,8 @@ Prints the version's number, and says what to stamp on the pods.`,
 	}
 	fs := cmd.Flags()
 	d.addFlags(a, fs)
-	fs.DurationVar(&d.pods.window, "from-live", 24*time.Hour, "`TIME` up to now whose rows are adopted, at most 24h; what a sidecar without a profile has learned is kept by days (UTC)")
+	fs.DurationVar(&d.pods.window, "from-live", 24*time.Hour,
+		"`TIME` up to now whose rows are adopted, at most 24h; rounded to days (UTC) where a sidecar has no profile yet")
 	fs.StringVar(&d.pods.selector, "selector", "", "label `SELECTOR` of the pods; by default leeway.dev/model=MODEL")
 	fs.StringVar(&d.pods.version, "pod-version", "", "the pods' leeway.dev/version, where there are several")
 	fs.DurationVar(&d.pods.timeout, "timeout", 10*time.Second, "`TIME` for the answer of a pod")

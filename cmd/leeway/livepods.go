@@ -61,7 +61,8 @@ func (a *app) fetchLive(ctx context.Context, model string, o livePods) ([]*profi
 	for i, err := range errs {
 		switch {
 		case apierrors.IsForbidden(err):
-			return nil, fmt.Errorf("namespace %s: you may not \"get pods/proxy\", which reading live profiles needs: %w", namespace, err)
+			return nil, fmt.Errorf("namespace %s: you may not \"get pods/proxy\", which reading live profiles needs: %w",
+				namespace, err)
 		case err != nil:
 			a.note("pod %s is left out: %v", pods[i].Name, err)
 		default:
@@ -110,17 +111,21 @@ func (o livePods) list(ctx context.Context, c kubernetes.Interface, namespace, m
 	return pods, nil
 }
 
+// errNothing is what a sidecar's 404 means. It may also be too old to learn.
+var errNothing = errors.New("nothing to adopt: no reference, and no request with names was read, or it does not learn")
+
 // fetch reads the live profile of a pod through the API server.
 func (o livePods) fetch(ctx context.Context, c kubernetes.Interface, pod *corev1.Pod) (*profile.Profile, error) {
 	ctx, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
-	body, err := c.CoreV1().RESTClient().Get().Namespace(pod.Namespace).Resource("pods").Name("http:"+pod.Name+":"+adminPort).
-		SubResource("proxy").Suffix("profile").Param("window", o.window.String()).Param("learned", "true").Stream(ctx)
+	body, err := c.CoreV1().RESTClient().Get().
+		Namespace(pod.Namespace).Resource("pods").Name("http:"+pod.Name+":"+adminPort).SubResource("proxy").Suffix("profile").
+		Param("window", o.window.String()).Param("learned", "true").Stream(ctx)
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		return nil, fmt.Errorf("no answer within %v", o.timeout)
 	case apierrors.IsNotFound(err):
-		return nil, errors.New("nothing to adopt: no reference, and no request with names was read (or its sidecar is too old, or does not learn)")
+		return nil, errNothing
 	case err != nil:
 		return nil, err
 	}

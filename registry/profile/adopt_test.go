@@ -136,7 +136,8 @@ func TestAdoptNumbers(t *testing.T) {
 		got := adopt(t, c.values, c.prediction)
 		n := len(got.Bins) - 5
 		if n != c.bins || *got.Bins[0].Lower != c.lower || *got.Bins[n-1].Upper != c.upper {
-			t.Errorf("%s: %d bins from %v to %v, want %d from %v to %v", c.name, n, *got.Bins[0].Lower, *got.Bins[n-1].Upper, c.bins, c.lower, c.upper)
+			t.Errorf("%s: %d bins from %v to %v, want %d from %v to %v",
+				c.name, n, *got.Bins[0].Lower, *got.Bins[n-1].Upper, c.bins, c.lower, c.upper)
 		}
 		if got.Probability != (c.name == "probability") || got.Rows != int64(len(c.values)) {
 			t.Errorf("%s: probability %v, %d rows", c.name, got.Probability, got.Rows)
@@ -159,7 +160,10 @@ func TestAdoptRange(t *testing.T) {
 	}
 }
 
-func observed(t *testing.T, columns []profile.Column, rows int, value func(s *profile.Series, column, row int)) *profile.Profile {
+// observed is a live profile of rows, of which value gives the values.
+func observed(
+	t *testing.T, columns []profile.Column, rows int, value func(s *profile.Series, column, row int),
+) *profile.Profile {
 	t.Helper()
 	r, err := profile.NewRecorder(columns, nil)
 	if err != nil {
@@ -218,7 +222,8 @@ func TestAdoptUnion(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if x, y := got.Features[0], got.Features[1]; x.Name != "x" || x.Rows != 150 || x.Missing != 0 || y.Rows != 150 || y.Missing != 100 {
+	x, y := got.Features[0], got.Features[1]
+	if x.Name != "x" || x.Rows != 150 || x.Missing != 0 || y.Rows != 150 || y.Missing != 100 {
 		t.Errorf("x %d, %d missing; y %d, %d missing", x.Rows, x.Missing, y.Rows, y.Missing)
 	}
 }

@@ -148,6 +148,7 @@ func (r *Recorder) Profile(from, to time.Time) *Profile {
 	if open, ok := r.snapshot(); ok && open.start.Before(to) && open.end().After(from) {
 		list = append(list, open)
 	}
+	all, features := r.all(), len(r.features) // those of a learner grow
 	begun, latest := r.begun, r.latest
 	r.mu.Unlock()
 
@@ -157,13 +158,13 @@ func (r *Recorder) Profile(from, to time.Time) *Profile {
 	for _, s := range list {
 		p.Rows += s.rows
 	}
-	for i, series := range r.all() {
+	for i, series := range all {
 		c, err := sum(list, i).column(&series.definition)
 		if err != nil {
 			panic("profile: " + err.Error()) // float32 always serialises
 		}
 		p.Rows = max(p.Rows, c.Rows)
-		if i < len(r.features) {
+		if i < features {
 			p.Features = append(p.Features, c)
 		} else {
 			p.Predictions = append(p.Predictions, c)

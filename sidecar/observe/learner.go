@@ -1,6 +1,7 @@
 package observe
 
 import (
+	"slices"
 	"sync"
 	"time"
 	"unicode/utf8"
@@ -10,8 +11,8 @@ import (
 )
 
 // learner observes where there is no reference: what has names is counted into columns that it finds, without bins, so
-// that there is something to adopt as a reference. It ends with the first reference. Clients choose the names, so memory
-// is bounded: columns and their types come out of a budget, and what it has no room for is not learned.
+// that there is something to adopt as a reference. It ends with the first reference. Clients choose the names, so
+// memory is bounded: columns and their types come out of a budget, and what it has no room for is not learned.
 type learner struct {
 	mu                sync.Mutex // taken before the recorders' locks
 	features, outputs *learned
@@ -86,11 +87,13 @@ func (l *learner) count(m protocol.Message, response bool, at time.Time) error {
 	return nil
 }
 
-// profile describes what was learned in about a time; nil where that is nothing.
+// profile describes what was learned in about a time; nil where that is nothing. Counting goes on meanwhile.
 func (l *learner) profile(from, to time.Time) *profile.Profile {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	p, outputs := l.features.profile(from, to), l.outputs.profile(from, to)
+	columns := [2][]learnedColumn{slices.Clone(l.features.columns), slices.Clone(l.outputs.columns)}
+	l.mu.Unlock()
+	p := learnedProfile(l.features.recorder, columns[0], from, to)
+	outputs := learnedProfile(l.outputs.recorder, columns[1], from, to)
 	p.Predictions = outputs.Features
 	p.Rows = max(p.Rows, outputs.Rows)
 	if len(p.Features) == 0 { // answers have names, requests have none
@@ -102,12 +105,12 @@ func (l *learner) profile(from, to time.Time) *profile.Profile {
 	return p
 }
 
-// profile has the columns in the order in which they were found. Rows from before a column was found lack it.
-func (t *learned) profile(from, to time.Time) *profile.Profile {
-	p := t.recorder.Profile(from, to)
+// learnedProfile has the columns in the order in which they were found. Rows from before a column was found lack it.
+func learnedProfile(r *profile.Recorder, columns []learnedColumn, from, to time.Time) *profile.Profile {
+	p := r.Profile(from, to)
 	found := p.Features
 	p.Features = nil
-	for _, c := range t.columns {
+	for _, c := range columns {
 		if c.typ == "" {
 			continue
 		}

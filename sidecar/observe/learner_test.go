@@ -23,7 +23,10 @@ const memory = 16 << 20
 func learning(t testing.TB) (*observe.Observer, *prometheus.Registry, func(body, answer string)) {
 	t.Helper()
 	r := prometheus.NewRegistry()
-	o := observe.New(observe.Config{Protocol: protocol.Auto, SampleRatio: 1, Budget: 16 << 20, MaxBody: 1 << 20, LearnBudget: memory, Metrics: metrics.New(r, protocol.V1, protocol.Other), Log: zap.NewNop()})
+	o := observe.New(observe.Config{
+		Protocol: protocol.Auto, SampleRatio: 1, Budget: 16 << 20, MaxBody: 1 << 20, LearnBudget: memory,
+		Metrics: metrics.New(r, protocol.V1, protocol.Other), Log: zap.NewNop(),
+	})
 	return o, r, func(body, answer string) {
 		pass(o, fmt.Sprintf("POST /v1/models/m:predict HTTP/1.1\r\nContent-Length: %d\r\n\r\n%s", len(body), body),
 			fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(answer), answer))
@@ -60,7 +63,9 @@ func TestLearn(t *testing.T) {
 	if _, err := p.Encode(); err != nil {
 		t.Error(err)
 	}
-	for result, n := range map[metrics.Result]float64{metrics.Learned: 3, metrics.NoReference: 1, metrics.Unparsable: 1, metrics.Observed: 0} {
+	for result, n := range map[metrics.Result]float64{
+		metrics.Learned: 3, metrics.NoReference: 1, metrics.Unparsable: 1, metrics.Observed: 0,
+	} {
 		if v := captures(t, r, result); v != n {
 			t.Errorf("%v %s, want %v", v, result, n)
 		}
@@ -107,7 +112,8 @@ func TestLearnBounded(t *testing.T) {
 		for row := range 20 {
 			b.WriteString(`,{`)
 			for j := range 100 {
-				fmt.Fprintf(&b, `%s"%d-%s":"%d-%d-%d-%s"`, strings.Repeat(",", min(j, 1)), j, strings.Repeat("n", 200), i, row, j, strings.Repeat("v", 90))
+				fmt.Fprintf(&b, `%s"%d-%s":"%d-%d-%d-%s"`, strings.Repeat(",", min(j, 1)),
+					j, strings.Repeat("n", 200), i, row, j, strings.Repeat("v", 90))
 			}
 			b.WriteString(`}`)
 		}
@@ -146,8 +152,10 @@ func TestLearnBudget(t *testing.T) {
 	}
 	send(`{"instances":[{`+b.String()+`"c":"x"}]}`, `{"predictions":["y"]}`)
 	p := learned(o)
-	if n := len(p.Features); n < 100 || n > memory/profile.LearnedNumbers || p.Features[n-1].Name != "c" || len(p.Predictions) != 1 {
-		t.Errorf("%d features, the last is %s; %d predictions", n, p.Features[n-1].Name, len(p.Predictions))
+	n := len(p.Features)
+	last, most := p.Features[n-1].Name, memory/profile.LearnedNumbers
+	if n < 100 || n > most || last != "c" || len(p.Predictions) != 1 {
+		t.Errorf("%d features, the last is %s; %d predictions", n, last, len(p.Predictions))
 	}
 }
 
