@@ -38,7 +38,7 @@ func TestAdoptRoundTrip(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	adopted, leftOut, err := profile.Adopt(live)
+	adopted, leftOut, err := profile.Adopt(profile.AdoptOptions{}, live)
 	if err != nil || len(leftOut) > 0 || adopted.Rows != 1000 {
 		t.Fatal(err, leftOut)
 	}

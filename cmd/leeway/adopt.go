@@ -16,6 +16,7 @@ import (
 // adoption is what the flags of adopt say.
 type adoption struct {
 	registration
+	columns profile.AdoptOptions
 	pods    livePods
 	files   []string
 	minRows int64
@@ -67,6 +68,8 @@ Prints the version's number, and says what to stamp on the pods.`,
 	fs.StringVar(&d.pods.selector, "selector", "", "label `SELECTOR` of the pods; by default leeway.dev/model=MODEL")
 	fs.StringVar(&d.pods.version, "pod-version", "", "the pods' leeway.dev/version, where there are several")
 	fs.DurationVar(&d.pods.timeout, "timeout", 10*time.Second, "`TIME` for the answer of a pod")
+	fs.StringSliceVar(&d.columns.Ignore, "ignore", nil, "`columns` to leave out, such as identifiers")
+	fs.StringSliceVar(&d.columns.Redact, "redact", nil, "`columns` whose categories are kept as hashes only")
 	fs.Int64Var(&d.minRows, "min-rows", 1000, "fewest rows that are adopted")
 	fs.BoolVar(&d.dryRun, "dry-run", false, "register nothing; show what was found")
 	fs.StringVar(&d.out, "profile-out", "", "`FILE` to write the profile to; - is standard output")
@@ -95,7 +98,7 @@ func (a *app) adopt(ctx context.Context, d adoption, f format) error {
 	if err != nil {
 		return err
 	}
-	p, err := a.adopted(live, d.minRows)
+	p, err := a.adopted(live, d)
 	if err != nil {
 		return err
 	}
@@ -155,16 +158,21 @@ func (a *app) live(ctx context.Context, d adoption) ([]*profile.Profile, error) 
 // errFewRows: a reference of less would alert on noise.
 var errFewRows = errors.New("too few rows")
 
-func (a *app) adopted(live []*profile.Profile, minRows int64) (*profile.Profile, error) {
-	p, leftOut, err := profile.Adopt(live...)
+func (a *app) adopted(live []*profile.Profile, d adoption) (*profile.Profile, error) {
+	p, leftOut, err := profile.Adopt(d.columns, live...)
 	if err != nil {
 		return nil, err
 	}
-	if p.Rows < minRows {
-		return nil, fmt.Errorf("%w: %d were seen, --min-rows is %d: wait for more traffic", errFewRows, p.Rows, minRows)
+	if p.Rows < d.minRows {
+		return nil, fmt.Errorf("%w: %d were seen, --min-rows is %d: wait for more traffic", errFewRows, p.Rows, d.minRows)
 	}
 	if len(leftOut) > 0 {
 		a.note("left out, without a single value: %s", strings.Join(leftOut, ", "))
+	}
+	for _, c := range p.Features {
+		if unseen := len(c.Bins) - 2; c.Type == profile.Category && c.Bins[unseen].Count > c.Rows/2 {
+			a.note("column %s: most of its categories came once; if it is an identifier, --ignore it", c.Name)
+		}
 	}
 	if len(p.Predictions) == 0 {
 		a.note("no predictions were seen: they will not be watched")

@@ -8,6 +8,13 @@ import (
 // Live is the Source of a profile that Adopt has made.
 const Live = "live"
 
+// AdoptOptions say what to do with columns; the zero value adopts all as they
+// are.
+type AdoptOptions struct {
+	Ignore []string // columns to leave out
+	Redact []string // columns whose categories are kept as hashes only
+}
+
 // Adopt makes a reference of live profiles of pods of one version, for a model
 // whose training data is not at hand: bins, quantiles and categories as a
 // training profile has them, but of the rows that passed. Bounds that the
@@ -19,15 +26,21 @@ const Live = "live"
 // Columns of numbers without a value have no bins: they are left out, and
 // named. The error wraps ErrEmpty where nothing is left, and ErrSchema where
 // pods disagree about a type.
-func Adopt(live ...*Profile) (p *Profile, leftOut []string, err error) {
+func Adopt(o AdoptOptions, live ...*Profile) (p *Profile, leftOut []string, err error) {
 	merged, err := Merge(complete(live)...)
 	if err != nil {
+		return nil, nil, err
+	}
+	if err := o.check(merged); err != nil {
 		return nil, nil, err
 	}
 	p = &Profile{Format: Format, Source: Live, Rows: merged.Rows, From: utc(merged.From), To: utc(merged.To)}
 	for i, list := range [][]Column{merged.Features, merged.Predictions} {
 		for j := range list {
-			c, ok, err := adoptColumn(&list[j], i == 1)
+			if slices.Contains(o.Ignore, list[j].Name) {
+				continue
+			}
+			c, ok, err := adoptColumn(&list[j], i == 1, slices.Contains(o.Redact, list[j].Name))
 			switch {
 			case err != nil:
 				return nil, nil, fmt.Errorf("column %q: %w", list[j].Name, err)
@@ -44,6 +57,17 @@ func Adopt(live ...*Profile) (p *Profile, leftOut []string, err error) {
 		return nil, leftOut, fmt.Errorf("live profiles: %w to adopt", ErrEmpty)
 	}
 	return p, leftOut, p.check()
+}
+
+// check finds names that are no columns.
+func (o AdoptOptions) check(p *Profile) error {
+	for _, name := range slices.Concat(o.Ignore, o.Redact) {
+		is := func(c Column) bool { return c.Name == name }
+		if !slices.ContainsFunc(p.Features, is) && !slices.ContainsFunc(p.Predictions, is) {
+			return fmt.Errorf("no column %q was seen", name)
+		}
+	}
+	return nil
 }
 
 // complete gives every profile that has columns all columns of the others.
@@ -93,12 +117,13 @@ func padded(list, all []Column) []Column {
 
 // adoptColumn makes a reference's column of a live one; not ok: it has no
 // values to cut bins from.
-func adoptColumn(live *Column, prediction bool) (c Column, ok bool, err error) {
+func adoptColumn(live *Column, prediction, redact bool) (c Column, ok bool, err error) {
 	c = Column{Name: live.Name, Type: live.Type, Rows: live.Rows, Missing: live.Missing, Redacted: live.Redacted}
 	if c.Rows == c.Missing {
 		return c, false, nil
 	}
 	if c.Type == Category {
+		c.Redacted = c.Redacted || redact
 		adoptCategories(live, &c)
 	} else if err := adoptNumbers(live, &c, prediction); err != nil {
 		return c, false, err
@@ -128,8 +153,15 @@ func adoptNumbers(live, into *Column, prediction bool) error {
 // adoptCategories keeps the names. Rows of names that were not kept will look
 // unseen to this reference, so they are expected as such.
 func adoptCategories(live, into *Column) {
-	list := live.Categories
-	into.Categories, into.Folded = slices.Clone(list), live.Folded
+	counts := make(map[string]int64, len(live.Categories))
+	for _, k := range live.Categories {
+		if into.Redacted && !isHash(k.Name) {
+			k.Name = Key(k.Name, true)
+		}
+		counts[k.Name] += k.Count
+	}
+	list := sorted(counts)
+	into.Categories, into.Folded = list, live.Folded
 	into.Binary = len(list) == 2 && live.Folded == 0
 	into.Bins = categoryColumnBins(list, into.Rows-into.Missing, into.Missing, len(list))
 	into.Bins[len(into.Bins)-2].Count += live.Folded

@@ -11,6 +11,9 @@ import (
 	"github.com/leeway-dev/leeway/registry/profile"
 )
 
+// all columns, as they are.
+var all = profile.AdoptOptions{}
+
 // values of one column of flights, without the missing ones.
 func values(tb testing.TB, rows []flight, column int) (list []float64) {
 	tb.Helper()
@@ -29,7 +32,7 @@ func TestAdoptFlights(t *testing.T) {
 	exact := train(t, rows)
 	half := len(rows) / 2
 	plain := definitions(exact)
-	adopted, leftOut, err := profile.Adopt(record(t, plain, rows[:half]), record(t, plain, rows[half:]))
+	adopted, leftOut, err := profile.Adopt(all, record(t, plain, rows[:half]), record(t, plain, rows[half:]))
 	if err != nil || len(leftOut) > 0 {
 		t.Fatal(err, leftOut)
 	}
@@ -100,7 +103,7 @@ func adopt(t *testing.T, list []float64, prediction bool) profile.Column {
 		}
 	}
 	r.Unlock()
-	p, _, err := profile.Adopt(r.Profile(noon, noon.Add(time.Hour)))
+	p, _, err := profile.Adopt(all, r.Profile(noon, noon.Add(time.Hour)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -196,7 +199,7 @@ func TestAdoptCategories(t *testing.T) {
 			s.Category("once-" + strconv.Itoa(row)) // 3,870 of them: most names are not kept
 		}
 	})
-	got, _, err := profile.Adopt(p)
+	got, _, err := profile.Adopt(all, p)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -218,7 +221,7 @@ func TestAdoptUnion(t *testing.T) {
 	number := func(s *profile.Series, _, row int) { s.Number(float64(row)) }
 	a := observed(t, []profile.Column{{Name: "x", Type: profile.Number}}, 100, number)
 	b := observed(t, []profile.Column{{Name: "y", Type: profile.Number}, {Name: "x", Type: profile.Number}}, 50, number)
-	got, _, err := profile.Adopt(a, b)
+	got, _, err := profile.Adopt(all, a, b)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -232,21 +235,50 @@ func TestAdoptRefuses(t *testing.T) {
 	missing := func(s *profile.Series, _, _ int) { s.Missing() }
 	x := []profile.Column{{Name: "x", Type: profile.Number}}
 	empty := observed(t, x, 10, missing)
-	if _, leftOut, err := profile.Adopt(empty); !errors.Is(err, profile.ErrEmpty) || len(leftOut) != 1 {
+	if _, leftOut, err := profile.Adopt(all, empty); !errors.Is(err, profile.ErrEmpty) || len(leftOut) != 1 {
 		t.Errorf("without values: %v, %v", leftOut, err)
 	}
-	if _, _, err := profile.Adopt(); !errors.Is(err, profile.ErrEmpty) {
+	if _, _, err := profile.Adopt(all); !errors.Is(err, profile.ErrEmpty) {
 		t.Errorf("nothing: %v", err)
 	}
 	text := observed(t, []profile.Column{{Name: "x", Type: profile.Category}}, 10, missing)
-	if _, _, err := profile.Adopt(empty, text); !errors.Is(err, profile.ErrSchema) {
+	if _, _, err := profile.Adopt(all, empty, text); !errors.Is(err, profile.ErrSchema) {
 		t.Errorf("two types: %v", err)
 	}
 	trained, _, err := profile.FromCSV("t.csv", strings.NewReader("x\n1\n2\n"), profile.CSVOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := profile.Adopt(trained); err == nil || !strings.Contains(err.Error(), "only live profiles merge") {
+	if _, _, err := profile.Adopt(all, trained); err == nil || !strings.Contains(err.Error(), "only live profiles merge") {
 		t.Errorf("training data: %v", err)
+	}
+}
+
+func TestAdoptOptions(t *testing.T) {
+	columns := []profile.Column{{Name: "id", Type: profile.Number}, {Name: "c", Type: profile.Category}}
+	p := observed(t, columns, 90, func(s *profile.Series, column, row int) {
+		if column == 0 {
+			s.Number(float64(row))
+		} else {
+			s.Category([]string{"a", "b", "b"}[row%3])
+		}
+	})
+	got, _, err := profile.Adopt(profile.AdoptOptions{Ignore: []string{"id"}, Redact: []string{"c"}}, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := reread(t, got).Features[0]
+	if len(got.Features) != 1 || !c.Redacted || c.Categories[0].Name != profile.Key("b", true) {
+		t.Errorf("%d features, %v", len(got.Features), c.Categories)
+	}
+	b, err := profile.NewBinner(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if name := b.Names()[b.Category("a")]; name != "01" {
+		t.Errorf("a is %s", name)
+	}
+	if _, _, err := profile.Adopt(profile.AdoptOptions{Ignore: []string{"nosuch"}}, p); err == nil {
+		t.Error("an unknown column is no error")
 	}
 }
