@@ -92,6 +92,30 @@ func TestLearnUntilReference(t *testing.T) {
 	}
 }
 
+// Columns may come while the profile is asked for.
+func TestLearnWhileRead(t *testing.T) {
+	o, _, send := learning(t)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for i := range 300 {
+			send(fmt.Sprintf(`{"instances":[{"n%d":%d,"n%d":"x"}]}`, i, i, i-1), `{"predictions":[1]}`)
+		}
+	}()
+	for {
+		if p := learned(o); p != nil {
+			if _, err := p.Encode(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		select {
+		case <-done:
+			return
+		default:
+		}
+	}
+}
+
 // Whoever sends names without end fills a bounded memory.
 func TestLearnBounded(t *testing.T) {
 	var before, after runtime.MemStats
