@@ -58,9 +58,9 @@ func (s *Sidecar) live(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusBadRequest, err)
 		return
 	}
-	p := s.observer.Live(from, to)
-	if p == nil {
-		fail(w, http.StatusNotFound, errors.New("no reference yet: nothing but latency and errors is observed; PUT /reference"))
+	p, err := s.profile(from, to, r.URL.Query().Get("learned") == "true")
+	if err != nil {
+		fail(w, http.StatusNotFound, err)
 		return
 	}
 	b, err := p.Encode()
@@ -70,6 +70,21 @@ func (s *Sidecar) live(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Write(b)
+}
+
+// profile is what was observed; learned: without a reference, what was learned. Only who asks for that gets it, for it
+// compares with nothing and does not merge with the profiles of pods that have a reference.
+func (s *Sidecar) profile(from, to time.Time, learned bool) (*profile.Profile, error) {
+	p := s.observer.Live(from, to)
+	if p == nil && learned {
+		if p = s.observer.Learned(from, to); p == nil {
+			return nil, errors.New("no reference, and nothing learned: no request with names was read, or --learn is false")
+		}
+	}
+	if p == nil {
+		return nil, errors.New("no reference yet: nothing is compared; PUT /reference, or see ?learned=true")
+	}
+	return p, nil
 }
 
 // window reads ?window=30m or ?from=…&to=…; neither: the last 24 hours.

@@ -32,6 +32,7 @@ type Config struct {
 	SampleRatio         float64
 	CaptureBudget       int64
 	MaxBody             int
+	LearnBudget         int64         // without a profile, for GET /profile?learned=true; 0: nothing is learned
 	Grace               time.Duration // for requests under way when the sidecar is told to stop
 	Portable            bool          // relay with goroutines, also where there is an event loop
 	Log                 *zap.Logger
@@ -57,7 +58,7 @@ func New(cfg Config) (*Sidecar, error) {
 	}
 	wrapped := prometheus.WrapRegistererWith(prometheus.Labels{"model_name": cfg.Model, "model_version": cfg.Version}, s.registry)
 	m := metrics.New(wrapped, protocol.Kinds(kind)...)
-	s.observer = observe.New(observe.Config{Protocol: kind, SampleRatio: cfg.SampleRatio, Budget: cfg.CaptureBudget, MaxBody: cfg.MaxBody, Metrics: m, Log: cfg.Log})
+	s.observer = observe.New(observe.Config{Protocol: kind, SampleRatio: cfg.SampleRatio, Budget: cfg.CaptureBudget, MaxBody: cfg.MaxBody, LearnBudget: cfg.LearnBudget, Metrics: m, Log: cfg.Log})
 	wrapped.MustRegister(observe.NewCollector(s.observer, cfg.Profile != nil && cfg.ProfileDigest == ""))
 	s.registry.MustRegister(collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	s.relay = relay.New(relay.Config{

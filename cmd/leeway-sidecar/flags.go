@@ -16,8 +16,9 @@ import (
 // options are the flags.
 type options struct {
 	sidecar.Config
-	profile, logLevel string
-	budget, body      size
+	profile, logLevel    string
+	budget, body, memory size
+	learn                bool
 }
 
 const long = `leeway-sidecar stands in front of a model server in its pod.
@@ -31,7 +32,7 @@ A flag on the command line wins.
 Admin port:
   GET  /metrics                 for Prometheus
   GET  /healthz, /readyz        readyz fails while draining
-  GET  /profile?window=30m      what was observed, or ?from= and ?to= (RFC 3339)
+  GET  /profile?window=30m      what was observed, or ?from= and ?to= (RFC 3339); &learned=true: without a profile, too
   PUT  /reference               the profile to compare with, once
   POST /drain                   unready from now; answers when no request is under way`
 
@@ -45,6 +46,9 @@ func command(lookup func(string) (string, bool), run func(context.Context, optio
 		PreRunE: func(c *cobra.Command, _ []string) error { return fromEnv(c.Flags(), lookup) },
 		RunE: func(c *cobra.Command, _ []string) error {
 			o.CaptureBudget, o.MaxBody = int64(o.budget), int(o.body)
+			if o.learn {
+				o.LearnBudget = int64(o.memory)
+			}
 			return run(c.Context(), o)
 		},
 	}
@@ -60,9 +64,11 @@ func command(lookup func(string) (string, bool), run func(context.Context, optio
 	f.StringVar(&o.profile, "profile", "", "file with the version's profile; without it, it is pushed to PUT /reference")
 	f.StringVar(&o.ProfileDigest, "profile-digest", "", "sha256:… of the only profile to take; without it, the first is taken, and --profile also exports the reference's own series")
 	f.Float64Var(&o.SampleRatio, "sample-ratio", 1, "share of inference requests whose values are read, 0 to 1; latency counts all")
-	o.budget, o.body = 16<<20, 1<<20
+	o.budget, o.body, o.memory = 16<<20, 1<<20, 16<<20
 	f.Var(&o.budget, "capture-budget", "memory for copies of bodies, over all connections; beyond it observations are dropped")
 	f.Var(&o.body, "max-body", "largest body that is read")
+	f.BoolVar(&o.learn, "learn", true, "without a profile, learn the columns of requests with names, for \"leeway adopt\" to make one of")
+	f.Var(&o.memory, "learn-budget", "memory for what is learned; columns beyond it are not")
 	f.DurationVar(&o.Grace, "grace", 10*time.Second, "time for requests under way after SIGTERM, and for POST /drain")
 	f.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
 	return c

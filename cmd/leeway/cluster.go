@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/pflag"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
@@ -41,9 +42,8 @@ func (c *cluster) inNamespace() (string, error) {
 	return namespace, err
 }
 
-// connect returns a client that reads from the server, and the namespace.
-func (c *cluster) connect() (client.Client, string, error) {
-	log.SetLogger(logr.Discard()) // else controller-runtime complains that nobody did
+// config says how the cluster is reached, and the namespace.
+func (c *cluster) config() (*rest.Config, string, error) {
 	loader := c.loader()
 	namespace, _, err := loader.Namespace()
 	if err != nil {
@@ -55,6 +55,16 @@ func (c *cluster) connect() (client.Client, string, error) {
 	}
 	config.Timeout = 30 * time.Second
 	config.QPS, config.Burst = 50, 100
+	return config, namespace, nil
+}
+
+// connect returns a client that reads from the server, and the namespace.
+func (c *cluster) connect() (client.Client, string, error) {
+	log.SetLogger(logr.Discard()) // else controller-runtime complains that nobody did
+	config, namespace, err := c.config()
+	if err != nil {
+		return nil, "", err
+	}
 	scheme := runtime.NewScheme()
 	if err := store.AddToScheme(scheme); err != nil {
 		return nil, "", err

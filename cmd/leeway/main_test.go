@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"compress/gzip"
 	"context"
 	"fmt"
@@ -9,14 +10,18 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/johannesboyne/gofakes3"
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/leeway-dev/leeway/registry/profile"
 )
 
 func TestMain(m *testing.M) {
@@ -30,14 +35,15 @@ func TestScripts(t *testing.T) {
 		UpdateScripts:       os.Getenv("UPDATE") != "",
 		Setup:               setup,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"rows": rows, "gz": gz, "cutgz": cutgz, "rounded": rounded,
+			"rows": rows, "gz": gz, "cutgz": cutgz, "rounded": rounded, "live": live,
 			"labels": labels, "counted": counted, "await": await,
 		},
 	})
 }
 
 // setup gives each script an S3 server with the bucket models, and an API
-// server that serves the script's files below cluster/.
+// server that serves the script's files below cluster/; those with a Status
+// are refusals.
 func setup(e *testscript.Env) error {
 	backend := s3mem.New()
 	if err := backend.CreateBucket("models"); err != nil {
@@ -55,6 +61,8 @@ func setup(e *testscript.Env) error {
 		if err != nil {
 			w.WriteHeader(http.StatusNotFound)
 			b = []byte(`{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"NotFound","code":404}`)
+		} else if bytes.HasPrefix(b, []byte(`{"kind":"Status"`)) {
+			w.WriteHeader(http.StatusForbidden)
 		}
 		_, _ = w.Write(b)
 	}))
@@ -88,6 +96,34 @@ func rows(ts *testscript.TestScript, _ bool, args []string) {
 		fmt.Fprintf(&b, "%d,%.3f,%s,%.3f,%d\n", i, 10*r.Float64()+shift, []string{"AA", "UA", "DL"}[r.IntN(3)], r.Float64(), r.IntN(2))
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(b.String()), 0o644))
+}
+
+// live FILE N SHIFT writes the live profile of N rows like those of rows, of
+// which a column is never there.
+func live(ts *testscript.TestScript, _ bool, args []string) {
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	shift, err := strconv.ParseFloat(args[2], 64)
+	ts.Check(err)
+	recorder, err := profile.NewRecorder(
+		[]profile.Column{{Name: "temp", Type: profile.Number}, {Name: "carrier", Type: profile.Category}, {Name: "gone", Type: profile.Number}},
+		[]profile.Column{{Name: "score", Type: profile.Number}})
+	ts.Check(err)
+	noon := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	r := rand.New(rand.NewPCG(1, 1))
+	recorder.Lock(noon)
+	recorder.AddRows(int64(n))
+	for range n {
+		recorder.Feature(0).Number(10*r.Float64() + shift)
+		recorder.Feature(1).Category([]string{"AA", "UA", "DL"}[r.IntN(3)])
+		recorder.Feature(2).Missing()
+		recorder.Output(0).Number(r.Float64())
+	}
+	recorder.Unlock()
+	b, err := recorder.Profile(noon, noon.Add(time.Hour)).Encode()
+	ts.Check(err)
+	ts.Check(os.MkdirAll(filepath.Dir(ts.MkAbs(args[0])), 0o755))
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), b, 0o644))
 }
 
 // gz FILE compresses a file to FILE.gz.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/leeway-dev/leeway/registry"
@@ -19,7 +20,8 @@ import (
 // registration is what the flags of register say.
 type registration struct {
 	spec        v1alpha1.ModelVersionSpec
-	profile     string
+	profile     string // a file
+	encoded     []byte // or the profile itself
 	endpoint    string
 	metrics     []string
 	evaluations []string
@@ -64,27 +66,33 @@ decision again prints the version that is there.`,
 		},
 	}
 	fs := cmd.Flags()
+	r.addFlags(a, fs)
 	s := &r.spec
 	fs.StringVar(&s.Model, "model", a.env("LEEWAY_MODEL"), "name of the model (env LEEWAY_MODEL)")
-	fs.StringVar(&s.Artifact.URI, "artifact", "", "`URI` of what a model server loads")
-	fs.StringVar(&s.Artifact.SHA256, "sha256", "", "what the artifact's SHA-256 must be; by default it is computed")
-	fs.StringVar(&r.endpoint, "s3-endpoint", "", "`URL` of an S3-compatible server (env AWS_ENDPOINT_URL)")
 	fs.StringVar(&r.profile, "profile", "", "`FILE` with the profile of the training data")
-	fs.StringArrayVar(&r.metrics, "metric", nil, "`NAME=VALUE` on the version's hold-out rows; may be repeated")
-	fs.StringArrayVar(&r.evaluations, "evaluation", nil, "`VERSION@DATASET:METRIC=VALUE`, where VERSION self is this one; may be repeated")
-	fs.StringVar(&s.Dataset.Name, "dataset-name", "", "name of the training data")
-	fs.StringVar(&s.Dataset.URI, "dataset-uri", "", "where the training data is")
 	fs.Int64Var(&s.Dataset.Rows, "dataset-rows", 0, "rows of the training data; by default the profile's")
 	fs.StringVar(&r.from, "dataset-from", "", "`TIME` of its first row, as 2026-01-31 or RFC 3339; by default the profile's")
 	fs.StringVar(&r.to, "dataset-to", "", "`TIME` of its last row")
 	fs.StringVar(&s.Dataset.MD5, "dataset-md5", "", "DVC's hash of the training data")
 	fs.StringVar(&s.Dataset.Commit, "dataset-commit", "", "git commit that the training data belongs to")
-	fs.StringVar(&r.parent, "parent", a.env("LEEWAY_PARENT_VERSION"), "`VERSION` that was live when this one was trained (env LEEWAY_PARENT_VERSION)")
-	fs.StringVar(&s.Lineage.Run, "run", "", "name of the training run")
 	fs.StringVar(&s.Lineage.Decision, "decision", a.env("LEEWAY_DECISION"), "decision that asked for the training (env LEEWAY_DECISION)")
-	fs.StringVar(&s.Compat, "compat", "", "free text: versions with another value are not exchangeable")
 	f.addTo(cmd)
 	return cmd
+}
+
+// addFlags adds the flags that do not depend on where the profile comes from.
+func (r *registration) addFlags(a *app, fs *pflag.FlagSet) {
+	s := &r.spec
+	fs.StringVar(&s.Artifact.URI, "artifact", "", "`URI` of what a model server loads")
+	fs.StringVar(&s.Artifact.SHA256, "sha256", "", "what the artifact's SHA-256 must be; by default it is computed")
+	fs.StringVar(&r.endpoint, "s3-endpoint", "", "`URL` of an S3-compatible server (env AWS_ENDPOINT_URL)")
+	fs.StringArrayVar(&r.metrics, "metric", nil, "`NAME=VALUE` on the version's hold-out rows; may be repeated")
+	fs.StringArrayVar(&r.evaluations, "evaluation", nil, "`VERSION@DATASET:METRIC=VALUE`, where VERSION self is this one; may be repeated")
+	fs.StringVar(&s.Dataset.Name, "dataset-name", "", "name of the training data")
+	fs.StringVar(&s.Dataset.URI, "dataset-uri", "", "where the training data is")
+	fs.StringVar(&r.parent, "parent", a.env("LEEWAY_PARENT_VERSION"), "`VERSION` that was live when this one was trained (env LEEWAY_PARENT_VERSION)")
+	fs.StringVar(&s.Lineage.Run, "run", "", "name of the training run")
+	fs.StringVar(&s.Compat, "compat", "", "free text: versions with another value are not exchangeable")
 }
 
 func (a *app) register(ctx context.Context, r registration) (registry.Version, error) {
@@ -100,7 +108,7 @@ func (a *app) register(ctx context.Context, r registration) (registry.Version, e
 	if spec.Artifact.URI, err = artifact.Absolute(spec.Artifact.URI); err != nil {
 		return none, err
 	}
-	if err := a.addProfile(&spec, r.profile); err != nil {
+	if err := a.addProfile(&spec, r); err != nil {
 		return none, err
 	}
 	s, err := a.open(ctx)
@@ -193,14 +201,17 @@ func parseTime(flag, s string) (*metav1.Time, error) {
 
 // addProfile packs the profile, and takes from it what was not said about the
 // data.
-func (a *app) addProfile(spec *v1alpha1.ModelVersionSpec, name string) error {
-	if name == "" {
+func (a *app) addProfile(spec *v1alpha1.ModelVersionSpec, r registration) error {
+	b, name := r.encoded, r.profile
+	if b == nil && name == "" {
 		a.note("without --profile this version is never matched, and its inputs and predictions are not watched")
 		return nil
 	}
-	b, err := a.readFile(name, profile.MaxBytes)
-	if err != nil {
-		return fmt.Errorf("profile: %w", err)
+	var err error
+	if b == nil {
+		if b, err = a.readFile(name, profile.MaxBytes); err != nil {
+			return fmt.Errorf("profile: %w", err)
+		}
 	}
 	p, err := profile.Parse(b)
 	if err != nil {

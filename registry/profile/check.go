@@ -15,6 +15,9 @@ func (p *Profile) check() error {
 	if p.Format != Format {
 		return fmt.Errorf("format: is %q, want %q", clip(p.Format), Format)
 	}
+	if p.Source != "" && p.Source != Live {
+		return fmt.Errorf("source: is %q, want %q or nothing", clip(p.Source), Live)
+	}
 	if p.Rows < 0 || p.Rows > MaxRows {
 		return fmt.Errorf("rows: %d is not between 0 and %d", p.Rows, int64(MaxRows))
 	}

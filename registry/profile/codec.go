@@ -49,6 +49,7 @@ func Digest(encoded []byte) string {
 // size are known before any of them takes up memory.
 type wire struct {
 	Format      string            `json:"format"`
+	Source      string            `json:"source"`
 	Rows        int64             `json:"rows"`
 	From        *time.Time        `json:"from"`
 	To          *time.Time        `json:"to"`
@@ -80,7 +81,7 @@ func parse(data []byte) (*Profile, error) {
 	if n := len(w.Features) + len(w.Predictions); n > MaxColumns {
 		return nil, fmt.Errorf("features and predictions: %d columns, at most %d", n, MaxColumns)
 	}
-	p := &Profile{Format: w.Format, Rows: w.Rows, From: utc(w.From), To: utc(w.To)}
+	p := &Profile{Format: w.Format, Source: w.Source, Rows: w.Rows, From: utc(w.From), To: utc(w.To)}
 	var err error
 	if p.Features, err = columns("features", w.Features); err != nil {
 		return nil, err

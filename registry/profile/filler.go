@@ -23,6 +23,7 @@ type filler struct {
 	height    int // levels in use
 	limit     int // of the lowest level
 	scratch   []uint32
+	tight     bool // levels give back memory that they will not need again; for a sketch that is filled for long
 }
 
 // add adds a finite value. What is beyond float32 counts as its largest.
@@ -87,7 +88,8 @@ func (f *filler) halve(i int) {
 		f.sort()
 		f.low, f.high = min(f.low, level[0]), max(f.high, level[len(level)-1])
 	}
-	if i+1 == f.height {
+	grows := i+1 == f.height
+	if grows {
 		if f.height++; len(f.levels) < f.height {
 			f.levels = append(f.levels, nil)
 		}
@@ -110,6 +112,19 @@ func (f *filler) halve(i int) {
 	f.levels[i] = level[:0]
 	if odd == 1 {
 		f.levels[i] = append(f.levels[i], left)
+	}
+	if grows && f.tight {
+		f.trim()
+	}
+}
+
+// trim gives back memory of levels, which hold fewer values in a higher sketch.
+func (f *filler) trim() {
+	for i, level := range f.levels[1:f.height] {
+		want := max(len(level), 2*int(max(sketchM, levelCapacity(f.height-2-i))))
+		if cap(level) > want {
+			f.levels[i+1] = append(make([]uint32, 0, want), level...)
+		}
 	}
 }
 

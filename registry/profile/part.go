@@ -16,6 +16,7 @@ type part struct {
 	sketch        *sketch // what was merged
 	categories    map[string]*int64
 	folded        int64
+	room          *int // names that may still be kept, shared with other columns; nil: no such bound
 }
 
 // packed is a part at rest: immutable, and small.
@@ -40,9 +41,12 @@ func (p *part) addCategory(name string, rows int64) {
 		*n += rows
 		return
 	}
-	if len(p.categories) >= MaxCategories {
+	if len(p.categories) >= MaxCategories || p.room != nil && *p.room == 0 {
 		p.folded += rows
 		return
+	}
+	if p.room != nil {
+		*p.room--
 	}
 	if p.categories == nil {
 		p.categories = make(map[string]*int64)

@@ -54,7 +54,10 @@ const (
 
 // Profile describes rows of data.
 type Profile struct {
-	Format      string     `json:"format"`
+	Format string `json:"format"`
+	// Source is empty for training data and what a sidecar has observed, and
+	// Live for a reference that Adopt made of the latter.
+	Source      string     `json:"source,omitempty"`
 	Rows        int64      `json:"rows"`
 	From        *time.Time `json:"from,omitempty"`
 	To          *time.Time `json:"to,omitempty"`

@@ -24,10 +24,13 @@ type Recorder struct {
 	outputs  []*Series
 	begun    time.Time // of the first row
 	latest   time.Time
-	start    time.Time // of the open slice
-	rows     int64     // in the open slice
-	ended    []ended   // not packed yet; later than closed
-	closed   []slice   // ascending, without overlap
+	start    time.Time     // of the open slice
+	rows     int64         // in the open slice
+	ended    []ended       // not packed yet; later than closed
+	closed   []slice       // ascending, without overlap
+	width    time.Duration // of a slice at first
+	names    *int          // categories that the open slice may still begin to keep; nil: only each column is bounded
+	allowed  int           // what names begins with
 }
 
 // Series counts the values of one column. It is used under its recorder's
@@ -43,7 +46,7 @@ type Series struct {
 // NewRecorder makes a Recorder for columns, usually those of a version's
 // reference; columns without bins are recorded without.
 func NewRecorder(features, predictions []Column) (*Recorder, error) {
-	r := new(Recorder)
+	r := &Recorder{width: fine}
 	var err error
 	if r.features, err = newSeries(features); err != nil {
 		return nil, fmt.Errorf("features: %w", err)
@@ -69,6 +72,31 @@ func newSeries(columns []Column) ([]*Series, error) {
 		list = append(list, s)
 	}
 	return list, nil
+}
+
+// NewLearner makes a Recorder without columns, which Learn adds. It keeps two
+// slices only, the days (UTC) of the latest row and before, and only so many
+// names of categories a day over all columns, so that memory is bounded for
+// columns that nobody has chosen: LearnedNumbers for each column of numbers, and
+// LearnedName for each name.
+func NewLearner(names int) *Recorder {
+	return &Recorder{width: retention, names: new(names), allowed: names}
+}
+
+// What learning takes, in bytes (TestLearnMemory): a sketch that is being filled
+// and one at rest; a name of MaxCategory bytes that is kept on two days.
+const (
+	LearnedNumbers = 110_000
+	LearnedName    = 512
+)
+
+// Learn adds a column behind those that there are, under the lock, and returns
+// its index for Feature. Rows before it don't count in it. It is for recorders
+// of NewLearner.
+func (r *Recorder) Learn(c Column) int {
+	s := &Series{definition: Column{Name: c.Name, Type: c.Type}, open: part{numbers: &filler{tight: true}, room: r.names}}
+	r.features = append(r.features, s)
+	return len(r.features) - 1
 }
 
 // Lock lets the caller count rows that were seen at a time; a time before that
@@ -100,12 +128,12 @@ func (r *Recorder) TryLock(now time.Time) (ok, untidy bool) {
 func (r *Recorder) at(now time.Time) {
 	if r.begun.IsZero() {
 		r.begun = now
-		r.start = now.Truncate(fine)
+		r.start = now.Truncate(r.width)
 	}
 	if now.After(r.latest) {
 		r.latest = now
 	}
-	if start := now.Truncate(fine); start.After(r.start) {
+	if start := now.Truncate(r.width); start.After(r.start) {
 		r.advance(start)
 	}
 }

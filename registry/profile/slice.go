@@ -26,6 +26,7 @@ func (s *slice) end() time.Time { return s.start.Add(s.width) }
 // ended is a slice as it was counted.
 type ended struct {
 	start time.Time
+	width time.Duration
 	rows  int64
 	parts []part
 }
@@ -36,7 +37,7 @@ const maxEnded = 3
 
 // pack makes a slice of e, if it has counted anything.
 func (e *ended) pack() (slice, bool) {
-	s := slice{start: e.start, width: fine, rows: e.rows}
+	s := slice{start: e.start, width: e.width, rows: e.rows}
 	counted := e.rows > 0
 	for i := range e.parts {
 		p, err := e.parts[i].pack()
@@ -51,7 +52,7 @@ func (e *ended) pack() (slice, bool) {
 
 // open is the slice that is being counted.
 func (r *Recorder) open() *ended {
-	e := &ended{start: r.start, rows: r.rows}
+	e := &ended{start: r.start, width: r.width, rows: r.rows}
 	for _, s := range r.all() {
 		e.parts = append(e.parts, s.open)
 	}
@@ -62,10 +63,13 @@ func (r *Recorder) open() *ended {
 func (r *Recorder) advance(start time.Time) {
 	r.ended = append(r.ended, *r.open())
 	for _, s := range r.all() {
-		s.open = part{bins: make([]int64, len(s.open.bins)), numbers: s.spare}
+		s.open = part{bins: make([]int64, len(s.open.bins)), numbers: s.spare, room: r.names}
 		if s.spare = nil; s.open.numbers == nil {
-			s.open.numbers = new(filler)
+			s.open.numbers = &filler{tight: r.names != nil}
 		}
+	}
+	if r.names != nil {
+		*r.names = r.allowed
 	}
 	r.rows, r.start = 0, start
 }
@@ -99,6 +103,9 @@ func (r *Recorder) tidy() {
 	defer r.mu.Unlock()
 	r.closed = closed
 	r.ended = append([]ended(nil), r.ended[len(list):]...)
+	if r.names != nil {
+		return // a learner's next slice begins tomorrow
+	}
 	for i, s := range r.all() {
 		s.spare = list[0].parts[i].numbers
 		s.spare.reset()
@@ -146,10 +153,14 @@ func join(list []slice, start time.Time, width time.Duration) slice {
 	return joined
 }
 
-// sum adds up the i-th part of slices.
+// sum adds up the i-th part of slices. Those from before a column was learned
+// lack it.
 func sum(list []slice, i int) *merger {
 	m := new(merger)
 	for _, s := range list {
+		if i >= len(s.parts) {
+			continue
+		}
 		if err := m.addPacked(s.parts[i]); err != nil {
 			panic("profile: " + err.Error()) // the bytes are our own
 		}
@@ -180,21 +191,21 @@ func (r *Recorder) Profile(from, to time.Time) *Profile {
 	if !to.After(from) {
 		to = from.Add(1) // the slice that holds this instant
 	}
-	list, begun, latest := r.overlap(from, to)
+	seen := r.overlap(from, to)
 
 	p := &Profile{Format: Format}
-	from, to = bounds(list, from, to, begun, latest)
+	from, to = bounds(seen.slices, from, to, seen.begun, seen.latest)
 	p.From, p.To = utc(&from), utc(&to)
-	for _, s := range list {
+	for _, s := range seen.slices {
 		p.Rows += s.rows
 	}
-	for i, series := range r.all() {
-		c, err := sum(list, i).column(&series.definition)
+	for i, series := range seen.series {
+		c, err := sum(seen.slices, i).column(&series.definition)
 		if err != nil {
 			panic("profile: " + err.Error()) // float32 always serialises
 		}
 		p.Rows = max(p.Rows, c.Rows)
-		if i < len(r.features) {
+		if i < seen.features {
 			p.Features = append(p.Features, c)
 		} else {
 			p.Predictions = append(p.Predictions, c)
@@ -203,17 +214,25 @@ func (r *Recorder) Profile(from, to time.Time) *Profile {
 	return p
 }
 
-// overlap lists the slices that a time overlaps, and when the first and the
-// last row were seen.
-func (r *Recorder) overlap(from, to time.Time) (list []slice, begun, latest time.Time) {
+// overlap is what a recorder has of some time.
+type overlap struct {
+	slices        []slice
+	series        []*Series // those of a learner grow
+	features      int       // of series
+	begun, latest time.Time // when the first and the last row were seen
+}
+
+// overlap lists the slices that a time overlaps.
+func (r *Recorder) overlap(from, to time.Time) overlap {
 	r.aging.Lock()
 	defer r.aging.Unlock()
 	r.tidy() // most of it without the lock
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	seen := overlap{series: r.all(), features: len(r.features), begun: r.begun, latest: r.latest}
 	add := func(s slice) {
 		if s.start.Before(to) && s.end().After(from) {
-			list = append(list, s)
+			seen.slices = append(seen.slices, s)
 		}
 	}
 	for _, s := range r.closed {
@@ -224,7 +243,7 @@ func (r *Recorder) overlap(from, to time.Time) (list []slice, begun, latest time
 			add(s)
 		}
 	}
-	return list, r.begun, r.latest
+	return seen
 }
 
 // bounds is the time that slices hold: from the wanted times outward to the

@@ -80,14 +80,20 @@ func (c *cells) numbers(into *Column, prediction bool) {
 	}
 	slices.Sort(values)
 	list := runs(values)
-	into.Binary = len(list) == 2
+	into.cut(list, prediction)
+	into.Quantiles = quantiles(values)
+}
+
+// cut makes the bins of a column from its values: those of a prediction are a
+// probability when they are not just two and lie from 0 to 1.
+func (c *Column) cut(list []run, prediction bool) {
+	c.Binary = len(list) == 2
 	n := numberBins
-	if prediction && len(list) > 2 && values[0] >= 0 && values[len(values)-1] <= 1 {
-		into.Probability = true
+	if prediction && len(list) > 2 && list[0].value >= 0 && list[len(list)-1].value <= 1 {
+		c.Probability = true
 		n = probabilityBins
 	}
-	into.Bins = numberColumnBins(list, into.Missing, n)
-	into.Quantiles = quantiles(values)
+	c.Bins = numberColumnBins(list, c.Missing, n)
 }
 
 // quantiles of ascending values, as Column.Quantiles defines them.

@@ -17,10 +17,11 @@ import (
 // Result says what came of the observation of one inference request.
 type Result string
 
-// The results. Each inference request counts under exactly one: the reason why its request was not read, else why its response was not, else Observed.
+// The results. Each inference request counts under exactly one: the reason why its request was not read, else why its response was not, else Observed or Learned.
 const (
 	Observed    Result = "observed"
-	NoReference Result = "no_reference"     // no profile yet: nothing to compare with
+	Learned     Result = "learned"          // no profile yet: counted, so that one can be made of it
+	NoReference Result = "no_reference"     // no profile yet, and nothing to be learned: no names, or not asked for
 	Sampled     Result = "skipped_sample"   // left out by --sample-ratio
 	Encoded     Result = "skipped_encoding" // compressed in a way that is not read
 	TooLarge    Result = "too_large"        // over --max-body, also once unpacked
@@ -33,7 +34,7 @@ const (
 
 // Results lists every result.
 func Results() []Result {
-	return []Result{Observed, NoReference, Sampled, Encoded, TooLarge, Unsupported, Incomplete, Budget, Unparsable, Panicked}
+	return []Result{Observed, Learned, NoReference, Sampled, Encoded, TooLarge, Unsupported, Incomplete, Budget, Unparsable, Panicked}
 }
 
 // Failures of a connection to the model server that stood; those of relay.Reasons never did.

@@ -52,21 +52,24 @@ func (c *columns) Numbers(column int, values []float64, stride int) {
 }
 
 func (c *columns) Value(column int, v protocol.Value) {
-	s, bin := c.series[column], 0
-	switch {
-	case v.Type == protocol.Missing:
-		bin = s.Missing()
-	case v.Type == protocol.Number, v.Type == protocol.Bool && c.definitions[column].Type == profile.Number:
-		bin = s.Number(v.Number)
-	case len(v.Text) == 0:
-		bin = s.Category("")
-	default: // the series copies a name that it keeps
-		bin = s.Category(unsafe.String(&v.Text[0], len(v.Text)))
-	}
-	if bin >= 0 {
+	if bin := tell(c.series[column], c.definitions[column].Type, v); bin >= 0 {
 		c.counts[column][bin]++
 	}
 	c.counted(1)
+}
+
+// tell counts a value in a series of a type and returns its bin, as the series does.
+func tell(s *profile.Series, t profile.Type, v protocol.Value) int {
+	switch {
+	case v.Type == protocol.Missing:
+		return s.Missing()
+	case v.Type == protocol.Number, v.Type == protocol.Bool && t == profile.Number:
+		return s.Number(v.Number)
+	case len(v.Text) == 0:
+		return s.Category("")
+	default: // the series copies a name that it keeps
+		return s.Category(unsafe.String(&v.Text[0], len(v.Text)))
+	}
 }
 
 // counted pauses now and then.

@@ -24,6 +24,7 @@ type Config struct {
 	SampleRatio float64       // share of inference requests that are captured, 0 to 1
 	Budget      int64         // bytes of captured bodies and partial heads, over all connections
 	MaxBody     int           // bytes of one body, packed or not
+	LearnBudget int64         // bytes for columns learned without a reference, for one to be made of; 0: none are
 	Metrics     *metrics.Metrics
 	Log         *zap.Logger
 }
@@ -36,6 +37,7 @@ type Observer struct {
 	cfg       Config
 	budget    budget
 	reference atomic.Pointer[reference]
+	learning  atomic.Pointer[reference] // what is observed until then; nil: nothing
 	queue     chan *record
 	unpacker  unpack.Unpacker // the parser's
 	next      *record         // taken out of the queue by a Step that could not parse it yet
@@ -45,10 +47,14 @@ type Observer struct {
 
 // New returns an observer without a reference: latency and errors only.
 func New(cfg Config) *Observer {
-	return &Observer{
+	o := &Observer{
 		cfg: cfg, budget: budget{limit: cfg.Budget}, queue: make(chan *record, queueLength), untidy: make(chan *reference, 1),
 		records: sync.Pool{New: func() any { return new(record) }},
 	}
+	if cfg.LearnBudget > 0 {
+		o.learning.Store(&reference{learner: newLearner(cfg.LearnBudget)})
+	}
+	return o
 }
 
 // ErrOther: a reference is there already, and it is another one.
@@ -61,6 +67,7 @@ func (o *Observer) SetReference(p *profile.Profile, digest string) (bool, error)
 		return false, err
 	}
 	if o.reference.CompareAndSwap(nil, r) {
+		o.learning.Store(nil)
 		return true, nil
 	}
 	if have := o.reference.Load().digest; have != digest {
@@ -75,6 +82,23 @@ func (o *Observer) Reference() (string, *profile.Profile) {
 		return r.digest, r.profile
 	}
 	return "", nil
+}
+
+// target is what an exchange that begins now is observed for: the reference, else what is learned; nil for nothing.
+func (o *Observer) target() *reference {
+	if r := o.reference.Load(); r != nil {
+		return r
+	}
+	return o.learning.Load()
+}
+
+// Learned is the profile of what was learned in about a time, to the day (UTC); nil with a reference, or of nothing.
+func (o *Observer) Learned(from, to time.Time) *profile.Profile {
+	r := o.learning.Load()
+	if r == nil {
+		return nil
+	}
+	return r.learner.profile(from, to)
 }
 
 // Live is the profile of what was observed in a time; nil without a reference.
@@ -122,7 +146,7 @@ func (o *Observer) Tend(ctx context.Context) {
 	for {
 		select {
 		case r := <-o.untidy:
-			r.recorder.Tidy()
+			r.tidy()
 		case <-ctx.Done():
 			return
 		}
@@ -167,6 +191,9 @@ func (o *Observer) parse(r *record, pause func(), try bool) bool {
 	if r.predicted && result == metrics.Observed {
 		result = second
 	}
+	if result == metrics.Observed && r.reference.learner != nil {
+		result = metrics.Learned
+	}
 	o.cfg.Metrics.Captured(result)
 	o.forget(r)
 	return true
@@ -202,6 +229,8 @@ func (o *Observer) half(r *record, c *capture, response bool) (result metrics.Re
 	switch err := r.reference.count(m, response); {
 	case err == nil:
 		return metrics.Observed
+	case errors.Is(err, protocol.ErrUnnamed):
+		return metrics.NoReference
 	case errors.Is(err, protocol.ErrUnsupported):
 		return metrics.Unsupported
 	default:

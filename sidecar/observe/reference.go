@@ -14,6 +14,7 @@ type reference struct {
 	digest   string
 	profile  *profile.Profile
 	recorder *profile.Recorder
+	learner  *learner // instead of all else, where there is no profile yet
 
 	mu                sync.Mutex // guards the counts; taken before the recorder's lock
 	features, outputs *columns
@@ -39,14 +40,24 @@ func newReference(p *profile.Profile, digest string) (*reference, error) {
 	return r, nil
 }
 
+// predicts reports whether answers are of interest.
+func (r *reference) predicts() bool { return r.learner != nil || r.outputs.Width() > 0 }
+
 // lock lets the caller count what was seen at a time.
 func (r *reference) lock(at time.Time) {
+	if r.learner != nil {
+		r.learner.lock(at)
+		return
+	}
 	r.mu.Lock()
 	r.recorder.Lock(at)
 }
 
 // tryLock is lock for who may not wait; false: others have the lock. untidy: the recorder is to be tidied.
 func (r *reference) tryLock(at time.Time) (ok, untidy bool) {
+	if r.learner != nil {
+		return r.learner.tryLock(at)
+	}
 	if !r.mu.TryLock() {
 		return false, false
 	}
@@ -58,10 +69,18 @@ func (r *reference) tryLock(at time.Time) (ok, untidy bool) {
 
 // pausing has f called every few microseconds while something is counted.
 func (r *reference) pausing(f func()) {
+	if r.learner != nil {
+		r.learner.parser.Pause = f
+		return
+	}
 	r.parser.Pause, r.features.pause, r.outputs.pause = f, f, f
 }
 
 func (r *reference) unlock() {
+	if r.learner != nil {
+		r.learner.unlock()
+		return
+	}
 	r.recorder.Unlock()
 	r.mu.Unlock()
 }
@@ -69,10 +88,22 @@ func (r *reference) unlock() {
 // count reads one half of an exchange into its columns, under the lock.
 func (r *reference) count(m protocol.Message, response bool) error {
 	switch {
+	case r.learner != nil:
+		return r.learner.count(m, response)
 	case !response && r.features.Width() > 0:
 		return r.parser.Features(m, r.features)
 	case response && r.outputs.Width() > 0:
 		return r.parser.Predictions(m, r.outputs)
 	}
 	return nil
+}
+
+// tidy packs what has ended of the live profile.
+func (r *reference) tidy() {
+	if r.learner != nil {
+		r.learner.features.recorder.Tidy()
+		r.learner.outputs.recorder.Tidy()
+		return
+	}
+	r.recorder.Tidy()
 }

@@ -38,7 +38,7 @@ func (o *Observer) Request(e *follow.Exchange, h follow.Head) {
 	if r.kind == protocol.Other || r.call != nil && r.call.stream != nil {
 		return
 	}
-	ref := o.reference.Load()
+	ref := o.target()
 	switch {
 	case ref == nil:
 		o.cfg.Metrics.Captured(metrics.NoReference)
@@ -87,7 +87,7 @@ func (o *Observer) Response(e *follow.Exchange, h follow.Head) {
 	if r.call != nil {
 		r.call.response.coding = unpack.Of(h.GRPCEncoding)
 	}
-	r.predicted = r.reference != nil && r.reference.outputs.Width() > 0 && e.Status/100 == 2
+	r.predicted = r.reference != nil && r.reference.predicts() && e.Status/100 == 2
 	if r.predicted {
 		r.response = o.capture(h, protocol.AnswerForm(r.kind, r.request.form, h.ContentType, h.HeaderLength))
 	}

@@ -35,12 +35,12 @@ func side(response bool) int {
 // beginHalf decides whether a message of a stream is observed. The reference may have come, and chance may decide
 // otherwise, since the last one.
 func (o *Observer) beginHalf(r *record, response bool) *capture {
-	ref := o.reference.Load()
+	ref := o.target()
 	switch {
 	case ref == nil:
 		o.cfg.Metrics.Captured(metrics.NoReference)
 		return nil
-	case response && ref.outputs.Width() == 0:
+	case response && !ref.predicts():
 		return nil
 	case !o.sampled():
 		o.cfg.Metrics.Captured(metrics.Sampled)

@@ -18,14 +18,21 @@ var kinds = []protocol.Kind{
 
 // Whatever comes, a body is told wholly or not at all, within a second, and every column has a value for every row.
 func fuzzMessage(t *testing.T, m protocol.Message, answer bool) {
-	var p protocol.Parser
 	s := newSheet("a", "b", "c")
+	fuzzTable(t, m, answer, s, s)
+	l := &pupil{sheet: newSheet("a", "b")}
+	fuzzTable(t, m, answer, l, l.sheet)
+}
+
+// fuzzTable reads a body into a table that writes into a sheet.
+func fuzzTable(t *testing.T, m protocol.Message, answer bool, table protocol.Table, s *sheet) {
+	var p protocol.Parser
 	read := p.Features
 	if answer {
 		read = p.Predictions
 	}
 	start := time.Now()
-	err := read(m, s)
+	err := read(m, table)
 	if d := time.Since(start); d > time.Second {
 		t.Errorf("took %v", d)
 	}

@@ -10,6 +10,8 @@ var (
 	ErrUnparsable = errors.New("unparsable")
 	// ErrUnsupported: a form of the protocol that is not read.
 	ErrUnsupported = errors.New("unsupported")
+	// ErrUnnamed: values without names, for a Learner.
+	ErrUnnamed = errors.New("values without names")
 )
 
 // Message is one body and what its head says about it.
@@ -37,6 +39,18 @@ type Table interface {
 	// Rows tells how many rows there were, after their values.
 	Rows(n int)
 }
+
+// Learner is a Table that grows. Only what has names is read into it, for the order of its columns is nobody's choice.
+// The one value a row of an answer without names is Prediction.
+type Learner interface {
+	Table
+	// Learn tells of a name that Lookup does not know, whose values are scalars. The body may yet turn out unreadable.
+	// The name may be used during the call only.
+	Learn(name []byte)
+}
+
+// Prediction is what a Learner calls values of answers that have no name.
+const Prediction = "prediction"
 
 // Type of a value.
 type Type uint8
@@ -80,6 +94,7 @@ type Parser struct {
 	// answer: a response. A request none of whose names is known lacks every column; a response may name its outputs as
 	// it likes, and is then not readable.
 	answer bool
+	learn  Learner // nil: the table does not grow
 }
 
 // Features reads a request's rows into t: all of them, or none and an error.
@@ -97,6 +112,9 @@ func (p *Parser) Predictions(m Message, t Table) error {
 func (p *Parser) message(m Message, t Table) error {
 	p.body, p.unknown, p.paused = m.Body, 0, 0
 	defer p.forget()
+	if p.learn, _ = t.(Learner); p.learn != nil && m.Form == FormCSV && (m.Kind != MLflow || p.answer) {
+		return ErrUnnamed // whether the first row holds names can't be told
+	}
 	if err := p.read(m, t); err != nil {
 		return err
 	}
@@ -112,7 +130,7 @@ func (p *Parser) message(m Message, t Table) error {
 func (p *Parser) forget() {
 	clear(p.tensors)
 	clear(p.keys)
-	p.body, p.cells, p.tensors, p.keys, p.text = nil, p.cells[:0], p.tensors[:0], p.keys[:0], p.text[:0]
+	p.body, p.learn, p.cells, p.tensors, p.keys, p.text = nil, nil, p.cells[:0], p.tensors[:0], p.keys[:0], p.text[:0]
 	if cap(p.cells) > keepCells {
 		p.cells = nil
 	}

@@ -61,7 +61,7 @@ func (s *scanner) arrayOrScalar() (grid, error) {
 // records consumes a list of rows as objects.
 func (p *Parser) records(s *scanner, t Table) error {
 	width := t.Width()
-	x := tensor{width: width, at: len(p.cells), stride: width}
+	x := tensor{records: true, width: width, at: len(p.cells), stride: width}
 	p.keys = p.keys[:0]
 	err := s.elements(func() error {
 		if err := p.room(width); err != nil {
@@ -86,6 +86,9 @@ func (p *Parser) record(s *scanner, t Table, width int) error {
 		column := p.lookup(key, i, t)
 		if i++; column < 0 {
 			p.unknown++
+			if c := s.peek(); p.learn != nil && c != '[' && c != '{' {
+				p.learn.Learn(key)
+			}
 			return s.skip(maxDepth)
 		}
 		if !absent(p.cells[at+column]) {
@@ -96,7 +99,7 @@ func (p *Parser) record(s *scanner, t Table, width int) error {
 		p.cells[at+column] = cell
 		return err
 	})
-	if err == nil && p.answer && !known {
+	if err == nil && p.answer && p.learn == nil && !known {
 		return unparsable("no value of a row is a known output")
 	}
 	return err

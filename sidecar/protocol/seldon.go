@@ -45,7 +45,7 @@ func (p *Parser) seldonData(s *scanner, t Table) error {
 	if g.rows < 0 {
 		return unparsable("no ndarray or tensor")
 	}
-	if p.answer && !anyKnown(names, t) {
+	if p.answer && p.learn == nil && !anyKnown(names, t) {
 		names = nil
 	}
 	return p.frame(names, g)

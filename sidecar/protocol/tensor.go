@@ -9,8 +9,9 @@ type tensor struct {
 	// frame: a column of a data frame, whose name says which one it is. Other tensors are named as the server likes, and a
 	// single one may hold all columns in order.
 	frame       bool
-	rows, width int // width: values of a row
-	at, stride  int // of the first cell; from a row's cells to the next row's
+	records     bool // rows as objects: the table's columns already
+	rows, width int  // width: values of a row
+	at, stride  int  // of the first cell; from a row's cells to the next row's
 	datatype    datatype
 	column      int // the first column of its values; −1 unknown
 }
@@ -61,6 +62,9 @@ func (p *Parser) bind(t Table) (int, error) {
 	if known > 0 || !single && !p.answer {
 		return n, nil
 	}
+	if p.learn != nil && !p.tensors[0].records {
+		return n, p.bindNew(single, width)
+	}
 	if !single || p.tensors[0].width != width {
 		return 0, unparsable("no tensor is a column, nor a table of %d columns", width)
 	}
@@ -69,6 +73,25 @@ func (p *Parser) bind(t Table) (int, error) {
 		p.seen[i] = true
 	}
 	return n, nil
+}
+
+// bindNew is for a body none of whose tensors is a column of a Learner, yet. One value a row of an answer is that of the
+// only output, whatever its name, as it is where the outputs are known.
+func (p *Parser) bindNew(single bool, width int) error {
+	x := &p.tensors[0]
+	switch {
+	case !single: // the names are learned
+		return nil
+	case x.width != 1 || len(x.name) == 0 && !p.answer:
+		return ErrUnnamed
+	case p.answer && width == 1:
+		x.column, p.seen[0] = 0, true
+	case len(x.name) == 0 && width > 1:
+		return ErrUnnamed
+	case len(x.name) == 0:
+		x.name = []byte(Prediction)
+	}
+	return nil
 }
 
 // tellEvery is how many values are told before the caller may breathe: they cost about what 8 KiB of a body do.
@@ -80,6 +103,9 @@ func (p *Parser) tell(n int, t Table) {
 		x := &p.tensors[i]
 		if x.column < 0 {
 			t.Unknown(n)
+			if p.learn != nil && x.width == 1 && n > 0 && len(x.name) > 0 {
+				p.learn.Learn(x.name)
+			}
 			continue
 		}
 		for j := range x.width {
