@@ -108,11 +108,13 @@ func (v *visit) blind(ctx context.Context) (decide.Reason, string, error) {
 	if v.now.Sub(settled) < v.TrafficWindow {
 		return "", "", nil
 	}
-	n, _, err := v.number(ctx, "sum(increase(%s{%s}[%s]))", requestCount, v.series(v.evidence.Active), promDuration(v.TrafficWindow))
-	if err != nil {
+	n, ok, err := v.number(ctx, "sum(increase(%s{%s}[%s]))", requestCount, v.series(v.evidence.Active), promDuration(v.TrafficWindow))
+	switch {
+	case err != nil:
 		return "", "", err
-	}
-	if n <= 0 {
+	case !ok: // fewer than two samples: they have just begun to arrive
+		return decide.ReasonNoData, "nothing to count requests by in " + promDuration(v.TrafficWindow), nil
+	case n <= 0:
 		return decide.ReasonNoTraffic, "no request in " + promDuration(v.TrafficWindow), nil
 	}
 	return "", "", nil
