@@ -134,7 +134,7 @@ func (r *controller) candidate() (election.Candidate, error) {
 	if err != nil {
 		return election.Candidate{}, err
 	}
-	clients, err := kubernetes.NewForConfig(r.Kubernetes)
+	clients, err := kubernetes.NewForConfig(r.Kubernetes) // of its own: renewing must not wait behind reviews
 	if err != nil {
 		return election.Candidate{}, fmt.Errorf("agent: %w", err)
 	}

@@ -142,13 +142,9 @@ func (a *app) live(ctx context.Context, d adoption) ([]*profile.Profile, error) 
 	}
 	var list []*profile.Profile
 	for _, name := range d.files {
-		b, err := a.readFile(name, profile.MaxBytes)
+		p, err := a.readProfile(name)
 		if err != nil {
 			return nil, err
-		}
-		p, err := profile.Parse(b)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 		list = append(list, p)
 	}

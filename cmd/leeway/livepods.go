@@ -17,6 +17,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/leeway-dev/leeway/agent/v1alpha1"
 	"github.com/leeway-dev/leeway/registry/profile"
 )
 
@@ -26,11 +27,8 @@ type livePods struct {
 	window, timeout   time.Duration
 }
 
-const (
-	labelModel   = "leeway.dev/model"
-	labelVersion = "leeway.dev/version"
-	adminPort    = "9095"
-)
+// adminPort is where a sidecar answers.
+const adminPort = "9095"
 
 // fetchLive asks all pods at once. Those that can't be read are named.
 func (a *app) fetchLive(ctx context.Context, model string, o livePods) ([]*profile.Profile, error) {
@@ -80,10 +78,10 @@ func (a *app) fetchLive(ctx context.Context, model string, o livePods) ([]*profi
 func (o livePods) list(ctx context.Context, c kubernetes.Interface, namespace, model string) ([]corev1.Pod, error) {
 	selector := o.selector
 	if selector == "" {
-		selector = labelModel + "=" + model
+		selector = v1alpha1.LabelModel + "=" + model
 	}
 	if o.version != "" {
-		selector += "," + labelVersion + "=" + o.version
+		selector += "," + v1alpha1.LabelVersion + "=" + o.version
 	}
 	list, err := c.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: selector})
 	if apierrors.IsForbidden(err) {
@@ -99,7 +97,7 @@ func (o livePods) list(ctx context.Context, c kubernetes.Interface, namespace, m
 			continue
 		}
 		pods = append(pods, pod)
-		versions[strconv.Quote(pod.Labels[labelVersion])] = true
+		versions[strconv.Quote(pod.Labels[v1alpha1.LabelVersion])] = true
 	}
 	if len(pods) == 0 {
 		return nil, fmt.Errorf("namespace %s has no pods with %s", namespace, selector)

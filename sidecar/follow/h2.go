@@ -51,7 +51,7 @@ func (h *h2) data(s *h2side, b []byte, t time.Time) {
 	e := h.streams[s.stream]
 	switch {
 	case e == nil:
-	case s == &h.client && e.Complete, s == &h.server && e.Status == 0:
+	case h.misplaced(s, e):
 		h.stop(ReasonHTTP2, t)
 	case s == &h.client:
 		h.pair.sink.RequestBody(e, b)
@@ -60,12 +60,17 @@ func (h *h2) data(s *h2side, b []byte, t time.Time) {
 	}
 }
 
+// misplaced: no DATA may come there, behind a request's end or before a response's head.
+func (h *h2) misplaced(s *h2side, e *Exchange) bool {
+	return s == &h.client && e.Complete || s == &h.server && e.Status == 0
+}
+
 // endStream: a DATA frame was its side's last.
 func (h *h2) endStream(s *h2side, t time.Time) {
 	e := h.streams[s.stream]
 	switch {
 	case e == nil:
-	case s == &h.client && e.Complete, s == &h.server && e.Status == 0:
+	case h.misplaced(s, e):
 		h.stop(ReasonHTTP2, t)
 	case s == &h.client:
 		e.Complete = true
