@@ -69,6 +69,7 @@ func command(lookup func(string) (string, bool), run func(context.Context, optio
 	f.Var(&o.body, "max-body", "largest body that is read")
 	f.BoolVar(&o.learn, "learn", true, "without a profile, learn the columns of requests with names, for \"leeway adopt\" to make one of")
 	f.Var(&o.memory, "learn-budget", "memory for what is learned; columns beyond it are not")
+	f.BoolVar(&o.Receipts, "receipts", false, "answer inference requests over HTTP/1.1 with a header Leeway-Receipt, to send labels with; needs --version")
 	f.DurationVar(&o.Grace, "grace", 10*time.Second, "time for requests under way after SIGTERM, and for POST /drain")
 	f.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
 	return c

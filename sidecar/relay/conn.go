@@ -23,6 +23,7 @@ const (
 type conn struct {
 	client, upstream *net.TCPConn
 	buffers          *sync.Pool
+	room             int // Config.Room
 
 	mu     sync.Mutex // guards follow
 	follow Follower
@@ -97,7 +98,7 @@ func (c *conn) requests() {
 
 // responses moves what the server sends.
 func (c *conn) responses() {
-	r := reader{src: c.upstream, buffers: c.buffers}
+	r := reader{src: c.upstream, buffers: c.buffers, room: c.room}
 	if !r.open() {
 		c.abort()
 		return
@@ -105,14 +106,7 @@ func (c *conn) responses() {
 	for {
 		b, err := r.next()
 		if len(b) > 0 {
-			now := time.Now()
-			_, werr := c.client.Write(b)
-			if werr == nil {
-				c.mu.Lock()
-				c.follow.Response(b, now)
-				c.mu.Unlock()
-			}
-			if werr != nil {
+			if werr := c.respond(b, &r); werr != nil {
 				r.release()
 				c.clientBroken.Store(true)
 				if !c.upstreamBroken.Load() {
@@ -141,6 +135,26 @@ func (c *conn) responses() {
 			return
 		}
 	}
+}
+
+// respond writes b, which r has read, to the client, and shows it to the follower: before it is written where that may
+// add to it, behind that else.
+func (c *conn) respond(b []byte, r *reader) error {
+	now := time.Now()
+	if c.room > 0 {
+		c.mu.Lock()
+		from := c.follow.(Editor).Edit((*r.buf)[:c.room+len(b)], c.room, now)
+		c.mu.Unlock()
+		_, err := c.client.Write((*r.buf)[from : c.room+len(b)])
+		return err
+	}
+	if _, err := c.client.Write(b); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	c.follow.Response(b, now)
+	c.mu.Unlock()
+	return nil
 }
 
 func (c *conn) serverEnd(reset bool) {
@@ -184,6 +198,7 @@ func (c *conn) idle() bool {
 type reader struct {
 	src     *net.TCPConn
 	buffers *sync.Pool
+	room    int // bytes of the buffer that stay free in front
 	raw     syscall.RawConn
 	try     func(fd uintptr) bool
 	buf     *[]byte
@@ -202,7 +217,7 @@ func (r *reader) open() bool {
 func (r *reader) read(fd uintptr) bool {
 	buf := r.buffers.Get().(*[]byte)
 	for {
-		r.n, r.err = syscall.Read(int(fd), *buf)
+		r.n, r.err = syscall.Read(int(fd), (*buf)[r.room:])
 		if r.err != syscall.EINTR {
 			break
 		}
@@ -226,7 +241,7 @@ func (r *reader) next() ([]byte, error) {
 	case r.n == 0:
 		return nil, io.EOF
 	}
-	return (*r.buf)[:r.n], nil
+	return (*r.buf)[r.room : r.room+r.n], nil
 }
 
 func (r *reader) release() {

@@ -29,7 +29,7 @@ type goroutines struct {
 func newGoroutines(cfg Config) *goroutines {
 	g := &goroutines{cfg: cfg, conns: map[*conn]struct{}{}}
 	g.ctx, g.cancel = context.WithCancel(context.Background())
-	g.buffers.New = func() any { b := make([]byte, bufferSize); return &b }
+	g.buffers.New = func() any { b := make([]byte, bufferSize+cfg.Room); return &b }
 	return g
 }
 
@@ -76,7 +76,7 @@ func (g *goroutines) handle(client *net.TCPConn) {
 		return
 	}
 	c := &conn{
-		client: client, upstream: up.(*net.TCPConn), buffers: &g.buffers, follow: f,
+		client: client, upstream: up.(*net.TCPConn), buffers: &g.buffers, room: g.cfg.Room, follow: f,
 		requestsDone: make(chan struct{}), responsesDone: make(chan struct{}),
 	}
 	g.mu.Lock()
