@@ -14,7 +14,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"go.uber.org/zap"
 
-	"github.com/leeway-dev/leeway/sidecar/follow"
 	"github.com/leeway-dev/leeway/sidecar/metrics"
 	"github.com/leeway-dev/leeway/sidecar/observe"
 	"github.com/leeway-dev/leeway/sidecar/protocol"
@@ -34,6 +33,8 @@ type Config struct {
 	CaptureBudget       int64
 	MaxBody             int
 	LearnBudget         int64         // without a profile, for GET /profile?learned=true; 0: nothing is learned
+	TLSCert, TLSKey     string        // files, for clients that speak TLS; "" both: they speak without
+	TLSProtocols        []string      // that TLS offers (ALPN): "http/1.1", "h2", or both; nil: none
 	Receipts            bool          // answers of inference requests get a receipt; needs Version
 	Grace               time.Duration // for requests under way when the sidecar is told to stop
 	Portable            bool          // relay with goroutines, also where there is an event loop
@@ -64,15 +65,9 @@ func New(cfg Config) (*Sidecar, error) {
 	s.observer = observe.New(observe.Config{Protocol: kind, SampleRatio: cfg.SampleRatio, Budget: cfg.CaptureBudget, MaxBody: cfg.MaxBody, LearnBudget: cfg.LearnBudget, Metrics: m, Log: cfg.Log})
 	wrapped.MustRegister(observe.NewCollector(s.observer, cfg.Profile != nil && cfg.ProfileDigest == ""))
 	s.registry.MustRegister(collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	forward := relay.Config{
-		Upstream: s.upstream, NewFollower: func() relay.Follower { return follow.New(s.observer) }, Failed: m.UpstreamError,
-		Work: s.observer, Portable: cfg.Portable, Log: cfg.Log,
+	if s.relay, err = s.forward(m); err != nil {
+		return nil, err
 	}
-	if s.issuer != nil {
-		forward.Room = s.issuer.Room()
-		forward.NewFollower = func() relay.Follower { return s.issuer.Follow(s.observer, s.observer.Inference) }
-	}
-	s.relay = relay.New(forward)
 	if cfg.Profile != nil {
 		if _, err := s.setReference(cfg.Profile); err != nil {
 			return nil, fmt.Errorf("profile: %w", err)
@@ -101,6 +96,9 @@ func (s *Sidecar) check() (protocol.Kind, error) {
 	if d := s.cfg.ProfileDigest; d != "" && !validDigest(d) {
 		return "", fmt.Errorf("profile digest %q: want sha256: and 64 hexadecimal digits", d)
 	}
+	if err := s.checkTLS(); err != nil {
+		return "", err
+	}
 	if s.cfg.Receipts {
 		if err := s.issue(); err != nil {
 			return "", err
@@ -119,17 +117,6 @@ func (s *Sidecar) check() (protocol.Kind, error) {
 		return protocol.Auto, nil
 	}
 	return protocol.ParseKind(s.cfg.Protocol)
-}
-
-// issue has receipts made, if they can be.
-func (s *Sidecar) issue() (err error) {
-	if s.cfg.Version == "" {
-		return errors.New("receipts name the version that predicted, but it is not set: set the version, in a pod from its label leeway.dev/version, or ask for no receipts")
-	}
-	if s.issuer, err = receipts.New(s.cfg.Model, s.cfg.Version); err != nil {
-		return fmt.Errorf("no receipt can name model %q, version %q: %w; use shorter names, or ask for no receipts", s.cfg.Model, s.cfg.Version, err)
-	}
-	return nil
 }
 
 func validDigest(d string) bool {

@@ -22,6 +22,7 @@ const (
 // conn is a client connection and its upstream connection.
 type conn struct {
 	client, upstream *net.TCPConn
+	stream           stream // what the client is spoken to through: client, or TLS over it
 	buffers          *sync.Pool
 	room             int // Config.Room
 
@@ -43,7 +44,7 @@ func (c *conn) run() {
 	c.requests()
 	close(c.requestsDone)
 	<-c.responsesDone
-	c.client.Close()
+	c.stream.Close()
 	c.upstream.Close()
 	c.mu.Lock()
 	c.follow.ClientEnd(time.Now())
@@ -52,8 +53,8 @@ func (c *conn) run() {
 
 // requests moves what the client sends.
 func (c *conn) requests() {
-	r := reader{src: c.client, buffers: c.buffers}
-	if !r.open() {
+	r, ok := c.source()
+	if !ok {
 		c.abort()
 		return
 	}
@@ -121,7 +122,7 @@ func (c *conn) responses() {
 		case err == nil:
 		case errors.Is(err, io.EOF) && !c.upstreamBroken.Load():
 			c.serverEnd(false)
-			c.client.CloseWrite()
+			c.stream.CloseWrite()
 			c.serverEnded.Store(true)
 			c.client.SetReadDeadline(time.Now().Add(afterServer))
 			return
@@ -145,10 +146,10 @@ func (c *conn) respond(b []byte, r *reader) error {
 		c.mu.Lock()
 		from := c.follow.(Editor).Edit((*r.buf)[:c.room+len(b)], c.room, now)
 		c.mu.Unlock()
-		_, err := c.client.Write((*r.buf)[from : c.room+len(b)])
+		_, err := c.stream.Write((*r.buf)[from : c.room+len(b)])
 		return err
 	}
-	if _, err := c.client.Write(b); err != nil {
+	if _, err := c.stream.Write(b); err != nil {
 		return err
 	}
 	c.mu.Lock()

@@ -65,6 +65,10 @@ func (g *goroutines) serve(l net.Listener) error {
 }
 
 func (g *goroutines) handle(client *net.TCPConn) {
+	s := g.greet(client)
+	if s == nil {
+		return
+	}
 	f := g.cfg.NewFollower()
 	d := net.Dialer{Timeout: g.cfg.DialTimeout}
 	up, err := d.DialContext(g.ctx, "tcp", g.cfg.Upstream)
@@ -72,11 +76,11 @@ func (g *goroutines) handle(client *net.TCPConn) {
 		reason := dialReason(err)
 		g.cfg.Failed(reason)
 		g.cfg.Log.Debug("no upstream connection", zap.String("reason", string(reason)), zap.Error(err))
-		refuse(client, newRefusal(f, reason, g.cfg.Upstream))
+		refuse(s, newRefusal(f, reason, g.cfg.Upstream))
 		return
 	}
 	c := &conn{
-		client: client, upstream: up.(*net.TCPConn), buffers: &g.buffers, room: g.cfg.Room, follow: f,
+		client: client, upstream: up.(*net.TCPConn), stream: s, buffers: &g.buffers, room: g.cfg.Room, follow: f,
 		requestsDone: make(chan struct{}), responsesDone: make(chan struct{}),
 	}
 	g.mu.Lock()

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"net"
 	"time"
 )
 
@@ -53,7 +52,7 @@ func (r *refusal) take(b []byte, at time.Time) (answer []byte, more bool) {
 }
 
 // refuse sees a client off.
-func refuse(client *net.TCPConn, r *refusal) {
+func refuse(client stream, r *refusal) {
 	defer client.Close()
 	client.SetDeadline(time.Now().Add(refuseWait))
 	buf := make([]byte, 4<<10)

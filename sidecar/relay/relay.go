@@ -59,6 +59,7 @@ type Config struct {
 	Room        int          // what an Editor may add to one read, at most 32 KiB; 0: followers only follow
 	Failed      func(Reason) // told of each client connection for which there was no upstream
 	Work        Work         // nil: none. Without a loop it is left alone, see Loop
+	TLS         *TLS         // that clients speak; nil: none. It is done with goroutines
 	Portable    bool         // goroutines, also where there is a loop
 	Log         *zap.Logger
 }
@@ -85,7 +86,7 @@ func New(cfg Config) *Relay {
 	if cfg.DialTimeout == 0 {
 		cfg.DialTimeout = 10 * time.Second
 	}
-	if !cfg.Portable {
+	if !cfg.Portable && cfg.TLS == nil {
 		if m := newLoop(cfg); m != nil {
 			return &Relay{m}
 		}
