@@ -85,7 +85,11 @@ func (g *goroutines) handle(client *net.TCPConn) {
 	}
 	g.mu.Lock()
 	g.conns[c] = struct{}{}
+	late := g.ctx.Err() != nil // endIdle may have looked already
 	g.mu.Unlock()
+	if late {
+		c.end()
+	}
 	c.run()
 	g.mu.Lock()
 	delete(g.conns, c)
