@@ -39,7 +39,7 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	defer log.Sync()
-	limitMemory(o.CaptureBudget, o.TLSCert != "")
+	limitMemory(o.CaptureBudget)
 	o.Log = log
 	if o.profile != "" {
 		if o.Profile, err = os.ReadFile(o.profile); err != nil {
@@ -54,16 +54,12 @@ func run(ctx context.Context, o options) error {
 }
 
 // limitMemory keeps the heap small, unless the user has said otherwise: little is allocated for a request, so collecting early costs next to nothing,
-// and the limit is a stop for the worst case, in which captured bodies fill their budget. TLS keeps some 40 KiB for each connection.
-func limitMemory(budget int64, tls bool) {
+// and the limit is a stop for the worst case, in which captured bodies fill their budget.
+func limitMemory(budget int64) {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(25)
 	}
 	if os.Getenv("GOMEMLIMIT") == "" {
-		limit := 20<<20 + 2*budget
-		if tls {
-			limit += 64 << 20
-		}
-		debug.SetMemoryLimit(limit)
+		debug.SetMemoryLimit(20<<20 + 2*budget)
 	}
 }
