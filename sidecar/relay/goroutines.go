@@ -76,7 +76,11 @@ func (g *goroutines) handle(client *net.TCPConn) {
 		reason := dialReason(err)
 		g.cfg.Failed(reason)
 		g.cfg.Log.Debug("no upstream connection", zap.String("reason", string(reason)), zap.Error(err))
-		refuse(s, newRefusal(f, reason, g.cfg.Upstream))
+		wait := refuseWait
+		if g.ctx.Err() != nil {
+			wait = refuseLate
+		}
+		refuse(s, newRefusal(f, reason, g.cfg.Upstream), wait)
 		return
 	}
 	c := &conn{
