@@ -19,7 +19,7 @@ const handshakeWait = 10 * time.Second
 type TLS struct {
 	Config  *tls.Config
 	Timeout time.Duration // of a handshake; 0: 10 s
-	Failed  func()        // told of each handshake that a client began, or never did, and that came to nothing
+	Failed  func()        // told of each handshake that failed, or did not come to an end in time
 }
 
 // stream is the client's end of a connection: TCP, or what is inside of TLS.
@@ -48,7 +48,7 @@ func (s *secure) Close() error {
 	return s.Conn.Close()
 }
 
-// socket is the TCP below TLS. But for Read and Close it is for one goroutine.
+// socket is the TCP below TLS. One goroutine reads from it.
 type socket struct {
 	*net.TCPConn
 	heard bool // the client has sent something
@@ -68,8 +68,8 @@ func (s *socket) Read(b []byte) (int, error) {
 // SetWriteDeadline does nothing: package tls sets one for close_notify, behind which a slow reader would miss it.
 func (s *socket) SetWriteDeadline(time.Time) error { return nil }
 
-// greet returns what is to be relayed of a client's connection: itself, or what is inside when the TLS handshake is
-// done. Nothing: there was none, and the connection is closed.
+// greet returns what is to be relayed of a client's connection: itself, or what is inside once the TLS handshake is
+// done; nil where that came to nothing, and the connection is closed.
 func (g *goroutines) greet(t *net.TCPConn) stream {
 	if g.cfg.TLS == nil {
 		return t
