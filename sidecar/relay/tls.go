@@ -13,7 +13,10 @@ import (
 	"go.uber.org/zap"
 )
 
-const handshakeWait = 10 * time.Second
+const (
+	handshakeWait = 10 * time.Second
+	noticeWait    = time.Second // for the close_notify of a connection that is closed to find room
+)
 
 // TLS is how clients are spoken to in TLS. Config and Failed are needed.
 type TLS struct {
@@ -44,7 +47,7 @@ func (s *secure) CloseWrite() error {
 
 // Close is part of stream.
 func (s *secure) Close() error {
-	s.socket.TCPConn.SetWriteDeadline(time.Now().Add(requestWait))
+	s.socket.TCPConn.SetWriteDeadline(time.Now().Add(noticeWait))
 	return s.Conn.Close()
 }
 
