@@ -14,10 +14,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"go.uber.org/zap"
 
-	"github.com/leeway-dev/leeway/sidecar/follow"
 	"github.com/leeway-dev/leeway/sidecar/metrics"
 	"github.com/leeway-dev/leeway/sidecar/observe"
 	"github.com/leeway-dev/leeway/sidecar/protocol"
+	"github.com/leeway-dev/leeway/sidecar/receipts"
 	"github.com/leeway-dev/leeway/sidecar/relay"
 )
 
@@ -33,6 +33,9 @@ type Config struct {
 	CaptureBudget       int64
 	MaxBody             int
 	LearnBudget         int64         // without a profile, for GET /profile?learned=true; 0: nothing is learned
+	TLSCert, TLSKey     string        // files, for clients that speak TLS; "" both: they speak without
+	TLSProtocols        []string      // that TLS offers (ALPN): "http/1.1", "h2", or both; nil: none
+	Receipts            bool          // answers of inference requests get a receipt; needs Version
 	Grace               time.Duration // for requests under way when the sidecar is told to stop
 	Portable            bool          // relay with goroutines, also where there is an event loop
 	Log                 *zap.Logger
@@ -45,6 +48,7 @@ type Sidecar struct {
 	traffic, control net.Listener
 	registry         *prometheus.Registry
 	observer         *observe.Observer
+	issuer           *receipts.Issuer // nil: none are asked for
 	relay            *relay.Relay
 	draining         atomic.Bool
 }
@@ -61,10 +65,9 @@ func New(cfg Config) (*Sidecar, error) {
 	s.observer = observe.New(observe.Config{Protocol: kind, SampleRatio: cfg.SampleRatio, Budget: cfg.CaptureBudget, MaxBody: cfg.MaxBody, LearnBudget: cfg.LearnBudget, Metrics: m, Log: cfg.Log})
 	wrapped.MustRegister(observe.NewCollector(s.observer, cfg.Profile != nil && cfg.ProfileDigest == ""))
 	s.registry.MustRegister(collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	s.relay = relay.New(relay.Config{
-		Upstream: s.upstream, NewFollower: func() relay.Follower { return follow.New(s.observer) }, Failed: m.UpstreamError,
-		Work: s.observer, Portable: cfg.Portable, Log: cfg.Log,
-	})
+	if s.relay, err = s.forward(m); err != nil {
+		return nil, err
+	}
 	if cfg.Profile != nil {
 		if _, err := s.setReference(cfg.Profile); err != nil {
 			return nil, fmt.Errorf("profile: %w", err)
@@ -92,6 +95,14 @@ func (s *Sidecar) check() (protocol.Kind, error) {
 	}
 	if d := s.cfg.ProfileDigest; d != "" && !validDigest(d) {
 		return "", fmt.Errorf("profile digest %q: want sha256: and 64 hexadecimal digits", d)
+	}
+	if err := s.checkTLS(); err != nil {
+		return "", err
+	}
+	if s.cfg.Receipts {
+		if err := s.issue(); err != nil {
+			return "", err
+		}
 	}
 	u, err := url.Parse(s.cfg.Upstream)
 	if err != nil || u.Scheme != "http" || u.Hostname() == "" || u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.User != nil {

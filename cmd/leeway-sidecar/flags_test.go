@@ -29,6 +29,24 @@ func TestFlags(t *testing.T) {
 	}
 }
 
+func TestTLSFlags(t *testing.T) {
+	env := map[string]string{"LEEWAY_TLS_CERT": "a", "LEEWAY_TLS_KEY": "b"}
+	for _, c := range []struct {
+		protocols, want string
+		args            []string
+	}{
+		{"", "a b [http/1.1]", nil},
+		{"h2,http/1.1", "a b [h2 http/1.1]", nil},
+		{"h2,http/1.1", "c b [h2]", []string{"--tls-cert=c", "--tls-protocols=h2"}},
+	} {
+		env["LEEWAY_TLS_PROTOCOLS"] = c.protocols
+		o, err := parse(env, c.args...)
+		if got := fmt.Sprint(o.TLSCert, " ", o.TLSKey, " ", o.TLSProtocols); err != nil || got != c.want {
+			t.Errorf("%q, %v: %s, %v, want %s", c.protocols, c.args, got, err, c.want)
+		}
+	}
+}
+
 func TestFlagErrors(t *testing.T) {
 	for _, c := range []struct {
 		env  map[string]string

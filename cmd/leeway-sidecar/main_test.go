@@ -31,6 +31,8 @@ func TestRunErrors(t *testing.T) {
 		"model's name is missing": nil,
 		"--profile":               {"--model=m", "--profile=" + filepath.Join(t.TempDir(), "none.json")},
 		"--log-level":             {"--model=m", "--log-level=loud"},
+		"set both files":          {"--model=m", "--tls-cert=tls.crt"},
+		"set the version":         {"--model=m", "--receipts"},
 		"upstream":                {"--model=m", "--upstream=127.0.0.1:8080"},
 	} {
 		if err := start(t, args...); err == nil || !strings.Contains(err.Error(), say) {

@@ -20,6 +20,7 @@ package receipt
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -54,20 +55,37 @@ type Receipt struct {
 // Encode writes the receipt. It fails with ErrTooLong for long names, and with
 // ErrInvalid for what no receipt can say.
 func (r Receipt) Encode() (string, error) {
-	millis := r.Time.UnixMilli()
-	if r.Model == "" || r.Version == "" || millis < 0 || millis >= maxMillis {
-		return "", fmt.Errorf("%w: it needs a model, a version, and a time since 1970", ErrInvalid)
+	b, err := r.Append(make([]byte, 0, MaxLen))
+	if err != nil {
+		return "", err
 	}
-	b := make([]byte, 0, MaxLen)
+	return string(b), nil
+}
+
+// Append is Encode for who writes many: it appends the receipt to b, and returns
+// b as it was with an error.
+func (r Receipt) Append(b []byte) ([]byte, error) {
+	millis, start := r.Time.UnixMilli(), len(b)
+	if r.Model == "" || r.Version == "" || millis < 0 || millis >= maxMillis {
+		return b, fmt.Errorf("%w: it needs a model, a version, and a time since 1970", ErrInvalid)
+	}
 	b = append(b, format...)
 	b = appendName(append(b, '.'), r.Model)
 	b = appendName(append(b, '.'), r.Version)
 	b = strconv.AppendInt(append(b, '.'), millis, 36)
 	b = strconv.AppendUint(append(b, '.'), r.Nonce, 36)
-	if len(b) > MaxLen {
-		return "", ErrTooLong
+	if len(b)-start > MaxLen {
+		return b[:start], ErrTooLong
 	}
-	return string(b), nil
+	return b, nil
+}
+
+// Longest is how many bytes receipts of a model and version have at most, in any
+// year. It fails as Encode does.
+func Longest(model, version string) (int, error) {
+	r := Receipt{Model: model, Version: version, Time: time.UnixMilli(maxMillis - 1), Nonce: math.MaxUint64}
+	b, err := r.Append(nil)
+	return len(b), err
 }
 
 // Parse reads a receipt. Each prediction has one spelling: what Encode would not

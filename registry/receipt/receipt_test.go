@@ -57,6 +57,33 @@ func TestWhatHasNoReceipt(t *testing.T) {
 	}
 }
 
+// What is appended stands behind what was there, or leaves it alone.
+func TestAppend(t *testing.T) {
+	r := receipt.Receipt{Model: "churn", Version: "7", Time: at, Nonce: 35}
+	got, err := r.Append([]byte("Receipt: "))
+	if err != nil || string(got) != "Receipt: 1.churn.7.mjx08awe.z" {
+		t.Errorf("%q, %v", got, err)
+	}
+	r.Model = strings.Repeat("m", 110)
+	if got, err = r.Append([]byte("Receipt: ")); !errors.Is(err, receipt.ErrTooLong) || string(got) != "Receipt: " {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
+func TestLongest(t *testing.T) {
+	if n, err := receipt.Longest("churn", "7"); err != nil || n != len("1.churn.7.zg3d62r5r.3w5e11264sgsf") {
+		t.Errorf("%d, %v", n, err)
+	}
+	for version, want := range map[string]error{"": receipt.ErrInvalid, strings.Repeat("v", 91): receipt.ErrTooLong} {
+		if _, err := receipt.Longest("churn", version); !errors.Is(err, want) {
+			t.Errorf("%q: %v, want %v", version, err, want)
+		}
+	}
+	if n, err := receipt.Longest("churn", strings.Repeat("v", 88)); err != nil || n != receipt.MaxLen {
+		t.Errorf("%d, %v", n, err)
+	}
+}
+
 func TestParseRefuses(t *testing.T) {
 	for _, s := range []string{
 		"", "1", "1.m.1.0", "2.m.1.0.0", "1.m.1.0.0.0", "1..1.0.0", "1.m..0.0", "1.m.1.-1.0", "1.m.1.+1.0", "1.m.1.01.0",
@@ -108,6 +135,14 @@ func BenchmarkEncode(b *testing.B) {
 	r := receipt.Receipt{Model: "churn", Version: "7", Time: at, Nonce: math.MaxUint64}
 	for b.Loop() {
 		_, _ = r.Encode()
+	}
+}
+
+func BenchmarkAppend(b *testing.B) {
+	r := receipt.Receipt{Model: "churn", Version: "7", Time: at, Nonce: math.MaxUint64}
+	buf := make([]byte, 0, receipt.MaxLen)
+	for b.Loop() {
+		_, _ = r.Append(buf)
 	}
 }
 

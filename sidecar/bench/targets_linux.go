@@ -61,7 +61,7 @@ func begin(only string) (targets []target, stop func(), err error) {
 			targets, stops = append(targets, t), append(stops, stopNginx)
 		}
 	}
-	for _, name := range []string{"ReverseProxy", "goroutines", "loop", "goroutines-observed", "loop-observed"} {
+	for _, name := range []string{"ReverseProxy", "goroutines", "loop", "goroutines-observed", "loop-observed", "loop-receipts"} {
 		if !wanted(name) {
 			continue
 		}
@@ -95,6 +95,7 @@ func proxy(name, upstream string) error {
 		SampleRatio: 1, CaptureBudget: 16 << 20, MaxBody: 1 << 20, Log: zap.NewNop(),
 	}
 	kind, observed := strings.CutSuffix(name, "-observed")
+	kind, cfg.Receipts = strings.CutSuffix(kind, "-receipts")
 	cfg.Portable = kind == "goroutines"
 	if observed {
 		var err error

@@ -37,6 +37,7 @@ var endOfHead = []byte("\r\n\r\n")
 
 // feed shows b, read at t, to one side.
 func (p *Pair) feed(s *side, b []byte, t time.Time) {
+	shown := len(b)
 	for len(b) > 0 && !p.opaque {
 		if p.h2 != nil {
 			p.h2.feed(p.h2.side(s == &p.request), b, t)
@@ -44,6 +45,9 @@ func (p *Pair) feed(s *side, b []byte, t time.Time) {
 		}
 		switch s.state {
 		case inHead:
+			if p.marks != nil && s == &p.response {
+				p.mark(b, shown-len(b))
+			}
 			b = p.feedHead(s, b, t)
 		case inLength, inChunkData:
 			n := int(min(int64(len(b)), s.rest))

@@ -16,6 +16,7 @@ type Pair struct {
 	begun             bool      // a request has come
 	h2                *h2       // from the preface of HTTP/2 on
 	spare             *Exchange // the last that ended, for the next
+	marks             *marks    // nil: nobody adds header lines
 }
 
 // New returns a follower that tells sink.

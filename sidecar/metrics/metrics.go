@@ -51,6 +51,7 @@ func Edges() []float64 {
 // Metrics are the sidecar's own. Safe for concurrent use.
 type Metrics struct {
 	inFlight                   prometheus.Gauge
+	handshakes                 prometheus.Counter
 	duration                   *prometheus.HistogramVec
 	known                      map[protocol.Kind]*[6]prometheus.Observer
 	upstream, captures, opaque *prometheus.CounterVec
@@ -64,7 +65,8 @@ func New(r prometheus.Registerer, kinds ...protocol.Kind) *Metrics {
 		return v
 	}
 	m := &Metrics{
-		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{Name: "leeway_requests_in_flight", Help: "Requests whose response has not ended."}),
+		inFlight:   prometheus.NewGauge(prometheus.GaugeOpts{Name: "leeway_requests_in_flight", Help: "Requests whose response has not ended."}),
+		handshakes: prometheus.NewCounter(prometheus.CounterOpts{Name: "leeway_tls_handshake_errors_total", Help: "Clients' TLS handshakes that came to nothing."}),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "leeway_request_duration_seconds", Help: "From the end of a request's head to the end of its response, by protocol and class of status.",
 			Buckets: Edges(), NativeHistogramBucketFactor: 1.1, NativeHistogramMaxBucketNumber: 160, NativeHistogramMinResetDuration: time.Hour,
@@ -74,7 +76,7 @@ func New(r prometheus.Registerer, kinds ...protocol.Kind) *Metrics {
 		captures: counter("leeway_captures_total", "Inference requests by what came of observing them.", "result"),
 		opaque:   counter("leeway_opaque_connections_total", "Connections that pass without being followed, by reason.", "reason"),
 	}
-	r.MustRegister(m.inFlight, m.duration)
+	r.MustRegister(m.inFlight, m.handshakes, m.duration)
 	for _, k := range kinds {
 		m.known[k] = new([6]prometheus.Observer)
 		for class := 2; class <= 5; class++ {
@@ -111,6 +113,9 @@ func (m *Metrics) Answered(k protocol.Kind, status int, d time.Duration) {
 
 // UpstreamError counts a failure of the connection to the model server.
 func (m *Metrics) UpstreamError(r relay.Reason) { m.upstream.WithLabelValues(string(r)).Inc() }
+
+// HandshakeError counts a TLS handshake that came to nothing.
+func (m *Metrics) HandshakeError() { m.handshakes.Inc() }
 
 // Captured counts what came of an observation.
 func (m *Metrics) Captured(r Result) { m.captures.WithLabelValues(string(r)).Inc() }

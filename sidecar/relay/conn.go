@@ -22,7 +22,9 @@ const (
 // conn is a client connection and its upstream connection.
 type conn struct {
 	client, upstream *net.TCPConn
+	stream           stream // what the client is spoken to through: client, or TLS over it
 	buffers          *sync.Pool
+	room             int // Config.Room
 
 	mu     sync.Mutex // guards follow
 	follow Follower
@@ -42,7 +44,7 @@ func (c *conn) run() {
 	c.requests()
 	close(c.requestsDone)
 	<-c.responsesDone
-	c.client.Close()
+	c.stream.Close()
 	c.upstream.Close()
 	c.mu.Lock()
 	c.follow.ClientEnd(time.Now())
@@ -51,8 +53,8 @@ func (c *conn) run() {
 
 // requests moves what the client sends.
 func (c *conn) requests() {
-	r := reader{src: c.client, buffers: c.buffers}
-	if !r.open() {
+	r, ok := c.source()
+	if !ok {
 		c.abort()
 		return
 	}
@@ -97,7 +99,7 @@ func (c *conn) requests() {
 
 // responses moves what the server sends.
 func (c *conn) responses() {
-	r := reader{src: c.upstream, buffers: c.buffers}
+	r := reader{src: c.upstream, buffers: c.buffers, room: c.room}
 	if !r.open() {
 		c.abort()
 		return
@@ -105,14 +107,7 @@ func (c *conn) responses() {
 	for {
 		b, err := r.next()
 		if len(b) > 0 {
-			now := time.Now()
-			_, werr := c.client.Write(b)
-			if werr == nil {
-				c.mu.Lock()
-				c.follow.Response(b, now)
-				c.mu.Unlock()
-			}
-			if werr != nil {
+			if werr := c.respond(b, &r); werr != nil {
 				r.release()
 				c.clientBroken.Store(true)
 				if !c.upstreamBroken.Load() {
@@ -127,7 +122,7 @@ func (c *conn) responses() {
 		case err == nil:
 		case errors.Is(err, io.EOF) && !c.upstreamBroken.Load():
 			c.serverEnd(false)
-			c.client.CloseWrite()
+			c.stream.CloseWrite()
 			c.serverEnded.Store(true)
 			c.client.SetReadDeadline(time.Now().Add(afterServer))
 			return
@@ -141,6 +136,26 @@ func (c *conn) responses() {
 			return
 		}
 	}
+}
+
+// respond writes b, which r has read, to the client, and shows it to the follower: before it is written where that may
+// add to it, behind that else.
+func (c *conn) respond(b []byte, r *reader) error {
+	now := time.Now()
+	if c.room > 0 {
+		c.mu.Lock()
+		from := c.follow.(Editor).Edit((*r.buf)[:c.room+len(b)], c.room, now)
+		c.mu.Unlock()
+		_, err := c.stream.Write((*r.buf)[from : c.room+len(b)])
+		return err
+	}
+	if _, err := c.stream.Write(b); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	c.follow.Response(b, now)
+	c.mu.Unlock()
+	return nil
 }
 
 func (c *conn) serverEnd(reset bool) {
@@ -184,6 +199,7 @@ func (c *conn) idle() bool {
 type reader struct {
 	src     *net.TCPConn
 	buffers *sync.Pool
+	room    int // bytes of the buffer that stay free in front
 	raw     syscall.RawConn
 	try     func(fd uintptr) bool
 	buf     *[]byte
@@ -202,7 +218,7 @@ func (r *reader) open() bool {
 func (r *reader) read(fd uintptr) bool {
 	buf := r.buffers.Get().(*[]byte)
 	for {
-		r.n, r.err = syscall.Read(int(fd), *buf)
+		r.n, r.err = syscall.Read(int(fd), (*buf)[r.room:])
 		if r.err != syscall.EINTR {
 			break
 		}
@@ -226,7 +242,7 @@ func (r *reader) next() ([]byte, error) {
 	case r.n == 0:
 		return nil, io.EOF
 	}
-	return (*r.buf)[:r.n], nil
+	return (*r.buf)[r.room : r.room+r.n], nil
 }
 
 func (r *reader) release() {

@@ -6,6 +6,7 @@
 //
 // There are two ways to move them, which behave alike and pass the same tests. On Linux one event loop serves all
 // connections: it writes bytes on before it shows them to the follower, and does Config.Work (parsing) when there is
-// nothing to move. Elsewhere there are two goroutines for each connection; then a request is shown before it is
-// written, because its answer could otherwise be seen first.
+// nothing to move. Elsewhere, and where clients speak TLS, there are two goroutines for each connection; then a request
+// is shown before it is written, because its answer could otherwise be seen first. In both, answers are shown before
+// they are written where the follower adds to them (Editor).
 package relay

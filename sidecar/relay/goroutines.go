@@ -29,7 +29,7 @@ type goroutines struct {
 func newGoroutines(cfg Config) *goroutines {
 	g := &goroutines{cfg: cfg, conns: map[*conn]struct{}{}}
 	g.ctx, g.cancel = context.WithCancel(context.Background())
-	g.buffers.New = func() any { b := make([]byte, bufferSize); return &b }
+	g.buffers.New = func() any { b := make([]byte, bufferSize+cfg.Room); return &b }
 	return g
 }
 
@@ -65,6 +65,10 @@ func (g *goroutines) serve(l net.Listener) error {
 }
 
 func (g *goroutines) handle(client *net.TCPConn) {
+	s := g.greet(client)
+	if s == nil {
+		return
+	}
 	f := g.cfg.NewFollower()
 	d := net.Dialer{Timeout: g.cfg.DialTimeout}
 	up, err := d.DialContext(g.ctx, "tcp", g.cfg.Upstream)
@@ -72,16 +76,24 @@ func (g *goroutines) handle(client *net.TCPConn) {
 		reason := dialReason(err)
 		g.cfg.Failed(reason)
 		g.cfg.Log.Debug("no upstream connection", zap.String("reason", string(reason)), zap.Error(err))
-		refuse(client, newRefusal(f, reason, g.cfg.Upstream))
+		wait := refuseWait
+		if g.ctx.Err() != nil {
+			wait = refuseLate
+		}
+		refuse(s, newRefusal(f, reason, g.cfg.Upstream), wait)
 		return
 	}
 	c := &conn{
-		client: client, upstream: up.(*net.TCPConn), buffers: &g.buffers, follow: f,
+		client: client, upstream: up.(*net.TCPConn), stream: s, buffers: &g.buffers, room: g.cfg.Room, follow: f,
 		requestsDone: make(chan struct{}), responsesDone: make(chan struct{}),
 	}
 	g.mu.Lock()
 	g.conns[c] = struct{}{}
+	late := g.ctx.Err() != nil // endIdle may have looked already
 	g.mu.Unlock()
+	if late {
+		c.end()
+	}
 	c.run()
 	g.mu.Lock()
 	delete(g.conns, c)

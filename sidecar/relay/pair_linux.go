@@ -65,9 +65,13 @@ func (l *loop) turn(s *side, events uint32) {
 	}
 }
 
-// pump reads once and passes on what it got.
+// pump reads once and passes on what it got. In front of what a server sent there is room for what an Editor adds.
 func (l *loop) pump(s *side) {
-	n, e := recv(s.fd, l.scratch)
+	room := 0
+	if !s.client {
+		room = l.cfg.Room
+	}
+	n, e := recv(s.fd, l.scratch[room:])
 	switch {
 	case again(e):
 	case s.pair.refused != nil:
@@ -76,6 +80,8 @@ func (l *loop) pump(s *side) {
 		l.lost(s)
 	case n == 0:
 		l.fin(s)
+	case room > 0:
+		l.edit(s, l.scratch[:room+n])
 	default:
 		l.move(s, l.scratch[:n])
 	}

@@ -4,12 +4,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"net"
 	"time"
 )
 
 const (
 	refuseWait  = 5 * time.Second // for the client's request head, and for it to close
+	refuseLate  = time.Second     // the same for a client that came while the relay was stopped
 	refuseRead  = 64 << 10        // bytes of a request head
 	refuseDrain = 1 << 20         // bytes of a request body that is thrown away so that the answer is not lost in a reset
 )
@@ -52,10 +52,10 @@ func (r *refusal) take(b []byte, at time.Time) (answer []byte, more bool) {
 	return badGateway(r.reason, r.upstream, bytes.HasPrefix(r.first, []byte("HEAD "))), true
 }
 
-// refuse sees a client off.
-func refuse(client *net.TCPConn, r *refusal) {
+// refuse sees a client off, within a time.
+func refuse(client stream, r *refusal, wait time.Duration) {
 	defer client.Close()
-	client.SetDeadline(time.Now().Add(refuseWait))
+	client.SetDeadline(time.Now().Add(wait))
 	buf := make([]byte, 4<<10)
 	for more := true; more; {
 		n, err := client.Read(buf)

@@ -34,6 +34,14 @@ type Follower interface {
 	Opaque() bool
 }
 
+// Editor is a Follower that also adds to what the server sends (*receipts.Follower).
+type Editor interface {
+	Follower
+	// Edit is shown buf[from:] as Response would be, but before it is written, since it may put something in. What is
+	// to be written begins at the offset that it returns: it is that much longer as this is less than from.
+	Edit(buf []byte, from int, at time.Time) int
+}
+
 // Work is what the event loop does when there is nothing to move (*observe.Observer).
 type Work interface {
 	// Queued is how many pieces wait.
@@ -48,8 +56,10 @@ type Config struct {
 	Upstream    string        // host:port
 	DialTimeout time.Duration // 0: 10 s
 	NewFollower func() Follower
+	Room        int          // what an Editor may add to one read, at most 32 KiB; 0: followers only follow
 	Failed      func(Reason) // told of each client connection for which there was no upstream
 	Work        Work         // nil: none. Without a loop it is left alone, see Loop
+	TLS         *TLS         // that clients speak; nil: none. It is done with goroutines
 	Portable    bool         // goroutines, also where there is a loop
 	Log         *zap.Logger
 }
@@ -76,7 +86,7 @@ func New(cfg Config) *Relay {
 	if cfg.DialTimeout == 0 {
 		cfg.DialTimeout = 10 * time.Second
 	}
-	if !cfg.Portable {
+	if !cfg.Portable && cfg.TLS == nil {
 		if m := newLoop(cfg); m != nil {
 			return &Relay{m}
 		}

@@ -36,8 +36,15 @@ type seen struct {
 	End   string
 }
 
+// wire is an end's connection.
+type wire interface {
+	net.Conn
+	CloseWrite() error
+	SetLinger(int) error
+}
+
 // perform acts the script out and then reads to the end.
-func perform(c *net.TCPConn, ops []op, cut func(n int) int) (s seen) {
+func perform(c wire, ops []op, cut func(n int) int) (s seen) {
 	defer c.Close()
 	c.SetDeadline(time.Now().Add(10 * time.Second))
 	broken := false
@@ -87,9 +94,18 @@ func ending(err error) string {
 	return err.Error()
 }
 
-// exchange plays client against server over dial, and returns what each saw.
+// exchange plays client against server over addr, and returns what each saw.
 func exchange(t testing.TB, l *net.TCPListener, addr string, client, server []op, cut func(n int) int) (c, s seen) {
 	t.Helper()
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return exchangeOn(conn.(*net.TCPConn), l, client, server, cut)
+}
+
+// exchangeOn is exchange on a connection that the client has.
+func exchangeOn(conn wire, l *net.TCPListener, client, server []op, cut func(n int) int) (c, s seen) {
 	done := make(chan seen, 1)
 	go func() {
 		conn, err := l.AcceptTCP()
@@ -99,11 +115,7 @@ func exchange(t testing.TB, l *net.TCPListener, addr string, client, server []op
 		}
 		done <- perform(conn, server, cut)
 	}()
-	conn, err := net.Dial("tcp", addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c = perform(conn.(*net.TCPConn), client, cut)
+	c = perform(conn, client, cut)
 	return c, <-done
 }
 
