@@ -23,7 +23,7 @@ import (
 type op struct {
 	send string
 	read int
-	act  string // fin, reset, close
+	act  string // fin, reset, close, pause
 }
 
 func send(s string) op   { return op{send: s} }
@@ -64,6 +64,8 @@ func perform(c *net.TCPConn, ops []op, cut func(n int) int) (s seen) {
 			c.CloseWrite()
 		case "close":
 			return s
+		case "pause":
+			time.Sleep(5 * time.Millisecond)
 		case "reset":
 			c.SetLinger(0)
 			return s
@@ -140,12 +142,16 @@ func start(
 	if failed == nil {
 		failed = func(relay.Reason) {}
 	}
-	log := zaptest.NewLogger(t, zaptest.Level(zap.WarnLevel))
-	r := relay.New(relay.Config{
-		Upstream: upstream, NewFollower: newFollower, Failed: failed, Portable: portable, Log: log,
-	})
-	if r.Loop() == portable {
-		t.Fatalf("loop %v, want %v", r.Loop(), !portable)
+	return run(t, relay.Config{Upstream: upstream, NewFollower: newFollower, Failed: failed, Portable: portable})
+}
+
+// run runs a relay until the test has ended.
+func run(t testing.TB, cfg relay.Config) (*relay.Relay, string) {
+	t.Helper()
+	cfg.Log = zaptest.NewLogger(t, zaptest.Level(zap.WarnLevel))
+	r := relay.New(cfg)
+	if r.Loop() == cfg.Portable {
+		t.Fatalf("loop %v, want %v", r.Loop(), !cfg.Portable)
 	}
 	l := listen(t)
 	done := make(chan error, 1)
