@@ -11,18 +11,11 @@ import (
 	"time"
 )
 
-const (
-	// How long the answer of a server that reads no more may take to reach the client, and what a client that has gone had sent may take to reach the server.
-	answerWait  = 30 * time.Second
-	requestWait = time.Second
-	// How long a client may keep silent on a connection that the server has ended; kernels use the same minute.
-	afterServer = time.Minute
-)
-
 // conn is a client connection and its upstream connection.
 type conn struct {
 	client, upstream *net.TCPConn
 	buffers          *sync.Pool
+	waits            waits
 
 	mu     sync.Mutex // guards follow
 	follow Follower
@@ -67,7 +60,7 @@ func (c *conn) requests() {
 				r.release()
 				c.upstreamBroken.Store(true)
 				if !c.clientBroken.Load() {
-					wait(c.responsesDone, answerWait) // it forwards what the server had sent
+					wait(c.responsesDone, c.waits.answer) // it forwards what the server had sent
 				}
 				c.abort()
 				return
@@ -77,7 +70,7 @@ func (c *conn) requests() {
 		switch {
 		case err == nil:
 			if c.serverEnded.Load() {
-				c.client.SetReadDeadline(time.Now().Add(afterServer))
+				c.client.SetReadDeadline(time.Now().Add(c.waits.afterServer))
 			}
 		case errors.Is(err, io.EOF) && !c.clientBroken.Load():
 			c.mu.Lock()
@@ -116,7 +109,7 @@ func (c *conn) responses() {
 				r.release()
 				c.clientBroken.Store(true)
 				if !c.upstreamBroken.Load() {
-					wait(c.requestsDone, requestWait) // it forwards what the client had sent
+					wait(c.requestsDone, c.waits.request) // it forwards what the client had sent
 				}
 				c.abort()
 				return
@@ -129,7 +122,7 @@ func (c *conn) responses() {
 			c.serverEnd(false)
 			c.client.CloseWrite()
 			c.serverEnded.Store(true)
-			c.client.SetReadDeadline(time.Now().Add(afterServer))
+			c.client.SetReadDeadline(time.Now().Add(c.waits.afterServer))
 			return
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			return

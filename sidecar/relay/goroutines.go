@@ -72,11 +72,11 @@ func (g *goroutines) handle(client *net.TCPConn) {
 		reason := dialReason(err)
 		g.cfg.Failed(reason)
 		g.cfg.Log.Debug("no upstream connection", zap.String("reason", string(reason)), zap.Error(err))
-		refuse(client, newRefusal(f, reason, g.cfg.Upstream))
+		refuse(client, newRefusal(f, reason, g.cfg.Upstream), g.cfg.waits.refused)
 		return
 	}
 	c := &conn{
-		client: client, upstream: up.(*net.TCPConn), buffers: &g.buffers, follow: f,
+		client: client, upstream: up.(*net.TCPConn), buffers: &g.buffers, waits: g.cfg.waits, follow: f,
 		requestsDone: make(chan struct{}), responsesDone: make(chan struct{}),
 	}
 	g.mu.Lock()

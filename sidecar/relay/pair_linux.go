@@ -97,7 +97,7 @@ func (l *loop) move(s *side, b []byte) {
 		p.follow.Response(b, at)
 	}
 	if s.client && p.upstream.ended {
-		l.timers.set(p, l.now()+int64(afterServer))
+		l.timers.set(p, l.now()+int64(l.cfg.waits.afterServer))
 	}
 	switch {
 	case e != 0:
@@ -158,7 +158,7 @@ func (l *loop) fin(s *side) {
 	}
 	unix.Shutdown(int(d.fd), unix.SHUT_WR)
 	if !s.client {
-		l.timers.set(p, l.now()+int64(afterServer))
+		l.timers.set(p, l.now()+int64(l.cfg.waits.afterServer))
 	}
 	l.ask(s)
 }
@@ -180,9 +180,9 @@ func (l *loop) broke(d *side) {
 		l.end(p, true)
 		return
 	}
-	wait := answerWait
+	wait := l.cfg.waits.answer
 	if d.client {
-		wait = requestWait
+		wait = l.cfg.waits.request
 	}
 	l.timers.set(p, l.now()+int64(wait))
 	l.ask(d)
@@ -198,7 +198,7 @@ func (l *loop) expire(p *pair) {
 	case p.client.broken || p.upstream.broken:
 		l.end(p, true)
 	case len(p.upstream.pending) > 0: // not the client keeps silent, but the server does not read
-		l.timers.set(p, l.now()+int64(afterServer))
+		l.timers.set(p, l.now()+int64(l.cfg.waits.afterServer))
 	default:
 		l.end(p, false)
 	}

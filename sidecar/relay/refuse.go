@@ -9,9 +9,8 @@ import (
 )
 
 const (
-	refuseWait  = 5 * time.Second // for the client's request head, and for it to close
-	refuseRead  = 64 << 10        // bytes of a request head
-	refuseDrain = 1 << 20         // bytes of a request body that is thrown away so that the answer is not lost in a reset
+	refuseRead  = 64 << 10 // bytes of a request head
+	refuseDrain = 1 << 20  // bytes of a request body that is thrown away so that the answer is not lost in a reset
 )
 
 // refusal is how far a client is that cannot have an upstream connection: an HTTP/1.1 client is answered with 502,
@@ -53,9 +52,9 @@ func (r *refusal) take(b []byte, at time.Time) (answer []byte, more bool) {
 }
 
 // refuse sees a client off.
-func refuse(client *net.TCPConn, r *refusal) {
+func refuse(client *net.TCPConn, r *refusal, wait time.Duration) {
 	defer client.Close()
-	client.SetDeadline(time.Now().Add(refuseWait))
+	client.SetDeadline(time.Now().Add(wait))
 	buf := make([]byte, 4<<10)
 	for more := true; more; {
 		n, err := client.Read(buf)
