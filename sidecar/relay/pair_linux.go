@@ -27,7 +27,7 @@ type side struct {
 	pending []byte // read from the peer; the whole buffer is given back when all is written
 	client  bool
 	ended   bool // it has sent FIN
-	broken  bool // a write to it failed: its program has gone. What that sent before is still to be read
+	broken  bool // its program has gone, as a write to it told. What that sent before is still to be read
 }
 
 func (s *side) peer() *side {
@@ -60,8 +60,12 @@ func (l *loop) turn(s *side, events uint32) {
 			l.flush(s)
 		}
 	}
-	if !p.closed && s.asked&unix.EPOLLIN != 0 && events&(unix.EPOLLIN|failed) != 0 {
+	switch {
+	case p.closed:
+	case s.asked&unix.EPOLLIN != 0 && events&(unix.EPOLLIN|failed) != 0:
 		l.pump(s)
+	case s.asked == unix.EPOLLERR && events&failed != 0: // reset, while what it sent is held back
+		l.broke(s)
 	}
 }
 
@@ -171,7 +175,7 @@ func (l *loop) lost(s *side) {
 	l.end(s.pair, true)
 }
 
-// broke: a write to d failed. What d has sent is passed on for a while, unless nobody is there to take it.
+// broke: a write to d failed, or d was reset while it was not read. What d has sent is passed on for a while, unless nobody is there to take it.
 func (l *loop) broke(d *side) {
 	p, s := d.pair, d.peer()
 	d.broken = true
@@ -193,6 +197,8 @@ func (l *loop) broke(d *side) {
 func (l *loop) expire(p *pair) {
 	defer l.rescue(p)
 	switch {
+	case p.connecting && p.upstream.fd < 0 && l.upstream != nil: // there was no descriptor for it
+		l.connect(p)
 	case p.connecting:
 		l.refuse(p, unix.ETIMEDOUT)
 	case p.client.broken || p.upstream.broken:

@@ -143,10 +143,10 @@ func testAnswerOfServerThatHasGone(t *testing.T, portable bool) {
 		if taken := fill(t, server); taken < 128<<10 {
 			t.Fatalf("only %d bytes were taken", taken)
 		}
+		begun := time.Now()
 		server.SetLinger(0)
 		server.Close()
 		time.Sleep(20 * time.Millisecond)
-		begun := time.Now()
 		if _, err := io.WriteString(client, "one more request"); err != nil {
 			t.Fatal(err)
 		}
@@ -170,10 +170,10 @@ func testRequestOfClientThatHasGone(t *testing.T, portable bool) {
 		client, server, ended := hastily(t, portable)
 		roundTrip(t, client, server, "POST / HTTP/1.1\r\nContent-Length: 1000000000\r\n\r\n")
 		fill(t, client)
+		begun := time.Now()
 		client.SetLinger(0)
 		client.Close()
 		time.Sleep(20 * time.Millisecond)
-		begun := time.Now()
 		if _, err := io.WriteString(server, goOn); err != nil {
 			t.Fatal(err)
 		}
