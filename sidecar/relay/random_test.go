@@ -166,9 +166,9 @@ func TestResetAnywhere(t *testing.T) { each(t, testResetAnywhere) }
 
 func testResetAnywhere(t *testing.T, portable bool) {
 	l := listen(t)
-	_, through := start(t, portable, l.Addr().String(), nil, nil)
-	request := "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
-	answer := "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"
+	through, _ := observed(t, portable, l.Addr().String())
+	request := post("Transfer-Encoding: chunked\r\n", inChunks(v2Body, 30))
+	answer := chunkedAnswer + inChunks(v2Answer, 50)
 	play := func(what string, at int, client, server []op) {
 		c, s := exchange(t, l, through, client, server, whole)
 		var got int
