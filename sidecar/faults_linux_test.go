@@ -1,7 +1,6 @@
 package sidecar_test
 
 import (
-	"bufio"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -96,7 +95,6 @@ func mutedServer(t *testing.T, r *running) {
 		c := bare(t, r.traffic, "GET /never HTTP/1.1\r\nHost: m\r\n\r\n")
 		defer c.Close()
 	}
-	r.eventually(map[string]float64{"leeway_captures_total{result=\"panicked\"": 0})
 	time.Sleep(300 * time.Millisecond)
 }
 
@@ -124,23 +122,21 @@ func stall(t *testing.T, r *running, server, client time.Duration) {
 }
 
 func clientResets(t *testing.T, r *running) {
-	answer := 0
 	for at := range len(inferRequest) {
 		c := bare(t, r.traffic, inferRequest[:at])
 		c.SetLinger(0)
 		c.Close()
 	}
-	for at := 0; answer == 0 || at < answer; at++ {
+	whole := bare(t, r.traffic, inferRequest)
+	defer whole.Close()
+	answer, err := whole.Read(make([]byte, 4<<10)) // it is short, and written at once
+	if err != nil {
+		t.Fatal(err)
+	}
+	for at := range answer {
 		c := bare(t, r.traffic, inferRequest)
-		if answer == 0 {
-			resp, err := http.ReadResponse(bufio.NewReader(c), nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			b, _ := io.ReadAll(resp.Body)
-			answer = len(b) + 100 // and a head
-		} else {
-			io.ReadFull(c, make([]byte, at))
+		if _, err := io.ReadFull(c, make([]byte, at)); err != nil {
+			t.Errorf("%v before byte %d of the answer", err, at)
 		}
 		c.SetLinger(0)
 		c.Close()
@@ -175,24 +171,19 @@ func TestUpstreamRestarts(t *testing.T) { each(t, testUpstreamRestarts) }
 
 func testUpstreamRestarts(t *testing.T, portable bool) {
 	up := obliging(t)
-	at := up.Listener.Addr().String()
 	front := &http.Server{Handler: up.Config.Handler}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	at = l.Addr().String()
+	at := l.Addr().String()
 	go front.Serve(l)
 	r := start(t, sidecar.Config{Portable: portable, Upstream: "http://" + at, SampleRatio: 1, Profile: trained(t, 0)})
 	send := func() int {
-		c := bare(t, r.traffic, inferRequest)
+		c := bare(t, r.traffic, "")
 		defer c.Close()
-		resp, err := http.ReadResponse(bufio.NewReader(c), nil)
-		if err != nil {
-			return 0
-		}
-		io.Copy(io.Discard, resp.Body)
-		return resp.StatusCode
+		code, _ := infer(c)
+		return code
 	}
 	for round := range 3 {
 		if code := send(); code != 200 {

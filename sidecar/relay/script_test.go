@@ -184,7 +184,7 @@ func random(seed uint64) func(int) int {
 	return func(n int) int {
 		mu.Lock()
 		defer mu.Unlock()
-		if r.IntN(4) == 0 {
+		if r.IntN(16) == 0 {
 			time.Sleep(time.Duration(r.IntN(300)) * time.Microsecond)
 		}
 		return 1 + r.IntN(min(n, 1+r.IntN(n)))
