@@ -27,7 +27,7 @@ type side struct {
 	pending []byte // read from the peer; the whole buffer is given back when all is written
 	client  bool
 	ended   bool // it has sent FIN
-	broken  bool // its program has gone, as a write to it told. What that sent before is still to be read
+	broken  bool // its program has gone, as a write to it told, or epoll. What that sent before is still to be read
 }
 
 func (s *side) peer() *side {
@@ -175,7 +175,8 @@ func (l *loop) lost(s *side) {
 	l.end(s.pair, true)
 }
 
-// broke: a write to d failed, or d was reset while it was not read. What d has sent is passed on for a while, unless nobody is there to take it.
+// broke: a write to d failed, or d was reset while it was not read. What d has sent is passed on for a while, unless
+// nobody is there to take it.
 func (l *loop) broke(d *side) {
 	p, s := d.pair, d.peer()
 	d.broken = true
