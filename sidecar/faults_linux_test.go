@@ -31,7 +31,8 @@ func testFaults(t *testing.T, portable bool) {
 		{name: "server that accepts and stalls", do: stalledServer},
 		{name: "server that stalls, and clients that leave it", do: leftServer, loopOnly: true, kept: stalledClients},
 		{name: "client resets at every byte", do: clientResets},
-		{name: "server resets at every byte", do: serverResets},
+		{name: "server resets at every byte of a body", do: serverDrops},
+		{name: "server resets at every byte of its answer", do: serverResets},
 		{name: "a thousand connections a second", do: churn},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -58,11 +59,9 @@ func testFaults(t *testing.T, portable bool) {
 	}
 }
 
-// inferHead is the head of a request, inferRequest all of it.
-var (
-	inferHead    = "POST /v2/models/m/infer HTTP/1.1\r\nHost: m\r\nContent-Type: application/json\r\nContent-Length: 80\r\n\r\n"
-	inferRequest = inferHead + fmt.Sprintf("%-80s", v2(`1,2,"x"`))
-)
+// inferRequest is a request with a body of 80 bytes.
+var inferRequest = "POST /v2/models/m/infer HTTP/1.1\r\nHost: m\r\nContent-Type: application/json\r\nContent-Length: 80\r\n\r\n" +
+	fmt.Sprintf("%-80s", v2(`1,2,"x"`))
 
 func slowClients(t *testing.T, r *running) {
 	conns := make([]net.Conn, 200)
@@ -139,6 +138,18 @@ func clientResets(t *testing.T, r *running) {
 			t.Errorf("%v before byte %d of the answer", err, at)
 		}
 		c.SetLinger(0)
+		c.Close()
+	}
+}
+
+func serverDrops(t *testing.T, r *running) {
+	head, body, _ := strings.Cut(inferRequest, "\r\n\r\n")
+	for at := range len(body) {
+		head := strings.Replace(head, "/v2/models/m/infer", fmt.Sprintf("/drop?n=%d", at), 1)
+		c := bare(t, r.traffic, head+"\r\n\r\n"+body)
+		if b, err := io.ReadAll(c); len(b) > 0 || err == nil {
+			t.Errorf("dropped after %d bytes: the client saw %q, %v, want a reset", at, b, err)
+		}
 		c.Close()
 	}
 }

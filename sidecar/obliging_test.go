@@ -36,11 +36,11 @@ func newObliging() (s *httptest.Server, stop func()) {
 			case <-gone:
 			case <-time.After(time.Duration(n) * time.Millisecond):
 			}
+		case "/drop": // a reset after n bytes of the body
+			io.CopyN(io.Discard, r.Body, n)
+			reset(w, "")
 		case "/cut": // a reset after n bytes of the answer
-			c, _, _ := http.NewResponseController(w).Hijack()
-			io.WriteString(c, cutAnswer[:n])
-			c.(*net.TCPConn).SetLinger(0)
-			c.Close()
+			reset(w, cutAnswer[:n])
 		default:
 			sum := crc32.New(castagnoli)
 			io.Copy(sum, r.Body)
@@ -48,6 +48,14 @@ func newObliging() (s *httptest.Server, stop func()) {
 		}
 	}))
 	return s, func() { close(gone); s.CloseClientConnections(); s.Close() }
+}
+
+// reset says something and resets the connection.
+func reset(w http.ResponseWriter, say string) {
+	c, _, _ := http.NewResponseController(w).Hijack()
+	io.WriteString(c, say)
+	c.(*net.TCPConn).SetLinger(0)
+	c.Close()
 }
 
 const (
