@@ -2,9 +2,12 @@
 SHELL := /bin/bash
 GO    ?= go
 OUT   ?= .
+FUZZ     ?= sidecar registry/receipt registry/profile agent/feedback
+FUZZTIME ?= 20s
+REQUESTS ?= 10000000
 export CGO_ENABLED ?= 0
 
-.PHONY: help build tools demo demo-down test test-unit test-e2e bench bench-sidecar lint vulncheck generate images clean
+.PHONY: help build tools demo demo-down test test-unit test-fuzz test-e2e fuzz bench bench-sidecar verify lint vulncheck generate images clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,11 +25,23 @@ tools: build
 	cd e2e && $(GO) build -trimpath -o ../build/tools/ ./cmd/cluster ./cmd/images
 	$(GO) build -trimpath -o build/tools/ ./examples/flights/demo
 
-test: lint test-unit test-e2e vulncheck ## everything; installs what it needs
+test: lint test-unit test-fuzz test-e2e vulncheck ## everything; installs what it needs
 
 test-unit: ## every package; all but the long calibration of the rules with the race detector too
 	$(GO) test -timeout 30m ./rules
 	CGO_ENABLED=1 $(GO) test -race -short -timeout 30m ./...
+	$(GO) test -run 'Gigabyte|TenThousandIdle' ./sidecar
+
+test-fuzz: ## each parser for a moment: 2 minutes
+	$(MAKE) fuzz FUZZ=sidecar
+	$(MAKE) fuzz FUZZ="registry/receipt registry/profile agent/feedback" FUZZTIME=5s
+
+fuzz: ## every fuzz target for FUZZTIME=20s, two at a time
+	@one() { out=$$($(GO) test -run '^$$' -fuzz "^$$2$$" -fuzztime $(FUZZTIME) -parallel 1 ./$$1 2>&1) || \
+			{ printf '%s\n' "$$out"; exit 1; }; \
+		printf '%-20s %-14s %s\n' $$1 $$2 "$$(grep -oE '(execs|coverage): [0-9/]+' <<<"$$out" | tail -1)"; }; export -f one; \
+	grep -roE '^func Fuzz\w+' --include='*_test.go' $(FUZZ) | sed -E 's|/[^/]*:func | |' | sort | \
+		xargs -P 2 -L 1 bash -c 'one "$$@"' one
 
 test-e2e: tools ## a real cluster, and the demo on it
 	cd e2e && $(GO) vet -trimpath $$($(GO) list ./... | grep -v /kube$$) && $(GO) test -trimpath -timeout 60m ./...
@@ -36,6 +51,9 @@ bench: ## benchmarks
 
 bench-sidecar: ## what the sidecar costs, against nginx where it is installed: 2 minutes
 	$(GO) run ./sidecar/bench
+
+verify: ## ten million requests through the sidecar, each compared byte for byte: some minutes
+	$(GO) run ./sidecar/bench verify -requests $(REQUESTS)
 
 lint: ## gofmt, go vet, staticcheck
 	@test -z "$$(gofmt -l . | tee /dev/stderr)" || { echo "run gofmt -w on these files"; exit 1; }

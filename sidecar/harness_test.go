@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -21,7 +22,16 @@ import (
 	"github.com/leeway-dev/leeway/sidecar"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if asked := os.Getenv(childVar); asked != "" {
+		if err := child(asked); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // each runs a test with an event loop and with goroutines.
 func each(t *testing.T, test func(t *testing.T, portable bool)) {
@@ -32,6 +42,14 @@ func each(t *testing.T, test func(t *testing.T, portable bool)) {
 // trained is an encoded profile of 400 rows: numbers a and b, category c, prediction y.
 func trained(t testing.TB, seed int) []byte {
 	t.Helper()
+	b, err := train(seed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func train(seed int) ([]byte, error) {
 	var csv strings.Builder
 	csv.WriteString("a,b,c,y\n")
 	for i := range 400 {
@@ -39,13 +57,9 @@ func trained(t testing.TB, seed int) []byte {
 	}
 	p, _, err := profile.FromCSV("train.csv", strings.NewReader(csv.String()), profile.CSVOptions{Prediction: "y"})
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
-	b, err := p.Encode()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
+	return p.Encode()
 }
 
 // model answers V1 and V2 with one prediction of 7 for each row, and 500 where the query says so.
@@ -82,6 +96,7 @@ type running struct {
 	traffic, admin string
 	client         *http.Client
 	stop           func() error
+	sidecar        *sidecar.Sidecar
 }
 
 func start(t testing.TB, cfg sidecar.Config) *running {
@@ -104,7 +119,7 @@ func start(t testing.TB, cfg sidecar.Config) *running {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx) }()
-	r := &running{t: t, traffic: "http://" + s.Addr().String(), admin: "http://" + s.AdminAddr().String(), client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 8}, Timeout: 10 * time.Second}}
+	r := &running{t: t, traffic: "http://" + s.Addr().String(), admin: "http://" + s.AdminAddr().String(), client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 8}, Timeout: 10 * time.Second}, sidecar: s}
 	r.stop = sync.OnceValue(func() error { cancel(); return <-done })
 	t.Cleanup(func() {
 		r.client.CloseIdleConnections()

@@ -27,6 +27,10 @@ func main() {
 		err = measure(*rounds, *length, numbers(*connections), numbers(*rows), *only)
 	case "upstream":
 		err = upstream()
+	case "verify":
+		err = verify(flag.Args()[1:])
+	case "numbered-upstream":
+		err = numberedUpstream()
 	default:
 		err = proxy(flag.Arg(0), flag.Arg(1))
 	}

@@ -11,20 +11,13 @@ import (
 	"time"
 )
 
-const (
-	// How long the answer of a server that reads no more may take to reach the client, and what a client that has gone had sent may take to reach the server.
-	answerWait  = 30 * time.Second
-	requestWait = time.Second
-	// How long a client may keep silent on a connection that the server has ended; kernels use the same minute.
-	afterServer = time.Minute
-)
-
 // conn is a client connection and its upstream connection.
 type conn struct {
 	client, upstream *net.TCPConn
 	stream           stream // what the client is spoken to through: client, or TLS over it
 	buffers          *sync.Pool
 	room             int // Config.Room
+	waits            waits
 
 	mu     sync.Mutex // guards follow
 	follow Follower
@@ -69,7 +62,7 @@ func (c *conn) requests() {
 				r.release()
 				c.upstreamBroken.Store(true)
 				if !c.clientBroken.Load() {
-					wait(c.responsesDone, answerWait) // it forwards what the server had sent
+					wait(c.responsesDone, c.waits.answer) // it forwards what the server had sent
 				}
 				c.abort()
 				return
@@ -79,7 +72,7 @@ func (c *conn) requests() {
 		switch {
 		case err == nil:
 			if c.serverEnded.Load() {
-				c.client.SetReadDeadline(time.Now().Add(afterServer))
+				c.client.SetReadDeadline(time.Now().Add(c.waits.afterServer))
 			}
 		case errors.Is(err, io.EOF) && !c.clientBroken.Load():
 			c.mu.Lock()
@@ -111,7 +104,7 @@ func (c *conn) responses() {
 				r.release()
 				c.clientBroken.Store(true)
 				if !c.upstreamBroken.Load() {
-					wait(c.requestsDone, requestWait) // it forwards what the client had sent
+					wait(c.requestsDone, c.waits.request) // it forwards what the client had sent
 				}
 				c.abort()
 				return
@@ -124,7 +117,7 @@ func (c *conn) responses() {
 			c.serverEnd(false)
 			c.stream.CloseWrite()
 			c.serverEnded.Store(true)
-			c.client.SetReadDeadline(time.Now().Add(afterServer))
+			c.client.SetReadDeadline(time.Now().Add(c.waits.afterServer))
 			return
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			return

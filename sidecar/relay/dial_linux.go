@@ -27,8 +27,7 @@ func literal(upstream string) (unix.Sockaddr, int) {
 	return &unix.SockaddrInet6{Port: int(a.Port()), Addr: a.Addr().As16()}, unix.AF_INET6
 }
 
-// accept takes waiting connections. When that fails, as without descriptors or memory, clients wait in the backlog for
-// a moment, and the loop does not spin.
+// accept takes waiting connections, while there are descriptors and memory.
 func (l *loop) accept() {
 	for range acceptAtOnce {
 		fd, e := acceptFrom(l.listener)
@@ -38,16 +37,25 @@ func (l *loop) accept() {
 		case e == unix.ECONNABORTED, e == unix.EPROTO: // the client has gone already
 			continue
 		case e != 0:
-			if !l.full {
-				l.cfg.Log.Warn("accept failed; connections wait until it succeeds", zap.Error(e))
-			}
-			l.full = true
-			l.listen(false)
-			l.acceptAt = l.now() + acceptPause
+			l.short(e)
 			return
 		}
 		l.full = false
-		l.begin(int(fd))
+		if l.begin(int(fd)); l.full {
+			return
+		}
+	}
+}
+
+// short: clients wait in the backlog for a moment, and the loop does not spin.
+func (l *loop) short(err error) {
+	if !l.full {
+		l.cfg.Log.Warn("no descriptors or memory; new connections wait until there are", zap.Error(err))
+	}
+	l.full = true
+	if l.listener >= 0 {
+		l.listen(false)
+		l.acceptAt = l.now() + acceptPause
 	}
 }
 
@@ -64,7 +72,7 @@ func (l *loop) listen(on bool) {
 	unix.EpollCtl(l.ep, unix.EPOLL_CTL_MOD, int(l.listener), &ev)
 }
 
-// begin makes a pair of a client's connection and begins to connect to the upstream.
+// begin makes a pair of a client's connection.
 func (l *loop) begin(client int) {
 	tune(client)
 	p := &pair{follow: nothing{}, connecting: true}
@@ -74,16 +82,28 @@ func (l *loop) begin(client int) {
 	l.open++
 	defer l.rescue(p)
 	p.follow = l.cfg.NewFollower()
-	l.timers.set(p, l.now()+int64(l.cfg.DialTimeout))
+	l.connect(p)
+}
+
+// connect begins to connect to the upstream. A client that got the last descriptor waits, too.
+func (l *loop) connect(p *pair) {
 	if l.upstream == nil {
+		l.timers.set(p, l.now()+int64(l.cfg.DialTimeout))
 		l.lookUp(p)
 		return
 	}
 	fd, err := unix.Socket(l.family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
+	switch err {
+	case nil:
+	case unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM:
+		l.timers.set(p, l.now()+acceptPause) // before the loop accepts again
+		l.short(err)
+		return
+	default:
 		l.refuse(p, err)
 		return
 	}
+	l.timers.set(p, l.now()+int64(l.cfg.DialTimeout))
 	tune(fd)
 	l.number(&p.upstream, fd)
 	switch err := unix.Connect(fd, l.upstream); err {

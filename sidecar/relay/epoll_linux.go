@@ -57,8 +57,8 @@ func (l *loop) arm() {
 	l.deadline = due
 }
 
-// ask tells epoll what to look for at s: bytes while its peer takes them, and room while some are held back. It may
-// end the pair, so it comes last.
+// ask tells epoll what to look for at s: bytes while its peer takes them, a reset while it does not, and room while
+// some are held back. It may end the pair, so it comes last.
 func (l *loop) ask(s *side) {
 	p, d := s.pair, s.peer()
 	var want uint32
@@ -72,8 +72,12 @@ func (l *loop) ask(s *side) {
 	case p.refused != nil:
 		want = unix.EPOLLIN
 	default:
-		if !s.ended && !d.broken && len(d.pending) == 0 {
+		switch {
+		case s.ended || d.broken:
+		case len(d.pending) == 0:
 			want = unix.EPOLLIN
+		case !s.broken: // else it would be told of for ever
+			want = unix.EPOLLERR
 		}
 		if len(s.pending) > 0 {
 			want |= unix.EPOLLOUT

@@ -2,6 +2,8 @@ package relay_test
 
 import (
 	"fmt"
+	"net"
+	"slices"
 	"strings"
 	"testing"
 
@@ -24,9 +26,6 @@ func ask(name, request, response string) script {
 const get, okAnswer = "GET /x HTTP/1.1\r\nHost: m\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 func scripts() []script {
-	post := func(headers, body string) string {
-		return "POST /v2/models/m/infer HTTP/1.1\r\nHost: m\r\n" + headers + "\r\n" + body
-	}
 	big := strings.Repeat("0123456789abcdef", 1<<16) // 1 MiB
 	s := []script{
 		ask("get", get, okAnswer),
@@ -94,32 +93,53 @@ func scripts() []script {
 
 const switched, goOn = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n", "HTTP/1.1 100 Continue\r\n\r\n"
 
-// Whatever two programs say to each other, they say through the relay, byte for byte and end for end.
+// allScripts are the exchanges of every kind.
+func allScripts(t testing.TB) []script {
+	return slices.Concat(scripts(), headScripts(), chunkScripts(), orderScripts(), endScripts(), inferenceScripts(),
+		frameScripts(), callScripts(), brokenScripts(), recordedScripts(t))
+}
+
+// Whatever two programs say to each other, they say through the relay, byte for byte and end for end, with all of it
+// followed and what can be read observed.
 func TestFidelity(t *testing.T) { each(t, testFidelity) }
 
 func testFidelity(t *testing.T, portable bool) {
 	l := listen(t)
-	_, through := start(t, portable, l.Addr().String(), nil, nil)
-	for _, s := range scripts() {
-		t.Run(s.name, func(t *testing.T) {
-			c, sv := exchange(t, l, l.Addr().String(), s.client, s.server, whole)
-			cuts := map[string]func(int) int{"whole": whole}
-			for seed := range uint64(4) {
-				cuts[fmt.Sprint("cut with seed ", seed)] = random(seed)
-			}
-			if size(s) < 2000 {
-				cuts["1-byte segments"] = bytewise
-			}
-			for name, cut := range cuts {
-				c2, s2 := exchange(t, l, through, s.client, s.server, cut)
-				if c2 != c {
-					t.Errorf("%s: the client saw\n%s\nand through the relay\n%s", name, describe(c), describe(c2))
-				}
-				if s2 != sv {
-					t.Errorf("%s: the server saw\n%s\nand through the relay\n%s", name, describe(sv), describe(s2))
-				}
-			}
-		})
+	through, answered := observed(t, portable, l.Addr().String())
+	list := allScripts(t)
+	names := map[string]bool{}
+	for _, s := range list {
+		names[s.name] = true
+		t.Run(s.name, func(t *testing.T) { alike(t, l, through, s) })
+	}
+	t.Logf("%d scripts, %d requests in them followed to their answer", len(names), answered.Load())
+	if len(names) < 60 || len(names) < len(list) || answered.Load() == 0 {
+		t.Errorf("%d names of %d scripts, want one for each and at least 60, and requests followed", len(names), len(list))
+	}
+}
+
+// alike plays an exchange directly, and through the relay in several cuts.
+func alike(t *testing.T, l *net.TCPListener, through string, s script) {
+	c, sv := exchange(t, l, l.Addr().String(), s.client, s.server, whole)
+	cuts := map[string]func(int) int{"whole": whole}
+	seeds := uint64(4)
+	if testing.Short() {
+		seeds = 1
+	}
+	for seed := range seeds {
+		cuts[fmt.Sprint("cut with seed ", seed)] = random(seed)
+	}
+	if size(s) < 2000 {
+		cuts["1-byte segments"] = bytewise
+	}
+	for name, cut := range cuts {
+		c2, s2 := exchange(t, l, through, s.client, s.server, cut)
+		if c2 != c {
+			t.Errorf("%s: the client saw\n%s\nand through the relay\n%s", name, describe(c), describe(c2))
+		}
+		if s2 != sv {
+			t.Errorf("%s: the server saw\n%s\nand through the relay\n%s", name, describe(sv), describe(s2))
+		}
 	}
 }
 

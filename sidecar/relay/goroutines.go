@@ -76,15 +76,16 @@ func (g *goroutines) handle(client *net.TCPConn) {
 		reason := dialReason(err)
 		g.cfg.Failed(reason)
 		g.cfg.Log.Debug("no upstream connection", zap.String("reason", string(reason)), zap.Error(err))
-		wait := refuseWait
+		wait := g.cfg.waits.refused
 		if g.ctx.Err() != nil {
-			wait = refuseLate
+			wait = min(wait, refuseLate)
 		}
 		refuse(s, newRefusal(f, reason, g.cfg.Upstream), wait)
 		return
 	}
 	c := &conn{
-		client: client, upstream: up.(*net.TCPConn), stream: s, buffers: &g.buffers, room: g.cfg.Room, follow: f,
+		client: client, upstream: up.(*net.TCPConn), stream: s, buffers: &g.buffers, room: g.cfg.Room,
+		waits: g.cfg.waits, follow: f,
 		requestsDone: make(chan struct{}), responsesDone: make(chan struct{}),
 	}
 	g.mu.Lock()

@@ -27,7 +27,7 @@ type side struct {
 	pending []byte // read from the peer; the whole buffer is given back when all is written
 	client  bool
 	ended   bool // it has sent FIN
-	broken  bool // a write to it failed: its program has gone. What that sent before is still to be read
+	broken  bool // its program has gone, as a write to it told, or epoll. What that sent before is still to be read
 }
 
 func (s *side) peer() *side {
@@ -60,8 +60,12 @@ func (l *loop) turn(s *side, events uint32) {
 			l.flush(s)
 		}
 	}
-	if !p.closed && s.asked&unix.EPOLLIN != 0 && events&(unix.EPOLLIN|failed) != 0 {
+	switch {
+	case p.closed:
+	case s.asked&unix.EPOLLIN != 0 && events&(unix.EPOLLIN|failed) != 0:
 		l.pump(s)
+	case s.asked == unix.EPOLLERR && events&failed != 0: // reset, while what it sent is held back
+		l.broke(s)
 	}
 }
 
@@ -103,7 +107,7 @@ func (l *loop) move(s *side, b []byte) {
 		p.follow.Response(b, at)
 	}
 	if s.client && p.upstream.ended {
-		l.timers.set(p, l.now()+int64(afterServer))
+		l.timers.set(p, l.now()+int64(l.cfg.waits.afterServer))
 	}
 	switch {
 	case e != 0:
@@ -164,7 +168,7 @@ func (l *loop) fin(s *side) {
 	}
 	unix.Shutdown(int(d.fd), unix.SHUT_WR)
 	if !s.client {
-		l.timers.set(p, l.now()+int64(afterServer))
+		l.timers.set(p, l.now()+int64(l.cfg.waits.afterServer))
 	}
 	l.ask(s)
 }
@@ -177,7 +181,8 @@ func (l *loop) lost(s *side) {
 	l.end(s.pair, true)
 }
 
-// broke: a write to d failed. What d has sent is passed on for a while, unless nobody is there to take it.
+// broke: a write to d failed, or d was reset while it was not read. What d has sent is passed on for a while, unless
+// nobody is there to take it.
 func (l *loop) broke(d *side) {
 	p, s := d.pair, d.peer()
 	d.broken = true
@@ -186,9 +191,9 @@ func (l *loop) broke(d *side) {
 		l.end(p, true)
 		return
 	}
-	wait := answerWait
+	wait := l.cfg.waits.answer
 	if d.client {
-		wait = requestWait
+		wait = l.cfg.waits.request
 	}
 	l.timers.set(p, l.now()+int64(wait))
 	l.ask(d)
@@ -199,12 +204,14 @@ func (l *loop) broke(d *side) {
 func (l *loop) expire(p *pair) {
 	defer l.rescue(p)
 	switch {
+	case p.connecting && p.upstream.fd < 0 && l.upstream != nil: // there was no descriptor for it
+		l.connect(p)
 	case p.connecting:
 		l.refuse(p, unix.ETIMEDOUT)
 	case p.client.broken || p.upstream.broken:
 		l.end(p, true)
 	case len(p.upstream.pending) > 0: // not the client keeps silent, but the server does not read
-		l.timers.set(p, l.now()+int64(afterServer))
+		l.timers.set(p, l.now()+int64(l.cfg.waits.afterServer))
 	default:
 		l.end(p, false)
 	}

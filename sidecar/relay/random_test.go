@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+
+	"golang.org/x/net/http2"
 )
 
 // conversation makes up an exchange: messages of either side, each read whole by the other before it answers, and an
@@ -17,28 +19,15 @@ func conversation(seed uint64) (s script) {
 		if !fromClient {
 			a, b = b, a
 		}
+		if r.IntN(20) == 0 {
+			*a = append(*a, act("pause"))
+		}
 		*a, *b = append(*a, send(message)), append(*b, read(message))
 	}
-	for range r.IntN(12) {
-		switch r.IntN(4) {
-		case 0:
-			say(true, get)
-			say(false, okAnswer)
-		case 1:
-			n := 1 << r.IntN(19)
-			say(true, fmt.Sprintf("POST / HTTP/1.1\r\nContent-Length: %d\r\n\r\n%s", n, strings.Repeat("q", n)))
-			say(false, fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", n, strings.Repeat("a", n)))
-		case 2:
-			say(true, "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
-			say(true, "0\r\nTrailer: x\r\n\r\n")
-			say(false, "HTTP/1.1 100 Continue\r\n\r\n"+okAnswer)
-		case 3: // whatever it may be
-			b := make([]byte, r.IntN(1<<r.IntN(18))+1)
-			for i := range b {
-				b[i] = byte(r.IntN(256))
-			}
-			say(r.IntN(2) == 0, string(b))
-		}
+	if r.IntN(4) == 0 {
+		framesAtRandom(r, say)
+	} else {
+		requestsAtRandom(r, say)
 	}
 	// Whoever ends has read all that there is, or what the other sees would be a matter of luck.
 	ends := []string{"fin", "close", "reset"}
@@ -52,14 +41,113 @@ func conversation(seed uint64) (s script) {
 	return s
 }
 
+// requestsAtRandom are requests of HTTP/1.1, most of them for inference, now and then with a byte changed.
+func requestsAtRandom(r *rand.Rand, say func(fromClient bool, message string)) {
+	for range r.IntN(12) {
+		switch r.IntN(7) {
+		case 0:
+			say(true, get)
+			say(false, okAnswer)
+		case 1:
+			n := 1 << r.IntN(19)
+			say(true, inference("/", "", strings.Repeat("q", n)))
+			say(false, answered("", strings.Repeat("a", n)))
+		case 2:
+			say(true, "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
+			say(true, "0\r\nTrailer: x\r\n\r\n")
+			say(false, "HTTP/1.1 100 Continue\r\n\r\n"+okAnswer)
+		case 3: // whatever it may be
+			b := make([]byte, r.IntN(1<<r.IntN(18))+1)
+			for i := range b {
+				b[i] = byte(r.IntN(256))
+			}
+			say(r.IntN(2) == 0, string(b))
+		case 4: // pipelined
+			n := 1 + r.IntN(5)
+			say(true, strings.Repeat(inference("/v2/models/m/infer", "", v2Body), n))
+			say(false, strings.Repeat(answered("", v2Answer), n))
+		default:
+			request, answer := inferenceAtRandom(r)
+			say(true, flip(r, request))
+			say(false, flip(r, answer))
+		}
+	}
+}
+
+// inferenceAtRandom is a request of V2 and its answer, each framed and packed in some way.
+func inferenceAtRandom(r *rand.Rand) (request, answer string) {
+	rows := r.IntN(1 << r.IntN(10))
+	data := strings.TrimSuffix(strings.Repeat(fmt.Sprintf("%d,%g,%d,", r.IntN(200), r.Float64()*100, r.IntN(9)), rows), ",")
+	request = fmt.Sprintf(`{"inputs":[{"name":"x","shape":[%d,3],"datatype":"FP64","data":[%s]}]}`, rows, data)
+	answer = fmt.Sprintf(`{"outputs":[{"name":"y","shape":[%d],"datatype":"FP64","data":[%s]}]}`,
+		rows, strings.TrimSuffix(strings.Repeat("7,", rows), ","))
+	framed := func(head, body string) string {
+		if r.IntN(3) == 0 {
+			head, body = head+"Content-Encoding: gzip\r\n", gzipped(body)
+		}
+		if r.IntN(3) == 0 {
+			return head + "Transfer-Encoding: chunked\r\n\r\n" + inChunks(body, 1+r.IntN(500))
+		}
+		return fmt.Sprintf("%sContent-Length: %d\r\n\r\n%s", head, len(body), body)
+	}
+	return framed("POST /v2/models/m/infer HTTP/1.1\r\n", request), framed("HTTP/1.1 200 OK\r\n", answer)
+}
+
+// framesAtRandom are requests and calls of HTTP/2, streams mixed, now and then with a byte changed.
+func framesAtRandom(r *rand.Rand, say func(fromClient bool, message string)) {
+	c, s := newSpeaker(), newSpeaker()
+	c.wire.WriteString(http2.ClientPreface)
+	c.WriteSettings()
+	s.WriteSettings()
+	for stream := uint32(1); stream < uint32(2*r.IntN(20)); stream += 2 {
+		if r.IntN(2) == 0 {
+			c.call(stream, "ModelInfer")
+		} else {
+			c.post(stream)
+		}
+		for range r.IntN(3) {
+			c.WriteData(stream, false, message(v2Body))
+		}
+		switch r.IntN(6) {
+		case 0:
+			c.WriteRSTStream(stream, http2.ErrCodeCancel)
+		case 1:
+			s.WriteRSTStream(stream, http2.ErrCodeRefusedStream)
+		default:
+			c.WriteData(stream, true, nil)
+			s.ok(stream)
+			s.WriteDataPadded(stream, false, message(v2Answer), make([]byte, r.IntN(50)))
+			s.status(stream, "0")
+		}
+		if r.IntN(2) == 0 {
+			say(true, flip(r, c.wire.String()))
+			c.wire.Reset()
+			if s.wire.Len() > 0 {
+				say(false, flip(r, s.wire.String()))
+				s.wire.Reset()
+			}
+		}
+	}
+}
+
+// flip changes a byte of s, one time in ten.
+func flip(r *rand.Rand, s string) string {
+	if r.IntN(10) > 0 {
+		return s
+	}
+	b := []byte(s)
+	b[r.IntN(len(b))] = byte(r.IntN(256))
+	return string(b)
+}
+
 // FuzzFidelity plays conversations that nobody thought of, cut anywhere and with delays.
 func FuzzFidelity(f *testing.F) {
-	for seed := range uint64(40) {
+	for seed := range uint64(60) {
 		f.Add(seed)
 	}
 	l := listen(f)
 	relays := map[string]string{}
-	eachOf(func(name string, portable bool) { _, relays[name] = start(f, portable, l.Addr().String(), nil, nil) })
+	eachOf(func(name string, portable bool) { relays[name], _ = observed(f, portable, l.Addr().String()) })
 	f.Fuzz(func(t *testing.T, seed uint64) {
 		s := conversation(seed)
 		c, sv := exchange(t, l, l.Addr().String(), s.client, s.server, whole)
@@ -78,9 +166,9 @@ func TestResetAnywhere(t *testing.T) { each(t, testResetAnywhere) }
 
 func testResetAnywhere(t *testing.T, portable bool) {
 	l := listen(t)
-	_, through := start(t, portable, l.Addr().String(), nil, nil)
-	request := "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
-	answer := "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"
+	through, _ := observed(t, portable, l.Addr().String())
+	request := post("Transfer-Encoding: chunked\r\n", inChunks(v2Body, 30))
+	answer := chunkedAnswer + inChunks(v2Answer, 50)
 	play := func(what string, at int, client, server []op) {
 		c, s := exchange(t, l, through, client, server, whole)
 		var got int

@@ -8,10 +8,9 @@ import (
 )
 
 const (
-	refuseWait  = 5 * time.Second // for the client's request head, and for it to close
-	refuseLate  = time.Second     // the same for a client that came while the relay was stopped
-	refuseRead  = 64 << 10        // bytes of a request head
-	refuseDrain = 1 << 20         // bytes of a request body that is thrown away so that the answer is not lost in a reset
+	refuseLate  = time.Second // at most for the head of a request that came while the relay was stopped
+	refuseRead  = 64 << 10    // bytes of a request head
+	refuseDrain = 1 << 20     // bytes of a request body that is thrown away so that the answer is not lost in a reset
 )
 
 // refusal is how far a client is that cannot have an upstream connection: an HTTP/1.1 client is answered with 502,

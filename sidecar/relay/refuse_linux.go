@@ -13,7 +13,7 @@ func (l *loop) refuse(p *pair, err error) {
 	l.close(&p.upstream, false)
 	p.connecting = false
 	p.refused = newRefusal(p.follow, reason, l.cfg.Upstream)
-	l.timers.set(p, l.now()+int64(refuseWait))
+	l.timers.set(p, l.now()+int64(l.cfg.waits.refused))
 	l.ask(&p.client)
 	l.cfg.Failed(reason)
 	l.cfg.Log.Debug("no upstream connection", zap.String("reason", string(reason)), zap.Error(err))

@@ -62,6 +62,21 @@ type Config struct {
 	TLS         *TLS         // that clients speak; nil: none. It is done with goroutines
 	Portable    bool         // goroutines, also where there is a loop
 	Log         *zap.Logger
+
+	waits waits // defaultWaits, but in tests
+}
+
+// waits are how long a connection waits for what may never come.
+type waits struct {
+	answer      time.Duration // for the answer of a server that reads no more to reach the client
+	request     time.Duration // for what a client that has gone had sent to reach the server
+	afterServer time.Duration // for a client to speak on a connection that the server has ended
+	refused     time.Duration // for the head of a request that is to be answered with 502, and for its client to close
+}
+
+// defaultWaits: kernels wait the same minute for the other end.
+func defaultWaits() waits {
+	return waits{answer: 30 * time.Second, request: time.Second, afterServer: time.Minute, refused: 5 * time.Second}
 }
 
 // Relay serves one listener.
@@ -85,6 +100,9 @@ type mover interface {
 func New(cfg Config) *Relay {
 	if cfg.DialTimeout == 0 {
 		cfg.DialTimeout = 10 * time.Second
+	}
+	if cfg.waits == (waits{}) {
+		cfg.waits = defaultWaits()
 	}
 	if !cfg.Portable && cfg.TLS == nil {
 		if m := newLoop(cfg); m != nil {

@@ -23,7 +23,7 @@ import (
 type op struct {
 	send string
 	read int
-	act  string // fin, reset, close
+	act  string // fin, reset, close, pause
 }
 
 func send(s string) op   { return op{send: s} }
@@ -71,6 +71,8 @@ func perform(c wire, ops []op, cut func(n int) int) (s seen) {
 			c.CloseWrite()
 		case "close":
 			return s
+		case "pause":
+			time.Sleep(5 * time.Millisecond)
 		case "reset":
 			c.SetLinger(0)
 			return s
@@ -152,12 +154,16 @@ func start(
 	if failed == nil {
 		failed = func(relay.Reason) {}
 	}
-	log := zaptest.NewLogger(t, zaptest.Level(zap.WarnLevel))
-	r := relay.New(relay.Config{
-		Upstream: upstream, NewFollower: newFollower, Failed: failed, Portable: portable, Log: log,
-	})
-	if r.Loop() == portable {
-		t.Fatalf("loop %v, want %v", r.Loop(), !portable)
+	return run(t, relay.Config{Upstream: upstream, NewFollower: newFollower, Failed: failed, Portable: portable})
+}
+
+// run runs a relay until the test has ended.
+func run(t testing.TB, cfg relay.Config) (*relay.Relay, string) {
+	t.Helper()
+	cfg.Log = zaptest.NewLogger(t, zaptest.Level(zap.WarnLevel))
+	r := relay.New(cfg)
+	if r.Loop() == cfg.Portable {
+		t.Fatalf("loop %v, want %v", r.Loop(), !cfg.Portable)
 	}
 	l := listen(t)
 	done := make(chan error, 1)
@@ -190,7 +196,7 @@ func random(seed uint64) func(int) int {
 	return func(n int) int {
 		mu.Lock()
 		defer mu.Unlock()
-		if r.IntN(4) == 0 {
+		if r.IntN(16) == 0 {
 			time.Sleep(time.Duration(r.IntN(300)) * time.Microsecond)
 		}
 		return 1 + r.IntN(min(n, 1+r.IntN(n)))

@@ -35,6 +35,7 @@ type stream interface {
 type secure struct {
 	*tls.Conn
 	socket *socket
+	wait   time.Duration // for close_notify to be sent
 }
 
 // CloseWrite is part of stream.
@@ -83,7 +84,7 @@ func (g *goroutines) greet(t *net.TCPConn) stream {
 	defer cancel()
 	err := c.HandshakeContext(ctx)
 	if err == nil {
-		return &secure{c, s}
+		return &secure{c, s, g.cfg.waits.request}
 	}
 	t.Close()
 	// A connection that its client closes without a word is a probe; one that is closed here is no failure.

@@ -102,7 +102,7 @@ func TestTLSFidelity(t *testing.T) {
 	l := listen(t)
 	s := startTLS(t, l.Addr().String(), 0)
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
-		for _, sc := range scripts() {
+		for _, sc := range allScripts(t) {
 			t.Run(tls.VersionName(version)+" "+sc.name, func(t *testing.T) {
 				c, sv := exchange(t, l, l.Addr().String(), sc.client, sc.server, whole)
 				cuts := map[string]func(int) int{"whole": whole, "cut": random(1)}
