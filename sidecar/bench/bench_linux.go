@@ -126,6 +126,17 @@ func (b *bench) run() error {
 	return errors.Join(failed...)
 }
 
+// inTurn does a round of tasks so many times as there are to be rounds, or until ctx ends.
+func (b *bench) inTurn(ctx context.Context, name string, round func() error) error {
+	for i := range b.rounds {
+		b.progress("%s, round %d of %d", name, i+1, b.rounds)
+		if err := errors.Join(round(), ctx.Err()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // progress says on standard error what is being done.
 func (b *bench) progress(format string, args ...any) {
 	fmt.Fprintf(os.Stderr, "bench: %6s  %s\n", time.Since(b.begun).Round(time.Second), fmt.Sprintf(format, args...))

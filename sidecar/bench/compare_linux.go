@@ -55,9 +55,8 @@ func (b *bench) whylogs(ctx context.Context) error {
 	}
 	list := comparisons()
 	mine, theirs := make([]values, len(list)), make([]values, len(list))
-	for i := range b.rounds {
-		b.progress("whylogs, round %d of %d", i+1, b.rounds)
-		for j, c := range list {
+	err = b.inTurn(ctx, "whylogs", func() error {
+		for i, c := range list {
 			m, err := us.do(c.ours, b.seconds())
 			if err != nil {
 				return err
@@ -66,14 +65,12 @@ func (b *bench) whylogs(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			mine[j], theirs[j] = append(mine[j], m), append(theirs[j], t)
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
+			mine[i], theirs[i] = append(mine[i], m), append(theirs[i], t)
 		}
-	}
+		return nil
+	})
 	b.printWhylogs(list, mine, theirs)
-	return nil
+	return err
 }
 
 func (b *bench) printWhylogs(list []comparison, mine, theirs []values) {
@@ -82,7 +79,7 @@ func (b *bench) printWhylogs(list []comparison, mine, theirs []values) {
 	for i, c := range list {
 		ratio := mine[i].over(theirs[i])
 		row(b.out, c.what, mine[i].spread("%.1f", 1000), theirs[i].spread("%.2f", 1000), ratio.spread("%.0f", 1))
-		if c.ratio > 0 {
+		if c.ratio > 0 && len(ratio) > 0 {
 			b.goals.least(c.what+", per processor", ratio.median(), c.ratio, "%.0f ×", "")
 		}
 	}

@@ -57,6 +57,14 @@ func used(m measured) float64    { return m.cpu }
 func seen(m measured) float64    { return m.seen }
 func dropped(m measured) float64 { return m.dropped }
 
+// usedText is the processor time of a request; nothing, where nothing is in between.
+func (s series) usedText() string {
+	if s.of(used).sum() == 0 {
+		return "–"
+	}
+	return s.of(used).spread("%.1f", 1)
+}
+
 // unread is the share of requests that were dropped, in text; empty where there were none.
 func (s series) unread() string {
 	if d := s.of(dropped).sum(); d > 0 {

@@ -67,7 +67,7 @@ func (c *client1) ask(_, request []byte) []byte { return request }
 
 func (c *client1) take(b, out []byte) ([]byte, bool, error) {
 	if c.answer.due == 0 && !bytes.HasPrefix(b, []byte("HTTP/1.1 200 ")) {
-		return out, false, fmt.Errorf("answer %.100q", b)
+		return out, false, fmt.Errorf("answer %.300q", b)
 	}
 	whole, err := c.answer.take(b)
 	return out, whole, err

@@ -113,7 +113,7 @@ func (b *bench) printLadder(pace string, p wire, f figures, list []target) {
 				continue
 			}
 			row(b.out, r.String(), t.name, s.of(p50).spread("%.0f", 1), number("%+.0f", added(f[r], t.name)), s.of(p99).spread("%.0f", 1),
-				s.of(perS).spread("%.1f", 1000), s.of(used).spread("%.1f", 1), number("%.0f", s.of(seen).sum()), number("%.0f", s.of(dropped).sum()))
+				s.of(perS).spread("%.1f", 1000), s.usedText(), number("%.0f", s.of(seen).sum()), number("%.0f", s.of(dropped).sum()))
 		}
 	}
 }

@@ -226,7 +226,7 @@ func (l *load) answered(fd int) error {
 			l.begun, l.due = now, now
 		}
 	case len(l.took) < cap(l.took):
-		l.took = append(l.took, int32(min(now.Sub(l.lines[fd].asked), time.Second)))
+		l.took = append(l.took, int32(min(now.Sub(l.lines[fd].asked), 2*time.Second)))
 	}
 	if l.perS > 0 {
 		l.free = append(l.free, fd)

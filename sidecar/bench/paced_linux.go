@@ -41,6 +41,7 @@ func (b *bench) half(ctx context.Context, r rung, list []target) error {
 	}
 	load.perS = most.of(perS).median() / 2
 	f := map[string]series{}
+	defer func() { b.printPaced(r, load.perS, f, list) }()
 	for range b.rounds {
 		for _, i := range rand.Perm(len(list)) {
 			t := list[i]
@@ -54,7 +55,6 @@ func (b *bench) half(ctx context.Context, r rung, list []target) error {
 			f[t.name] = append(f[t.name], m)
 		}
 	}
-	b.printPaced(r, load.perS, f, list)
 	return nil
 }
 
@@ -66,7 +66,10 @@ func (b *bench) printPaced(r rung, rate float64, f map[string]series, list []tar
 			continue
 		}
 		row(b.out, at, t.name, s.of(p50).spread("%.0f", 1), s.of(p99).spread("%.0f", 1), s.of(p99).over(f[followed].of(p99)).spread("%.2f", 1),
-			s.of(used).spread("%.1f", 1), number("%.0f", s.of(seen).sum()), number("%.0f", s.of(dropped).sum()))
+			s.usedText(), number("%.0f", s.of(seen).sum()), number("%.0f", s.of(dropped).sum()))
+	}
+	if len(f[observed]) == 0 {
+		return
 	}
 	ratio := f[observed].of(p99).over(f[followed].of(p99))
 	b.goals.figure("p99 at half load, observed ÷ followed: "+at+" req/s", ratio.spread("%.2f", 1))
