@@ -20,12 +20,13 @@ type client2 struct {
 	id       uint32 // of the stream
 	request  []byte // what is not sent yet
 	answered bool   // a message has come
+	table    int    // of the other end
 
 	connection, initial, window int // what the connection may send, a new stream, and this one
 }
 
 func newClient2() *client2 {
-	return &client2{connection: firstWindow, initial: firstWindow, head: blocks([]string{
+	return &client2{connection: firstWindow, initial: firstWindow, table: firstTable, head: blocks([]string{
 		":method", "POST", ":scheme", "http", ":path", "/inference.GRPCInferenceService/ModelInfer", ":authority", "m",
 		"content-type", "application/grpc", "user-agent", "bench", "te", "trailers",
 	})[0]}
@@ -43,7 +44,7 @@ func (c *client2) ask(out, request []byte) []byte {
 		c.id = 1
 	}
 	c.request, c.window, c.answered = request, c.initial, false
-	return c.send(appendFrame(out, frameHeaders, flagHeaders, c.id, c.head.of(first)))
+	return c.send(appendFrame(out, frameHeaders, flagHeaders, c.id, c.head.of(first, c.table)))
 }
 
 // send sends as much of the request as the windows allow.
@@ -64,14 +65,15 @@ func (c *client2) send(out []byte) []byte {
 }
 
 func (c *client2) take(b, out []byte) ([]byte, bool, error) {
-	whole := false
+	whole, failed := false, false
 	err := c.frames.take(b, func(f *frame) error {
 		out = reply(out, f)
 		switch {
 		case f.kind == frameSettings && f.flags&flagAck == 0:
 			before := c.initial
-			c.initial = windowOf(f, before)
+			c.initial = setting(f, settingWindow, before)
 			c.window += c.initial - before
+			c.table = setting(f, settingTable, c.table)
 		case f.kind == frameWindow && f.stream == 0:
 			c.connection += increment(f)
 		case f.kind == frameWindow && f.stream == c.id:
@@ -80,14 +82,16 @@ func (c *client2) take(b, out []byte) ([]byte, bool, error) {
 			return errGone
 		case f.kind == frameReset && f.stream == c.id && !whole:
 			return fmt.Errorf("stream %d was reset: % x", f.stream, f.payload)
-		case f.kind == frameData, f.kind == frameHeaders:
-			c.answered = c.answered || f.kind == frameData && f.length > 0
+		case f.kind == frameData:
+			c.answered, whole = c.answered || f.length > 0, f.flags&flagEnd != 0
+			failed = whole // an error page: gRPC ends with trailers
+		case f.kind == frameHeaders:
 			whole = f.flags&flagEnd != 0
 		}
 		return nil
 	})
-	if whole && (!c.answered || len(c.request) > 0) {
-		err = fmt.Errorf("stream %d failed: %.100q", c.id, b)
+	if whole && (failed || !c.answered || len(c.request) > 0) {
+		err = fmt.Errorf("stream %d failed: %.300q", c.id, b)
 	}
 	return c.send(out), whole, err
 }
@@ -117,10 +121,13 @@ type server2 struct {
 	*answer2
 	preface           int // bytes of it that are due
 	taken             int // bytes of bodies since the connection's window was last opened
+	table             int // of the client
 	greeted, answered bool
 }
 
-func newServer2(a *answer2) *server2 { return &server2{answer2: a, preface: len(preface)} }
+func newServer2(a *answer2) *server2 {
+	return &server2{answer2: a, preface: len(preface), table: firstTable}
+}
 
 // Windows of the upstream: a stream's holds any request, the connection's many, and is opened again in time.
 const (
@@ -138,8 +145,11 @@ func (s *server2) take(b, out []byte, asked func(stream uint32)) ([]byte, error)
 	s.preface -= n
 	err := s.frames.take(b[n:], func(f *frame) error {
 		out = reply(out, f)
-		if f.kind == frameData {
+		switch f.kind {
+		case frameData:
 			s.taken += f.length
+		case frameSettings:
+			s.table = setting(f, settingTable, s.table)
 		}
 		if (f.kind == frameData || f.kind == frameHeaders) && f.flags&flagEnd != 0 {
 			asked(f.stream)
@@ -155,7 +165,7 @@ func (s *server2) take(b, out []byte, asked func(stream uint32)) ([]byte, error)
 func (s *server2) answer(out []byte, stream uint32) []byte {
 	first := !s.answered
 	s.answered = true
-	out = appendFrame(out, frameHeaders, flagHeaders, stream, s.begin.of(first))
+	out = appendFrame(out, frameHeaders, flagHeaders, stream, s.begin.of(first, s.table))
 	out = appendFrame(out, frameData, 0, stream, s.message)
-	return appendFrame(out, frameHeaders, flagHeaders|flagEnd, stream, s.trailers.of(first))
+	return appendFrame(out, frameHeaders, flagHeaders|flagEnd, stream, s.trailers.of(first, s.table))
 }

@@ -18,7 +18,9 @@ const (
 
 	flagEnd, flagAck, flagHeaders = 1, 1, 4 // the end of a stream; of SETTINGS and PING; all headers
 
+	settingTable  = 1
 	settingWindow = 4
+	firstTable    = 4096   // of header compression, until something else is said
 	firstWindow   = 65_535 // of a connection and a stream, until something else is said
 	largestWindow = 1<<31 - 1
 	largestFrame  = 16_384 // that everybody takes
@@ -97,10 +99,10 @@ func reply(out []byte, f *frame) []byte {
 	return out
 }
 
-// windowOf is the window of new streams that SETTINGS set, or the one before.
-func windowOf(f *frame, before int) int {
+// setting is what SETTINGS say of a setting, or what was so before.
+func setting(f *frame, id uint16, before int) int {
 	for p := f.payload; len(p) >= 6; p = p[6:] {
-		if binary.BigEndian.Uint16(p) == settingWindow {
+		if binary.BigEndian.Uint16(p) == id {
 			before = int(binary.BigEndian.Uint32(p[2:]))
 		}
 	}
@@ -114,32 +116,40 @@ func increment(f *frame) int {
 	return int(binary.BigEndian.Uint32(f.payload) & largestWindow)
 }
 
-// block is a header block as a connection sends it first, and then, when the other end's table knows all of it.
-type block struct{ first, later []byte }
+// block is a header block as a connection sends it first, and then, when the other end's table knows all of it. plain is
+// for an end that has no table.
+type block struct{ first, later, plain []byte }
 
 // blocks makes those that a connection sends in turn. Each is names and values in turn.
 func blocks(lists ...[]string) []block {
 	var w appender
-	e := hpack.NewEncoder(&w)
-	made := make([]block, len(lists))
-	encode := func(fields []string) []byte {
+	encode := func(e *hpack.Encoder, fields []string) []byte {
 		w = nil
 		for i := 0; i < len(fields); i += 2 {
 			e.WriteField(hpack.HeaderField{Name: fields[i], Value: fields[i+1]})
 		}
 		return w
 	}
+	made := make([]block, len(lists))
+	indexed := hpack.NewEncoder(&w)
 	for i, fields := range lists {
-		made[i].first = encode(fields)
+		made[i].first = encode(indexed, fields)
+		plain := hpack.NewEncoder(&w)
+		plain.SetMaxDynamicTableSizeLimit(0)
+		made[i].plain = encode(plain, fields)
 	}
 	for i, fields := range lists {
-		made[i].later = encode(fields)
+		made[i].later = encode(indexed, fields)
 	}
 	return made
 }
 
-func (k *block) of(first bool) []byte {
-	if first {
+// of is the block for an end with a table of that size.
+func (k *block) of(first bool, table int) []byte {
+	switch {
+	case table < firstTable:
+		return k.plain
+	case first:
 		return k.first
 	}
 	return k.later

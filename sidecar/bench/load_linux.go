@@ -33,7 +33,8 @@ type client interface {
 // result of a load, latencies in µs.
 type result struct {
 	p50, p99, perS float64
-	n              int // answers
+	n              int // answers that count
+	asked          int // requests, all of which were answered
 }
 
 // line is one connection.
@@ -50,15 +51,17 @@ type load struct {
 	open     []int
 	lines    []line // by descriptor
 	free     []int  // descriptors without a request, the longest waiting first, where perS is given
-	next     int    // of requests
+	asks     int    // requests so far
+	answers  int
 	buf, out []byte
 	begun    time.Time
 	due      time.Time // of the next request
 	warm     int       // first answers, which are not counted: they set everything up
+	over     bool      // nothing more is asked
 	took     []int32
 }
 
-// run loads addr for a time, or until ctx ends.
+// run loads addr for a time that begins when all connections are set up, or until ctx ends.
 func (t traffic) run(ctx context.Context, addr string, length time.Duration) (r result, err error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -71,13 +74,19 @@ func (t traffic) run(ctx context.Context, addr string, length time.Duration) (r 
 	if err := l.connect(addr); err != nil {
 		return r, err
 	}
-	if err := l.turns(ctx, length); err != nil {
+	if err := l.until(func(now time.Time) bool {
+		return l.warm == 0 && now.Sub(l.begun) >= length || ctx.Err() != nil
+	}); err != nil {
 		return r, err
 	}
-	if r.n = len(l.took); r.n == 0 {
+	r.perS = float64(len(l.took)) / time.Since(l.begun).Seconds()
+	l.over = true
+	if err := l.until(func(time.Time) bool { return l.answers == l.asks || ctx.Err() != nil }); err != nil {
+		return r, err
+	}
+	if r.n, r.asked = len(l.took), l.asks; r.n == 0 {
 		return r, errNoAnswers
 	}
-	r.perS = float64(r.n) / time.Since(l.begun).Seconds()
 	slices.Sort(l.took)
 	r.p50, r.p99 = float64(l.took[r.n/2])/1000, float64(l.took[r.n*99/100])/1000
 	return r, nil
@@ -119,10 +128,10 @@ func (l *load) close() {
 	unix.Close(l.fd)
 }
 
-// turns waits, reads and asks until the time is over, which begins when everything is set up.
-func (l *load) turns(ctx context.Context, length time.Duration) error {
-	last := l.begun
-	for now := l.begun; (l.warm > 0 || now.Sub(l.begun) < length) && ctx.Err() == nil; now = time.Now() {
+// until waits, reads and asks until it is done.
+func (l *load) until(done func(now time.Time) bool) error {
+	last := time.Now()
+	for now := last; !done(now); now = time.Now() {
 		events := l.wait(l.patience(now))
 		if len(events) > 0 {
 			last = time.Now()
@@ -143,7 +152,7 @@ func (l *load) turns(ctx context.Context, length time.Duration) error {
 
 // patience is how long nothing but an answer can happen.
 func (l *load) patience(now time.Time) time.Duration {
-	if len(l.free) == 0 || l.warm > 0 {
+	if len(l.free) == 0 || l.warm > 0 || l.over {
 		return longest
 	}
 	return l.due.Sub(now)
@@ -151,7 +160,7 @@ func (l *load) patience(now time.Time) time.Duration {
 
 // start asks what is due.
 func (l *load) start() error {
-	if l.perS == 0 || l.warm > 0 {
+	if l.perS == 0 || l.warm > 0 || l.over {
 		return nil
 	}
 	n := 0
@@ -167,8 +176,8 @@ func (l *load) start() error {
 
 func (l *load) ask(fd int, due time.Time) error {
 	l.lines[fd].asked = due
-	request := l.requests[l.next%len(l.requests)]
-	l.next++
+	request := l.requests[l.asks%len(l.requests)]
+	l.asks++
 	return l.send(fd, l.lines[fd].ask(l.out[:0], request))
 }
 
@@ -220,7 +229,10 @@ func (l *load) turn(fd int) error {
 // answered counts an answer, and asks again where nothing says when.
 func (l *load) answered(fd int) error {
 	now := time.Now()
+	l.answers++
 	switch {
+	case l.over:
+		return nil
 	case l.warm > 0:
 		if l.warm--; l.warm == 0 {
 			l.begun, l.due = now, now

@@ -26,7 +26,9 @@ http {
 }
 `
 
-const nginxGRPC = `server { listen %s http2; location / { grpc_pass grpc://up; } }`
+// Kept connections have one protocol, so there is a pool for each.
+const nginxGRPC = `upstream framed { server %s; keepalive 512; keepalive_requests 1000000000; }
+  server { listen %s http2; location / { grpc_pass grpc://framed; } }`
 
 // nginx starts nginx, for gRPC too where it has the modules.
 func nginx(upstream string, undo *stops) (target, error) {
@@ -52,7 +54,7 @@ func nginx(upstream string, undo *stops) (target, error) {
 	write := func(more string) error {
 		return os.WriteFile(conf, fmt.Appendf(nil, nginxConf, dir, upstream, plain, more), 0o600)
 	}
-	if err := write(fmt.Sprintf(nginxGRPC, framed)); err != nil {
+	if err := write(fmt.Sprintf(nginxGRPC, upstream, framed)); err != nil {
 		return target{}, err
 	}
 	if out, err := exec.Command(path, "-t", "-q", "-p", dir, "-c", conf).CombinedOutput(); err != nil {

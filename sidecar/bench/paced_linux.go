@@ -68,9 +68,7 @@ func (b *bench) printPaced(r rung, rate float64, f map[string]series, list []tar
 		row(b.out, at, t.name, s.of(p50).spread("%.0f", 1), s.of(p99).spread("%.0f", 1), s.of(p99).over(f[followed].of(p99)).spread("%.2f", 1),
 			s.usedText(), number("%.0f", s.of(seen).sum()), number("%.0f", s.of(dropped).sum()))
 	}
-	if len(f[observed]) == 0 {
-		return
+	if ratio := f[observed].of(p99).over(f[followed].of(p99)); len(ratio) > 0 {
+		b.goals.figure("p99 at half load, observed ÷ followed: "+at+" req/s", ratio.spread("%.2f", 1))
 	}
-	ratio := f[observed].of(p99).over(f[followed].of(p99))
-	b.goals.figure("p99 at half load, observed ÷ followed: "+at+" req/s", ratio.spread("%.2f", 1))
 }

@@ -117,12 +117,24 @@ func (t target) measure(ctx context.Context, w wire, load traffic, length time.D
 	if m.result, err = load.run(ctx, t.addr[w], length); err != nil {
 		return m, fmt.Errorf("%s, %s: %w", t.name, w, err)
 	}
-	// With the first round of requests, which the load does not count.
-	m.cpu = (cpu(t.pid) - before) / float64(m.n+load.connections)
-	time.Sleep(20 * time.Millisecond) // connections end, what was queued is parsed
+	t.settle()
+	m.cpu = (cpu(t.pid) - before) / float64(m.asked)
 	m.seen, m.dropped = t.captures()
 	m.seen, m.dropped = m.seen-seen, m.dropped-dropped
 	return m, ctx.Err()
+}
+
+// settle waits until a target has nothing to do: connections end, and what was queued is parsed.
+func (t target) settle() {
+	const pause = 10 * time.Millisecond
+	for last, i := -1.0, 0; i < 50; i++ {
+		now := cpu(t.pid)
+		if last >= 0 && now-last < float64(pause/time.Microsecond)/10 {
+			return
+		}
+		last = now
+		time.Sleep(pause)
+	}
 }
 
 var captured = regexp.MustCompile(`leeway_captures_total\{.*result="(observed|dropped_budget)"\} (\S+)`)
