@@ -61,7 +61,8 @@ type load struct {
 	took     []int32
 }
 
-// run loads addr for a time that begins when all connections are set up, or until ctx ends.
+// run loads addr for a time that begins when all connections are set up, and until each has been answered once more, or
+// until ctx ends.
 func (t traffic) run(ctx context.Context, addr string, length time.Duration) (r result, err error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -75,7 +76,7 @@ func (t traffic) run(ctx context.Context, addr string, length time.Duration) (r 
 		return r, err
 	}
 	if err := l.until(func(now time.Time) bool {
-		return l.warm == 0 && now.Sub(l.begun) >= length || ctx.Err() != nil
+		return l.warm == 0 && now.Sub(l.begun) >= length && len(l.took) >= l.connections || ctx.Err() != nil
 	}); err != nil {
 		return r, err
 	}
@@ -121,8 +122,10 @@ func (l *load) connect(addr string) error {
 	return nil
 }
 
+// close resets connections: of those that end in order, too many would be remembered for a minute.
 func (l *load) close() {
 	for _, fd := range l.open {
+		unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
 		unix.Close(fd)
 	}
 	unix.Close(l.fd)
