@@ -34,8 +34,8 @@ test-e2e: tools ## a real cluster, and the demo on it
 bench: ## benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
-bench-sidecar: ## what the sidecar costs, against nginx where it is installed: 2 minutes
-	$(GO) run ./sidecar/bench
+bench-sidecar: ## what the sidecar costs, against nginx, whylogs and its goals: 13 minutes; ARGS="-parts ladder" for less
+	$(GO) run ./sidecar/bench $(ARGS)
 
 lint: ## gofmt, go vet, staticcheck
 	@test -z "$$(gofmt -l . | tee /dev/stderr)" || { echo "run gofmt -w on these files"; exit 1; }
