@@ -38,7 +38,7 @@ func comparisons() []comparison {
 
 // whylogs compares what a processor observes of ours with what it profiles with whylogs, in turn.
 func (b *bench) whylogs(ctx context.Context) error {
-	b.progress("whylogs: installing")
+	b.progress("whylogs: finding or installing it")
 	python, err := whylogsPython(ctx)
 	if err != nil {
 		return err

@@ -3,9 +3,6 @@ package main
 import (
 	"encoding/binary"
 	"fmt"
-	"math"
-
-	"google.golang.org/protobuf/encoding/protowire"
 )
 
 // prefixed is a message as gRPC sends it.
@@ -104,15 +101,7 @@ type answer2 struct {
 
 func newAnswer2() *answer2 {
 	b := blocks([]string{":status", "200", "content-type", "application/grpc"}, []string{"grpc-status", "0"})
-	var x []byte
-	x = protowire.AppendString(protowire.AppendTag(x, 1, protowire.BytesType), "y")
-	x = protowire.AppendString(protowire.AppendTag(x, 2, protowire.BytesType), "FP64")
-	x = protowire.AppendBytes(protowire.AppendTag(x, 3, protowire.BytesType), []byte{1})
-	var m []byte
-	m = protowire.AppendString(protowire.AppendTag(m, 1, protowire.BytesType), "m")
-	m = protowire.AppendBytes(protowire.AppendTag(m, 5, protowire.BytesType), x)
-	seven := binary.LittleEndian.AppendUint64(nil, math.Float64bits(7))
-	return &answer2{b[0], b[1], prefixed(protowire.AppendBytes(protowire.AppendTag(m, 6, protowire.BytesType), seven))}
+	return &answer2{b[0], b[1], prefixed(modelMessage("y", []int{1}, 6, table{1, []float64{7}}.raw()))}
 }
 
 // server2 answers calls over HTTP/2, in any number and order. Its answers are so short that no client's window ends.

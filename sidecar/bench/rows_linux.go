@@ -57,15 +57,20 @@ func (t table) raw() []byte {
 
 // infer is a ModelInferRequest with raw contents.
 func (t table) infer() []byte {
-	var x []byte
-	x = protowire.AppendString(protowire.AppendTag(x, 1, protowire.BytesType), "x")
-	x = protowire.AppendString(protowire.AppendTag(x, 2, protowire.BytesType), "FP64")
-	shape := protowire.AppendVarint(protowire.AppendVarint(nil, uint64(t.rows())), uint64(t.columns))
-	x = protowire.AppendBytes(protowire.AppendTag(x, 3, protowire.BytesType), shape)
-	var m []byte
-	m = protowire.AppendString(protowire.AppendTag(m, 1, protowire.BytesType), "m")
-	m = protowire.AppendBytes(protowire.AppendTag(m, 5, protowire.BytesType), x)
-	return protowire.AppendBytes(protowire.AppendTag(m, 7, protowire.BytesType), t.raw())
+	return modelMessage("x", []int{t.rows(), t.columns}, 7, t.raw())
+}
+
+// modelMessage is a ModelInferRequest or ModelInferResponse with one tensor of FP64, whose raw contents are in a field.
+func modelMessage(name string, shape []int, field protowire.Number, raw []byte) []byte {
+	var dimensions []byte
+	for _, n := range shape {
+		dimensions = protowire.AppendVarint(dimensions, uint64(n))
+	}
+	add := func(m []byte, field protowire.Number, value []byte) []byte {
+		return protowire.AppendBytes(protowire.AppendTag(m, field, protowire.BytesType), value)
+	}
+	tensor := add(add(add(nil, 1, []byte(name)), 2, []byte("FP64")), 3, dimensions)
+	return add(add(add(nil, 1, []byte("m")), 5, tensor), field, raw)
 }
 
 // trained is a profile of such rows, encoded.
