@@ -51,6 +51,9 @@ func TestLoad(t *testing.T) {
 			t.Errorf("a request of %d bytes, want at least %d", len(b), want)
 		}
 		w.Write(newAnswer2().message)
+		if r.ProtoMajor == 2 {
+			w.Header().Set(http.TrailerPrefix+"grpc-status", "0")
+		}
 	})
 	for name, addr := range map[string]string{"upstream": begun(t, "fast"), "net/http": other} {
 		for _, w := range []wire{http1, grpc} {
