@@ -12,31 +12,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// traffic says what a load sends.
-type traffic struct {
-	client      func() client
-	connections int
-	requests    [][]byte // in turn: what is read should not repeat
-	// perS of 0: each connection asks again as soon as it is answered. Else so many requests are due a second, whether
-	// or not those before were answered, and latency counts from when a request was due.
-	perS float64
-}
-
-// client is the load's end of a connection, with one request at a time. What it returns is to be sent.
-type client interface {
-	open(out []byte) []byte
-	ask(out, request []byte) []byte
-	// take is shown what came and reports whether the answer is whole.
-	take(b, out []byte) ([]byte, bool, error)
-}
-
-// result of a load, latencies in µs.
-type result struct {
-	p50, p99, perS float64
-	n              int // answers that count
-	asked          int // requests, all of which were answered
-}
-
 // line is one connection.
 type line struct {
 	client

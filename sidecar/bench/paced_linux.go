@@ -16,8 +16,8 @@ func (b *bench) paced(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	header(b.out, fmt.Sprintf("### At half of the most that goes observed, %d connections", pacedConnections), "request, req/s", "", "p50 µs",
-		"p99 µs", "p99 ÷ loop's", "CPU µs/req", "observed", "dropped")
+	header(b.out, fmt.Sprintf("### At half of the most that goes observed, %d connections", pacedConnections),
+		"request, req/s", "", "p50 µs", "p99 µs", "p99 ÷ loop's", "CPU µs/req", "observed", "dropped")
 	for _, p := range b.wires {
 		for _, rows := range b.pacedRows {
 			if err := b.half(ctx, rung{p, pacedConnections, rows}, list); err != nil {
@@ -65,8 +65,8 @@ func (b *bench) printPaced(r rung, rate float64, f map[string]series, list []tar
 		if len(s) == 0 {
 			continue
 		}
-		row(b.out, at, t.name, s.of(p50).spread("%.0f", 1), s.of(p99).spread("%.0f", 1), s.of(p99).over(f[followed].of(p99)).spread("%.2f", 1),
-			s.usedText(), number("%.0f", s.of(seen).sum()), number("%.0f", s.of(dropped).sum()))
+		row(b.out, at, t.name, s.of(p50).spread("%.0f", 1), s.of(p99).spread("%.0f", 1),
+			s.of(p99).over(f[followed].of(p99)).spread("%.2f", 1), s.usedText(), number("%.0f", s.of(seen).sum()), number("%.0f", s.of(dropped).sum()))
 	}
 	if ratio := f[observed].of(p99).over(f[followed].of(p99)); len(ratio) > 0 {
 		b.goals.figure("p99 at half load, observed ÷ followed: "+at+" req/s", ratio.spread("%.2f", 1))

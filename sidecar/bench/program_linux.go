@@ -17,7 +17,8 @@ func build(ctx context.Context, undo *stops) (path string, err error) {
 	}
 	undo.add(func() { os.RemoveAll(dir) })
 	path = filepath.Join(dir, "leeway-sidecar")
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", path, "github.com/leeway-dev/leeway/cmd/leeway-sidecar")
+	const program = "github.com/leeway-dev/leeway/cmd/leeway-sidecar"
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", path, program)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go build: %w: %s", err, out)

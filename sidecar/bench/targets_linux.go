@@ -12,39 +12,6 @@ import (
 	"time"
 )
 
-// wire is what a load speaks.
-type wire string
-
-const (
-	http1 wire = "JSON over HTTP/1.1"
-	grpc  wire = "gRPC"
-)
-
-// variety is how many bytes of different requests a load has at least: of one that comes again and again, a processor
-// learns where its numbers end.
-const variety = 256 << 10
-
-// traffic is requests of so many rows on so many connections.
-func (w wire) traffic(connections, rows int) traffic {
-	t := traffic{client: func() client { return &client1{} }, connections: connections}
-	if w == grpc {
-		t.client = func() client { return newClient2() }
-	}
-	for size := 0; size == 0 || size < variety; {
-		r := w.request(random(rows, columns, uint64(len(t.requests)+1)))
-		t.requests = append(t.requests, r)
-		size += len(r)
-	}
-	return t
-}
-
-func (w wire) request(t table) []byte {
-	if w == grpc {
-		return prefixed(t.infer())
-	}
-	return post(t)
-}
-
 // target is what the load goes to.
 type target struct {
 	name  string
