@@ -54,12 +54,14 @@ func (b *bench) memory(ctx context.Context) error {
 	sampling, stop := context.WithCancel(ctx)
 	sampled := make(chan values)
 	go func() { sampled <- b.sample(sampling, t.pid) }()
+	began := time.Now()
 	m, err := t.measure(ctx, http1, load, b.memoryFor)
+	watched := min(time.Since(began), b.memoryFor).Round(time.Second)
 	stop()
 	list := <-sampled
 	if len(list) > 0 {
 		_, peak := resident(t.pid)
-		b.printMemory(list, peak, m)
+		b.printMemory(watched, list, peak, m)
 	}
 	return err
 }
@@ -82,13 +84,13 @@ func (b *bench) sample(ctx context.Context, pid int) (list values) {
 	}
 }
 
-func (b *bench) printMemory(list values, peak float64, m measured) {
+func (b *bench) printMemory(watched time.Duration, list values, peak float64, m measured) {
 	caption := fmt.Sprintf("### Resident memory of leeway-sidecar: %d features, %d requests a second of one row, for %v",
-		memoryColumns, memoryRate, b.memoryFor)
+		memoryColumns, memoryRate, watched)
 	header(b.out, caption, "sampled, MB", "first", "last", "peak", "req/s", "observed", "dropped")
 	row(b.out, list.spread("%.1f", mb), number("%.1f", list[0]/mb), number("%.1f", list[len(list)-1]/mb), number("%.1f", peak/mb),
 		number("%.0f", m.perS), number("%.0f", m.seen), number("%.0f", m.dropped))
-	b.goals.most(fmt.Sprintf("peak resident memory, %v", b.memoryFor), peak/mb, 25, "%.1f MB", "")
+	b.goals.most(fmt.Sprintf("peak resident memory, %v", watched), peak/mb, 25, "%.1f MB", "")
 }
 
 // Connections that wait, and the first of them, after which what grows once has grown.
