@@ -49,8 +49,8 @@ test-e2e: tools ## a real cluster, and the demo on it
 bench: ## benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
-bench-sidecar: ## what the sidecar costs, against nginx where it is installed: 2 minutes
-	$(GO) run ./sidecar/bench
+bench-sidecar: ## what the sidecar costs, against nginx, whylogs and its goals: 13 minutes; ARGS="-parts ladder" for less
+	$(GO) run ./sidecar/bench $(ARGS)
 
 verify: ## ten million requests through the sidecar, each compared byte for byte: some minutes
 	$(GO) run ./sidecar/bench verify -requests $(REQUESTS)

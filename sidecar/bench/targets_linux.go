@@ -4,145 +4,105 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"log"
-	"net"
 	"net/http"
-	"net/http/httputil"
-	"net/url"
 	"os"
-	"path/filepath"
 	"regexp"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
-
-	"go.uber.org/zap"
-
-	"github.com/leeway-dev/leeway/sidecar"
 )
 
 // target is what the load goes to.
 type target struct {
-	name, addr, admin string
-	pid               int // 0: nothing is in between
+	name  string
+	addr  map[wire]string
+	admin string // "": it counts nothing
+	pid   int    // 0: nothing is in between
 }
 
-// begin starts the upstream and everything that can stand in front of it.
-func begin(only string) (targets []target, stop func(), err error) {
-	var stops []func()
-	stop = func() {
-		for _, f := range stops {
-			f()
-		}
-	}
-	run := func(arg ...string) (target, error) {
-		cmd, said, err := self(arg...)
-		if err != nil {
-			return target{}, err
-		}
-		stops = append(stops, func() { cmd.Process.Kill(); cmd.Wait() })
-		addr, admin, _ := strings.Cut(said, "+")
-		return target{name: arg[0], addr: addr, admin: admin, pid: cmd.Process.Pid}, nil
-	}
-	up, err := run("upstream")
+// The names of targets. Those that are there only on request come last.
+const (
+	nothing      = "direct"
+	nginxName    = "nginx"
+	reverseName  = "ReverseProxy"
+	bare         = "bare"
+	followed     = "loop"
+	observed     = "loop-observed"
+	issuing      = "loop-receipts"
+	portable     = "goroutines"
+	portableSeen = "goroutines-observed"
+)
+
+func usual() []string    { return []string{nginxName, reverseName, bare, followed, observed} }
+func possible() []string { return append(usual(), issuing, portable, portableSeen) }
+
+// targets starts an upstream of a pace and what is to stand in front of it.
+func targets(pace string, names []string, undo *stops) ([]target, error) {
+	up, addr, err := self("upstream", pace)
 	if err != nil {
-		return nil, stop, err
+		return nil, err
 	}
-	targets = append(targets, target{name: "direct", addr: up.addr})
-	wanted := func(name string) bool {
-		return only == "" || strings.Contains(","+only+",", ","+name+",")
-	}
-	if wanted("nginx") {
-		t, stopNginx, err := nginx(up.addr)
-		if err != nil {
-			fmt.Println("nginx:", err)
-		} else {
-			targets, stops = append(targets, t), append(stops, stopNginx)
-		}
-	}
-	for _, name := range []string{"ReverseProxy", "goroutines", "loop", "goroutines-observed", "loop-observed", "loop-receipts"} {
-		if !wanted(name) {
-			continue
-		}
-		t, err := run(name, up.addr)
-		if err != nil {
-			return nil, stop, err
-		}
-		targets = append(targets, t)
-	}
-	return targets, stop, nil
-}
-
-// proxy is the part of this program that stands in front of the upstream.
-func proxy(name, upstream string) error {
-	if name == "ReverseProxy" {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return err
-		}
-		fmt.Println(l.Addr())
-		target := &url.URL{Scheme: "http", Host: upstream}
-		return http.Serve(l, &httputil.ReverseProxy{
-			Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(target) },
-			Transport: &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 512},
-			ErrorLog:  log.New(io.Discard, "", 0), // the load leaves in the middle of a request
-		})
-	}
-	debug.SetGCPercent(25) // as leeway-sidecar does
-	cfg := sidecar.Config{
-		Listen: "127.0.0.1:0", AdminListen: "127.0.0.1:0", Upstream: "http://" + upstream, Model: "m", Version: "1",
-		SampleRatio: 1, CaptureBudget: 16 << 20, MaxBody: 1 << 20, Log: zap.NewNop(),
-	}
-	kind, observed := strings.CutSuffix(name, "-observed")
-	kind, cfg.Receipts = strings.CutSuffix(kind, "-receipts")
-	cfg.Portable = kind == "goroutines"
-	if observed {
+	undo.add(up.stop)
+	list := []target{{name: nothing, addr: both(addr)}}
+	for _, name := range names {
+		var t target
 		var err error
-		if cfg.Profile, err = trained(); err != nil {
-			return err
+		if name == nginxName {
+			if t, err = nginx(addr, undo); err != nil {
+				fmt.Fprintln(os.Stderr, "bench: nginx takes no part:", err)
+				continue
+			}
+		} else if t, err = proxyTarget(name, addr, undo); err != nil {
+			return nil, err
 		}
+		list = append(list, t)
 	}
-	s, err := sidecar.New(cfg)
-	if err != nil {
-		return err
-	}
-	fmt.Printf("%v+%v\n", s.Addr(), s.AdminAddr())
-	return s.Run(context.Background())
+	return list, nil
 }
 
-func (t target) measure(connections int, request []byte, length time.Duration) (m measured, err error) {
+func both(addr string) map[wire]string { return map[wire]string{http1: addr, grpc: addr} }
+
+func proxyTarget(name, upstream string, undo *stops) (target, error) {
+	p, said, err := self("proxy", name, upstream)
+	if err != nil {
+		return target{}, err
+	}
+	undo.add(p.stop)
+	addr, admin, _ := strings.Cut(said, "+")
+	return target{name: name, addr: both(addr), admin: admin, pid: p.pid()}, nil
+}
+
+// measured is one target under one load in one round.
+type measured struct {
+	result
+	cpu           float64 // µs of the proxy for a request
+	seen, dropped float64 // requests that were observed, and that were not for want of room
+}
+
+func (t target) measure(ctx context.Context, w wire, load traffic, length time.Duration) (m measured, err error) {
 	seen, dropped := t.captures()
 	before := cpu(t.pid)
-	if m.result, err = run(t.addr, connections, request, length); err != nil {
-		return m, err
+	if m.result, err = load.run(ctx, t.addr[w], length); err != nil {
+		return m, fmt.Errorf("%s, %s: %w", t.name, w, err)
 	}
-	// With the first round of requests, which the load does not count.
-	m.cpu = (cpu(t.pid) - before) / float64(m.n+connections)
-	time.Sleep(20 * time.Millisecond) // connections end, what was queued is parsed
+	t.settle()
+	m.cpu = (cpu(t.pid) - before) / float64(m.asked)
 	m.seen, m.dropped = t.captures()
 	m.seen, m.dropped = m.seen-seen, m.dropped-dropped
-	return m, nil
+	return m, ctx.Err()
 }
 
-// cpu is the processor time of a process and its children in µs.
-func cpu(pid int) (sum float64) {
-	if pid == 0 {
-		return 0
-	}
-	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*", pid))
-	for _, task := range tasks {
-		var ns float64
-		b, _ := os.ReadFile(task + "/schedstat")
-		fmt.Sscan(string(b), &ns)
-		sum += ns / 1000
-		children, _ := os.ReadFile(task + "/children")
-		for child := range strings.FieldsSeq(string(children)) {
-			n, _ := strconv.Atoi(child)
-			sum += cpu(n)
+// settle waits until a target has nothing to do: connections end, and what was queued is parsed.
+func (t target) settle() {
+	const pause = 10 * time.Millisecond
+	for last, i := -1.0, 0; i < 50; i++ {
+		now := cpu(t.pid)
+		if last >= 0 && now-last < float64(pause/time.Microsecond)/10 {
+			return
 		}
+		last = now
+		time.Sleep(pause)
 	}
-	return sum
 }
 
 var captured = regexp.MustCompile(`leeway_captures_total\{.*result="(observed|dropped_budget)"\} (\S+)`)

@@ -9,7 +9,6 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -23,18 +22,17 @@ func verify(arg []string) error {
 	connections := flags.Int("connections", 64, "connections; every second one is opened anew now and then")
 	through := flags.String("through", "loop-observed", "what they go through; goroutines-observed")
 	flags.Parse(arg)
+	var undo stops
+	defer undo.all()
 	up, upstream, err := self("numbered-upstream")
 	if err != nil {
 		return err
 	}
-	defer func() { up.Process.Kill(); up.Wait() }()
-	cmd, said, err := self(*through, upstream)
+	undo.add(up.stop)
+	t, err := proxyTarget(*through, upstream, &undo)
 	if err != nil {
 		return err
 	}
-	defer func() { cmd.Process.Kill(); cmd.Wait() }()
-	t := target{name: *through}
-	t.addr, t.admin, _ = strings.Cut(said, "+")
 	debug.SetGCPercent(400)
 	v := &verifier{numbered: newNumbered(), requests: *requests, buf: make([]byte, 64<<10)}
 	if v.poller, err = newPoller(); err != nil {
@@ -42,7 +40,7 @@ func verify(arg []string) error {
 	}
 	defer unix.Close(v.fd)
 	begun := time.Now()
-	if err := v.run(t.addr, *connections); err != nil {
+	if err := v.run(t.addr[http1], *connections); err != nil {
 		return err
 	}
 	took := time.Since(begun)
@@ -97,7 +95,7 @@ func (v *verifier) run(addr string, connections int) error {
 		}
 	}
 	for last := time.Now(); v.open > 0; {
-		events := v.wait()
+		events := v.wait(time.Second)
 		if len(events) > 0 {
 			last = time.Now()
 		} else if time.Since(last) > stalled {
@@ -131,7 +129,7 @@ func (v *verifier) connect(left uint64) error {
 	v.open++
 	v.opened++
 	v.talks[fd].left = left
-	if err := v.add(fd); err != nil {
+	if err := v.add(fd, unix.EPOLLIN); err != nil {
 		return err
 	}
 	return v.ask(fd)

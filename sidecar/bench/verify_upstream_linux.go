@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"runtime"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -23,14 +24,14 @@ func numberedUpstream() error {
 	if err != nil {
 		return err
 	}
-	if err := p.add(int(listener.Fd())); err != nil {
+	if err := p.add(int(listener.Fd()), unix.EPOLLIN); err != nil {
 		return err
 	}
 	fmt.Println(l.Addr())
 	runtime.LockOSThread()
 	u := numberedServer{numbered: newNumbered(), came: make([][]byte, 8192), buf: make([]byte, 64<<10)}
 	for {
-		for _, ev := range p.wait() {
+		for _, ev := range p.wait(time.Second) {
 			fd := int(ev.Fd)
 			if fd != int(listener.Fd()) {
 				u.serve(fd)
@@ -39,7 +40,7 @@ func numberedUpstream() error {
 			if fd, _, err := unix.Accept4(fd, unix.SOCK_CLOEXEC); err == nil {
 				unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
 				u.came[fd] = u.came[fd][:0]
-				p.add(fd)
+				p.add(fd, unix.EPOLLIN)
 			}
 		}
 	}

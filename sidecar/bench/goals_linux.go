@@ -1,0 +1,52 @@
+package main
+
+import (
+	"fmt"
+	"io"
+)
+
+// goal is what was to be reached, if anything, and what was measured.
+type goal struct {
+	what, want, measured string
+	met                  bool
+}
+
+// goals are collected by the parts, and printed when all are through.
+type goals []goal
+
+// most adds a goal that a value must not be above, least one that it must not be below; unit is a format. note says
+// what else has to be known, and unless it is empty the goal is not met.
+func (g *goals) most(what string, v, limit float64, unit, note string) {
+	g.add(what, "≤ "+fmt.Sprintf(unit, limit), fmt.Sprintf(unit, v), note, v <= limit)
+}
+
+func (g *goals) least(what string, v, limit float64, unit, note string) {
+	g.add(what, "≥ "+fmt.Sprintf(unit, limit), fmt.Sprintf(unit, v), note, v >= limit)
+}
+
+func (g *goals) add(what, want, measured, note string, met bool) {
+	if note != "" {
+		measured, met = measured+", "+note, false
+	}
+	*g = append(*g, goal{what, want, measured, met})
+}
+
+// figure adds what there is no goal for.
+func (g *goals) figure(what, measured string) { *g = append(*g, goal{what: what, measured: measured}) }
+
+func (g goals) print(w io.Writer) {
+	if len(g) == 0 {
+		return
+	}
+	header(w, "## Goals", "what", "goal", "measured", "at the goal")
+	for _, x := range g {
+		at := "no"
+		switch {
+		case x.want == "":
+			x.want, at = "–", "–"
+		case x.met:
+			at = "yes"
+		}
+		row(w, x.what, x.want, x.measured, at)
+	}
+}
