@@ -37,7 +37,7 @@ func trained(t testing.TB, seed int) []byte {
 	for i := range 400 {
 		fmt.Fprintf(&csv, "%d,%g,%s,%d\n", i%100+seed, float64(i)/4, []string{"x", "y", "z"}[i%3], i%50)
 	}
-	p, _, err := profile.FromCSV("train.csv", strings.NewReader(csv.String()), profile.CSVOptions{Prediction: "y"})
+	p, _, err := profile.FromCSV("train.csv", strings.NewReader(csv.String()), profile.CSVOptions{Predictions: []string{"y"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -41,7 +41,7 @@ func trained() ([]byte, error) {
 		}
 		fmt.Fprintln(&csv, i%50)
 	}
-	p, _, err := profile.FromCSV("train.csv", strings.NewReader(csv.String()), profile.CSVOptions{Prediction: "y"})
+	p, _, err := profile.FromCSV("train.csv", strings.NewReader(csv.String()), profile.CSVOptions{Predictions: []string{"y"}})
 	if err != nil {
 		return nil, err
 	}
