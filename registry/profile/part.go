@@ -155,6 +155,9 @@ func (m *merger) column(definition *Column) (Column, error) {
 		Name: definition.Name, Type: definition.Type, Rows: m.rows, Missing: m.missing,
 		Probability: definition.Probability, Binary: definition.Binary, Redacted: definition.Redacted,
 	}
+	if !c.Redacted {
+		joinHashes(m.all)
+	}
 	kept, folded := fold(sorted(m.all))
 	if len(kept) > 0 {
 		c.Categories = kept

@@ -95,21 +95,29 @@ func (o *Observer) target() *reference {
 }
 
 // Learned is the profile of what was learned in about a time, to the day (UTC); nil with a reference, or of nothing.
+// Rare categories are hashes.
 func (o *Observer) Learned(from, to time.Time) *profile.Profile {
 	r := o.learning.Load()
 	if r == nil {
 		return nil
 	}
-	return r.learner.profile(from, to)
+	p := r.learner.profile(from, to)
+	if p != nil {
+		p.HideRare(nil)
+	}
+	return p
 }
 
-// Live is the profile of what was observed in a time; nil without a reference.
+// Live is the profile of what was observed in a time; nil without a reference. Rare categories that the reference does
+// not name are hashes.
 func (o *Observer) Live(from, to time.Time) *profile.Profile {
 	r := o.reference.Load()
 	if r == nil {
 		return nil
 	}
-	return r.recorder.Profile(from, to)
+	p := r.recorder.Profile(from, to)
+	p.HideRare(r.profile)
+	return p
 }
 
 // Run parses until ctx ends and the queue is empty. It and Step are not for use at the same time.
