@@ -98,7 +98,7 @@ func (s *Sidecar) check() (protocol.Kind, error) {
 		s.cfg.MaxFeatures = protocol.DefaultMaxFeatures
 	}
 	if n := s.cfg.MaxFeatures; n < 1 || n > profile.MaxColumns {
-		return "", fmt.Errorf("features: at most %d, want 1 to %d", n, profile.MaxColumns)
+		return "", fmt.Errorf("max features %d: want 1 to %d", n, profile.MaxColumns)
 	}
 	if d := s.cfg.ProfileDigest; d != "" && !validDigest(d) {
 		return "", fmt.Errorf("profile digest %q: want sha256: and 64 hexadecimal digits", d)
