@@ -93,20 +93,17 @@ func (p *Parser) record(s *scanner, t Table, width int) error {
 	}
 	known, i := false, 0
 	err := s.members(func(name []byte) error {
-		k := p.lookup(name, i, t)
-		if i++; k.column < 0 && k.sum == nil {
-			p.unknown++
-			return p.unknownMember(s, name)
+		column, sum := p.lookup(name, i, t)
+		if i++; column < 0 {
+			known = known || sum != nil
+			return p.otherMember(s, name, sum, at)
 		}
-		known = true
-		if k.column < 0 {
-			return p.summaryMember(s, name, k.sum, at)
-		}
-		if !absent(p.cells[at+k.column]) {
+		if !absent(p.cells[at+column]) {
 			return unparsable("a row has column %.64q twice", name)
 		}
+		known = true
 		cell, err := s.single()
-		p.cells[at+k.column] = cell
+		p.cells[at+column] = cell
 		return err
 	})
 	if err == nil && p.answer && p.learn == nil && !known {
@@ -115,7 +112,16 @@ func (p *Parser) record(s *scanner, t Table, width int) error {
 	return err
 }
 
-// unknownMember consumes the value of a member that is no column, which a Learner may learn.
+// otherMember consumes the value of a member that is no column itself.
+func (p *Parser) otherMember(s *scanner, name []byte, sum *target, row int) error {
+	if sum != nil {
+		return p.summaryMember(s, name, sum, row)
+	}
+	p.unknown++
+	return p.unknownMember(s, name)
+}
+
+// unknownMember consumes the value of a member that is nothing of the table, which a Learner may learn.
 func (p *Parser) unknownMember(s *scanner, name []byte) error {
 	c := s.peek()
 	if p.learn == nil {
@@ -160,7 +166,7 @@ func (p *Parser) summaryMember(s *scanner, name []byte, d *target, row int) erro
 		if !absent(p.cells[row+column]) {
 			return unparsable("a row has %.64q twice", name)
 		}
-		p.cells[row+column] = sum[i]
+		p.cells[row+column] = number(sum[i])
 	}
 	return nil
 }
@@ -174,9 +180,9 @@ type key struct {
 
 // lookup finds the column of the i-th member of a record. Records are mostly written alike: the name is most likely the
 // one that the last record had there.
-func (p *Parser) lookup(name []byte, i int, t Table) key {
+func (p *Parser) lookup(name []byte, i int, t Table) (column int, sum *target) {
 	if i < len(p.keys) && bytes.Equal(p.keys[i].name, name) {
-		return p.keys[i]
+		return p.keys[i].column, p.keys[i].sum
 	}
 	k := key{name: name, column: p.column(name, t)}
 	if k.column < 0 {
@@ -188,7 +194,7 @@ func (p *Parser) lookup(name []byte, i int, t Table) key {
 	case i == len(p.keys) && i < maxTensors:
 		p.keys = append(p.keys, k)
 	}
-	return k
+	return k.column, k.sum
 }
 
 // single consumes a scalar, or a scalar alone in a list.
