@@ -35,6 +35,9 @@ const hostileTraining = "n,c,e,y\n1,a,\"[1,2]\",0.1\n2,b,\"[3,4]\",0.2\n3,a,\"[5
 
 // A million categories, a million names: memory is bounded, and all is accounted for.
 func TestMillions(t *testing.T) {
+	if testing.Short() {
+		t.Skip("parses a hundred MB")
+	}
 	const bodies, each = 200, 5000
 	o, r, send := watching(t, hostileTraining, profile.CSVOptions{Predictions: []string{"y"}}, zap.NewNop())
 	before := len(series(t, r))
@@ -80,6 +83,9 @@ func TestMillions(t *testing.T) {
 
 // The same without a reference: what is learned stays within its budget, and what is refused is counted.
 func TestLearnMillions(t *testing.T) {
+	if testing.Short() {
+		t.Skip("parses a hundred MB")
+	}
 	const bodies, each = 100, 5000
 	o, r, send := learning(t)
 	grown := held(func() {

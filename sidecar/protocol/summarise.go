@@ -34,7 +34,7 @@ type target struct {
 
 // target finds the columns that sum up the values of a name; nil where there are none.
 func (p *Parser) target(name []byte, t Table) *target {
-	if len(p.derived.Summarised) == 0 || len(name) == 0 {
+	if !p.summarised(name) {
 		return nil
 	}
 	d := new(target)
@@ -48,6 +48,15 @@ func (p *Parser) target(name []byte, t Table) *target {
 		return nil
 	}
 	return d
+}
+
+func (p *Parser) summarised(name []byte) bool {
+	for _, s := range p.derived.Summarised {
+		if string(name) == s {
+			return true
+		}
+	}
+	return false
 }
 
 // suffixed is the name of a column that sums up the values of a name, until the next one is asked for.
@@ -96,7 +105,7 @@ func (p *Parser) maxFeatures() int {
 	return p.MaxFeatures
 }
 
-// sumRows is how many summaries are told at once.
+// sumRows is how many summaries are told at once; with empty vectors they cost about what 8 KiB of a body do.
 const sumRows = 64
 
 // tellSummary tells the summaries of a tensor's rows.
@@ -112,6 +121,7 @@ func (p *Parser) tellSummary(x *tensor, n int, t Table) {
 				t.Numbers(column, p.sums[i:], summary.Columns)
 			}
 		}
+		p.breathe(pauseEvery)
 	}
 }
 
@@ -128,12 +138,10 @@ func (p *Parser) summarise(at, width int, d *target) (sum [summary.Columns]float
 		p.folded[ToSize] += width
 	}
 	var v summary.Vector
-	for len(cells) > 0 {
+	for d.vector && len(cells) > 0 {
 		piece := cells[:min(len(cells), tellEvery)]
-		if d.vector {
-			p.numbers(piece)
-			v.Add(piece)
-		}
+		p.numbers(piece)
+		v.Add(piece)
 		cells = cells[len(piece):]
 		p.breathe(len(piece) * pauseEvery / tellEvery)
 	}
@@ -227,18 +235,11 @@ func (p *Parser) bytes(x *tensor) bool {
 
 // tellHighest tells the highest class probability of each row, missing where one of them is.
 func (p *Parser) tellHighest(n int, t Table) {
-	from := make([]tensor, 0, len(p.derived.Classes))
-	for _, column := range p.derived.Classes {
-		for _, x := range p.tensors {
-			if x.sum == nil && x.column >= 0 && x.column <= column && column < x.column+x.width {
-				x.at += column - x.column
-				from = append(from, x)
-			}
-		}
-	}
-	for row := 0; row < n; row += tellEvery {
+	from := p.classes()
+	atOnce := max(tellEvery/max(len(from), 1), 1)
+	for row := 0; row < n; row += atOnce {
 		p.sums = p.sums[:0]
-		for i := row; i < min(n, row+tellEvery); i++ {
+		for i := row; i < min(n, row+atOnce); i++ {
 			most := math.Inf(-1)
 			for _, x := range from {
 				most = max(most, p.number(p.cells[x.at+i*x.stride]))
@@ -249,6 +250,26 @@ func (p *Parser) tellHighest(n int, t Table) {
 			p.sums = append(p.sums, most)
 		}
 		t.Numbers(p.width, p.sums, 1)
-		p.breathe(len(p.sums) * pauseEvery / tellEvery)
+		p.breathe(len(p.sums) * max(len(from), 1) * pauseEvery / tellEvery)
 	}
+}
+
+// classes are tensors that begin at the cells of a class each: those that the body has.
+func (p *Parser) classes() (list []tensor) {
+	columns := make([]tensor, p.width)
+	for i := range p.tensors {
+		x := &p.tensors[i]
+		if x.sum != nil || x.column < 0 {
+			continue
+		}
+		for j := range x.width {
+			columns[x.column+j] = tensor{at: x.at + j, stride: x.stride, width: 1}
+		}
+	}
+	for _, column := range p.derived.Classes {
+		if columns[column].width > 0 {
+			list = append(list, columns[column])
+		}
+	}
+	return list
 }

@@ -255,13 +255,14 @@ func TestVectorPauses(t *testing.T) {
 	for _, m := range []protocol.Message{
 		named(protocol.V1, `{"inputs":{"e":[[`+strings.Repeat("1.25,", n)+`1]]}}`),
 		table(protocol.MLflow, "a,e\n1,\"["+strings.Repeat("1.25,", n)+"1]\"\n"),
+		named(protocol.V1, `{"inputs":{"e":[[]`+strings.Repeat(",[]", n)+`]}}`),
 	} {
 		pauses, last = 0, time.Now()
 		if err := p.Features(m, vectored()); err != nil {
 			t.Fatal(err)
 		}
 		if least := len(m.Body)/8192 + n/1024; pauses < least-2 {
-			t.Errorf("%s: %d pauses, want %d", m.Kind, pauses, least)
+			t.Errorf("%.20s: %d pauses, want %d", m.Body, pauses, least)
 		}
 	}
 	t.Logf("longest without a pause: %v", longest)
