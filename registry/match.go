@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"github.com/leeway-dev/leeway/registry/profile"
+	"github.com/leeway-dev/leeway/registry/profile/summary"
 	"github.com/leeway-dev/leeway/registry/v1alpha1"
 )
 
@@ -155,7 +156,7 @@ func (m *matcher) setLive(versions []Version, number int64) error {
 		return nil
 	}
 	if p, _, err := m.live.Profile(); err == nil {
-		m.outputs = p.Predictions
+		m.outputs = outputs(p)
 	}
 	return nil
 }
@@ -182,7 +183,7 @@ func (m *matcher) candidate(v Version) (Candidate, *Excluded) {
 		return out(ExcludedSchema, detail)
 	}
 	if !isLive && m.outputs != nil {
-		if detail := schemaDiffers("prediction", p.Predictions, m.outputs); detail != "" {
+		if detail := schemaDiffers("prediction", outputs(p), m.outputs); detail != "" {
 			return out(ExcludedSchema, detail)
 		}
 	}
@@ -210,6 +211,12 @@ func (m *matcher) rank(v Version, d profile.Distance) Candidate {
 		return cmp.Or(cmp.Compare(b.Distance, a.Distance), cmp.Compare(a.Name, b.Name))
 	})
 	return c
+}
+
+// outputs are the predictions that a version gives itself: not the column that
+// is made of them, which older profiles lack.
+func outputs(p *profile.Profile) []profile.Column {
+	return slices.DeleteFunc(slices.Clone(p.Predictions), func(c profile.Column) bool { return c.Name == summary.Highest })
 }
 
 // schemaDiffers says how a version's columns differ from those wanted. Their

@@ -29,7 +29,7 @@ func rows(n int, shift float64) string {
 
 func parse(t *testing.T, csv string) *profile.Profile {
 	t.Helper()
-	p, _, err := profile.FromCSV("test.csv", strings.NewReader(csv), profile.CSVOptions{Prediction: "prediction"})
+	p, _, err := profile.FromCSV("test.csv", strings.NewReader(csv), profile.CSVOptions{Predictions: []string{"prediction"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -219,6 +219,38 @@ func TestParseTolerance(t *testing.T) {
 	for _, s := range []string{"0", "-1", "1.1", "NaN", "Inf", "much"} {
 		if _, err := registry.ParseTolerance(s); !errors.Is(err, registry.ErrInvalid) {
 			t.Errorf("%q: got %v, want invalid", s, err)
+		}
+	}
+}
+
+// A version from before predictions got a column that is made of them can still be gone back to.
+func TestMatchWithoutHighest(t *testing.T) {
+	var csv strings.Builder
+	csv.WriteString("temp,cat,dog\n")
+	for i := range 100 {
+		fmt.Fprintf(&csv, "%d,%g,%g\n", i, float64(i)/100, 1-float64(i)/100)
+	}
+	p, _, err := profile.FromCSV("test.csv", strings.NewReader(csv.String()), profile.CSVOptions{Predictions: []string{"cat", "dog"}})
+	if err != nil || len(p.Predictions) != 3 {
+		t.Fatalf("%d predictions, %v", len(p.Predictions), err)
+	}
+	var versions []registry.Version
+	for number, predictions := range [][]profile.Column{p.Predictions[:2], p.Predictions} {
+		p.Predictions = predictions
+		b, err := p.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		v := registry.Version{Model: "churn", Number: int64(number + 1), Lifecycle: v1alpha1.Registered}
+		if v.Spec.Profile, err = registry.Pack(b); err != nil {
+			t.Fatal(err)
+		}
+		versions = append(versions, v)
+	}
+	for live := range int64(2) {
+		r, err := registry.Match(versions, p, registry.MatchOptions{Live: live + 1, Tolerance: 0.2})
+		if err != nil || len(r.Excluded) > 0 {
+			t.Errorf("live %d: %v excluded, %v", live+1, r.Excluded, err)
 		}
 	}
 }

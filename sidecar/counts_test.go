@@ -40,6 +40,19 @@ func testEverythingStartsAtZero(t *testing.T, portable bool) {
 			t.Errorf("%s: %d series that add up to %v, want at least %d, all 0", prefix, n, v, least)
 		}
 	}
+	for _, reason := range []string{"vector", "size", "category", "column"} {
+		if v, ok := m[`leeway_folded_values_total{reason="`+reason+`"`]; !ok || v != 0 {
+			t.Errorf("folded for %s: %v, %v", reason, v, ok)
+		}
+	}
+	for limit, want := range map[string]float64{
+		"max_features": 500, "max_body_bytes": 64 << 10, "capture_budget_bytes": 1 << 20, "learn_budget_bytes": 0,
+		"body_values": 1 << 20, "columns": 1000, "categories": 1000,
+	} {
+		if v := m[`leeway_sidecar_limit{limit="`+limit+`"`]; v != want {
+			t.Errorf("limit %s: %v, want %v", limit, v, want)
+		}
+	}
 	for _, column := range []string{`feature_reference_ratio{bin="`, `prediction_reference_ratio{bin="`} {
 		if v, n := sum(m, "leeway_"+column); n == 0 || math.Abs(v-math.Round(v)) > 1e-9 {
 			t.Errorf("%s: %d series that add up to %v", column, n, v)

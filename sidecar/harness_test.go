@@ -55,7 +55,7 @@ func train(seed int) ([]byte, error) {
 	for i := range 400 {
 		fmt.Fprintf(&csv, "%d,%g,%s,%d\n", i%100+seed, float64(i)/4, []string{"x", "y", "z"}[i%3], i%50)
 	}
-	p, _, err := profile.FromCSV("train.csv", strings.NewReader(csv.String()), profile.CSVOptions{Prediction: "y"})
+	p, _, err := profile.FromCSV("train.csv", strings.NewReader(csv.String()), profile.CSVOptions{Predictions: []string{"y"}})
 	if err != nil {
 		return nil, err
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"go.uber.org/zap"
 
+	"github.com/leeway-dev/leeway/registry/profile"
 	"github.com/leeway-dev/leeway/sidecar/metrics"
 	"github.com/leeway-dev/leeway/sidecar/observe"
 	"github.com/leeway-dev/leeway/sidecar/protocol"
@@ -32,6 +33,8 @@ type Config struct {
 	SampleRatio         float64
 	CaptureBudget       int64
 	MaxBody             int
+	MaxFeatures         int           // values of a row without names; more are a vector. 0: 500
+	Redact              []string      // columns whose categories are learned as hashes; nil: none
 	LearnBudget         int64         // without a profile, for GET /profile?learned=true; 0: nothing is learned
 	TLSCert, TLSKey     string        // files, for clients that speak TLS; "" both: they speak without
 	TLSProtocols        []string      // that TLS offers (ALPN): "http/1.1", "h2", or both; nil: none
@@ -62,7 +65,8 @@ func New(cfg Config) (*Sidecar, error) {
 	}
 	wrapped := prometheus.WrapRegistererWith(prometheus.Labels{"model_name": cfg.Model, "model_version": cfg.Version}, s.registry)
 	m := metrics.New(wrapped, protocol.Kinds(kind)...)
-	s.observer = observe.New(observe.Config{Protocol: kind, SampleRatio: cfg.SampleRatio, Budget: cfg.CaptureBudget, MaxBody: cfg.MaxBody, LearnBudget: cfg.LearnBudget, Metrics: m, Log: cfg.Log})
+	s.observer = observe.New(observe.Config{Protocol: kind, SampleRatio: cfg.SampleRatio, Budget: cfg.CaptureBudget, MaxBody: cfg.MaxBody, MaxFeatures: s.cfg.MaxFeatures, Redact: cfg.Redact, LearnBudget: cfg.LearnBudget, Metrics: m, Log: cfg.Log})
+	s.tellLimits(m)
 	wrapped.MustRegister(observe.NewCollector(s.observer, cfg.Profile != nil && cfg.ProfileDigest == ""))
 	s.registry.MustRegister(collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	if s.relay, err = s.forward(m); err != nil {
@@ -93,6 +97,12 @@ func (s *Sidecar) check() (protocol.Kind, error) {
 	if s.cfg.MaxBody <= 0 || s.cfg.CaptureBudget <= 0 {
 		return "", errors.New("the capture budget and the largest body must be more than 0; to observe nothing, set the sample ratio to 0")
 	}
+	if s.cfg.MaxFeatures == 0 {
+		s.cfg.MaxFeatures = protocol.DefaultMaxFeatures
+	}
+	if n := s.cfg.MaxFeatures; n < 1 || n > profile.MaxColumns {
+		return "", fmt.Errorf("max features %d: want 1 to %d", n, profile.MaxColumns)
+	}
 	if d := s.cfg.ProfileDigest; d != "" && !validDigest(d) {
 		return "", fmt.Errorf("profile digest %q: want sha256: and 64 hexadecimal digits", d)
 	}
@@ -117,6 +127,17 @@ func (s *Sidecar) check() (protocol.Kind, error) {
 		return protocol.Auto, nil
 	}
 	return protocol.ParseKind(s.cfg.Protocol)
+}
+
+// tellLimits exports what is taken at most, to be seen beside what was folded.
+func (s *Sidecar) tellLimits(m *metrics.Metrics) {
+	m.Limit("max_features", int64(s.cfg.MaxFeatures))
+	m.Limit("max_body_bytes", int64(s.cfg.MaxBody))
+	m.Limit("capture_budget_bytes", s.cfg.CaptureBudget)
+	m.Limit("learn_budget_bytes", s.cfg.LearnBudget)
+	m.Limit("body_values", protocol.MaxValues)
+	m.Limit("columns", profile.MaxColumns)
+	m.Limit("categories", profile.MaxCategories)
 }
 
 func validDigest(d string) bool {

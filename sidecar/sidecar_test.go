@@ -164,6 +164,7 @@ func TestRefusedConfig(t *testing.T) {
 		"upstream":        func(c *sidecar.Config) { c.Upstream = "https://h" },
 		"host:port":       func(c *sidecar.Config) { c.Upstream = "http://h/path" },
 		"sample ratio":    func(c *sidecar.Config) { c.SampleRatio = 2 },
+		"max features":    func(c *sidecar.Config) { c.MaxFeatures = 1001 },
 		"protocol":        func(c *sidecar.Config) { c.Protocol = "v3" },
 		"64 hexadecimal":  func(c *sidecar.Config) { c.ProfileDigest = "sha256:abc" },
 		"more than 0":     func(c *sidecar.Config) { c.MaxBody = 0 },

@@ -23,7 +23,7 @@ const csv = `dist,carrier,eta
 // train is a profile as it is registered: through bytes.
 func train(t *testing.T) *profile.Profile {
 	t.Helper()
-	p, _, err := profile.FromCSV("train.csv", strings.NewReader(csv), profile.CSVOptions{Prediction: "eta"})
+	p, _, err := profile.FromCSV("train.csv", strings.NewReader(csv), profile.CSVOptions{Predictions: []string{"eta"}})
 	if err != nil {
 		t.Fatal(err)
 	}

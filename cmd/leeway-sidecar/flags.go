@@ -67,12 +67,14 @@ func command(lookup func(string) (string, bool), run func(context.Context, optio
 	o.budget, o.body, o.memory = 16<<20, 1<<20, 16<<20
 	f.Var(&o.budget, "capture-budget", "memory for copies of bodies, over all connections; beyond it observations are dropped")
 	f.Var(&o.body, "max-body", "largest body that is read")
+	f.IntVar(&o.MaxFeatures, "max-features", 500, "values of a row without names; more are a vector, which is summed up")
 	f.BoolVar(&o.learn, "learn", true, "without a profile, learn the columns of requests with names, for \"leeway adopt\" to make one of")
 	f.Var(&o.memory, "learn-budget", "memory for what is learned; columns beyond it are not")
 	f.StringVar(&o.TLSCert, "tls-cert", "", "file with the certificate chain (PEM) for clients that speak TLS, with --tls-key; read again when it changes")
 	f.StringVar(&o.TLSKey, "tls-key", "", "file with the key of --tls-cert (PEM)")
 	f.StringSliceVar(&o.TLSProtocols, "tls-protocols", []string{"http/1.1"}, "protocols that TLS offers, of http/1.1 and h2; the model server must speak them without TLS")
 	f.BoolVar(&o.Receipts, "receipts", false, "answer inference requests over HTTP/1.1 with a header Leeway-Receipt, to send labels with; needs --version")
+	f.StringSliceVar(&o.Redact, "redact", nil, "columns whose categories are learned as hashes only; with a profile, the profile says which")
 	f.DurationVar(&o.Grace, "grace", 10*time.Second, "time for requests under way after SIGTERM, and for POST /drain")
 	f.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
 	return c

@@ -18,12 +18,12 @@ func parse(env map[string]string, args ...string) (o options, err error) {
 }
 
 func TestFlags(t *testing.T) {
-	o, err := parse(map[string]string{"LEEWAY_MODEL": "env", "LEEWAY_MAX_BODY": "64KiB", "LEEWAY_PROFILE_DIGEST": "", "LEEWAY_GRACE": "3s", "LEEWAY_SAMPLE_RATIO": "0.5"}, "--model", "flag", "--capture-budget=2MiB")
+	o, err := parse(map[string]string{"LEEWAY_MODEL": "env", "LEEWAY_MAX_BODY": "64KiB", "LEEWAY_PROFILE_DIGEST": "", "LEEWAY_GRACE": "3s", "LEEWAY_SAMPLE_RATIO": "0.5", "LEEWAY_MAX_FEATURES": "64", "LEEWAY_REDACT": "a,b"}, "--model", "flag", "--capture-budget=2MiB")
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := fmt.Sprint(o.Model, " ", o.MaxBody, " ", o.CaptureBudget, " ", o.Grace, " ", o.SampleRatio, " ", o.Listen, " ", o.AdminListen, " ", o.Upstream)
-	want := fmt.Sprint("flag ", 64<<10, " ", 2<<20, " ", 3*time.Second, " 0.5 :8090 :9095 http://127.0.0.1:8080")
+	got := fmt.Sprint(o.Model, " ", o.MaxBody, " ", o.CaptureBudget, " ", o.Grace, " ", o.SampleRatio, " ", o.MaxFeatures, " ", o.Redact, " ", o.Listen, " ", o.AdminListen, " ", o.Upstream)
+	want := fmt.Sprint("flag ", 64<<10, " ", 2<<20, " ", 3*time.Second, " 0.5 64 [a b] :8090 :9095 http://127.0.0.1:8080")
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

@@ -32,7 +32,9 @@ func newProfile(a *app) *cobra.Command {
 Reads CSV with a header, plain or gzip; - is standard input. Several files are
 read as one and must have the same header. The same rows give the same bytes. A
 column is a number when all its values are; the types found are shown, and
---type mends a wrong one.
+--type mends a wrong one. A column of vectors, written [0.1,0.2], becomes nine
+columns of numbers: its norm and projections. Predictions that are probabilities
+of classes get one more, the highest of each row.
 
 Rows that can't be read are counted and shown; with more than --max-bad of them
 it fails and writes nothing.`,
@@ -72,7 +74,7 @@ it fails and writes nothing.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.Label, "label", "", "`column` with the truth; left out")
-	f.StringVar(&o.Prediction, "prediction", "", "`column` with the model's answers")
+	f.StringSliceVar(&o.Predictions, "prediction", nil, "`columns` with the model's answers: of several outputs, or one for each class")
 	f.StringSliceVar(&o.Ignore, "ignore", nil, "`columns` to leave out")
 	f.StringSliceVar(&types, "type", nil, "`column=number` or column=category, where the type found is wrong")
 	f.StringSliceVar(&o.Redact, "redact", nil, "`columns` whose categories are kept as hashes only")

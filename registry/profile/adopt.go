@@ -3,6 +3,8 @@ package profile
 import (
 	"fmt"
 	"slices"
+
+	"github.com/leeway-dev/leeway/registry/profile/summary"
 )
 
 // Live is the Source of a profile that Adopt has made.
@@ -136,6 +138,9 @@ func adoptNumbers(live, into *Column, prediction bool) error {
 	list, err := sketchRuns(live.Sketch)
 	if err != nil {
 		return fmt.Errorf("sketch: %w", err)
+	}
+	if _, _, derived := summary.Split(into.Name); derived {
+		prediction = false // a norm from 0 to 1 is no probability
 	}
 	into.cut(list, prediction)
 	into.Quantiles = make([]float64, QuantileCount)

@@ -23,6 +23,7 @@ type Binner struct {
 	hashes        []uint32
 	other, unseen int
 	redacted      bool
+	hashed        bool // some of the categories are hashes, though the column is not redacted
 }
 
 // NewBinner makes a Binner for the bins of a reference column.
@@ -81,6 +82,7 @@ func (b *Binner) setCategories(c Column) {
 	b.categories = make(map[string]int, len(c.Categories))
 	for _, k := range c.Categories {
 		b.categories[k.Name] = b.other
+		b.hashed = b.hashed || !c.Redacted && isHash(k.Name)
 	}
 	for i := range n {
 		b.categories[c.Bins[i].Category] = i
@@ -147,6 +149,25 @@ func (b *Binner) Category(name string) int {
 	return b.key(Key(name, b.redacted))
 }
 
+// hidden are the bins of categories by the hashes of their names, for names that
+// were hidden (HideRare). −1 stands for those that are not known, where the
+// category may be one of which the reference has another hash.
+func (b *Binner) hidden() func(name string) int {
+	keys := make(map[string]int, len(b.categories))
+	for name, i := range b.categories {
+		keys[Key(name, true)] = i
+	}
+	return func(name string) int {
+		if i, ok := keys[name]; ok {
+			return i
+		}
+		if len(b.hashes) > 0 {
+			return -1
+		}
+		return b.unseen
+	}
+}
+
 // key is Category for a name that Key has been applied to.
 func (b *Binner) key(name string) int {
 	if i, ok := b.categories[name]; ok {
@@ -154,6 +175,11 @@ func (b *Binner) key(name string) int {
 	}
 	if len(b.hashes) > 0 && knows(b.hashes, name) {
 		return b.other
+	}
+	if b.hashed && !isHash(name) {
+		if i, ok := b.categories[Key(name, true)]; ok {
+			return i
+		}
 	}
 	return b.unseen
 }

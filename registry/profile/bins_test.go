@@ -213,7 +213,7 @@ func TestProbabilityHas20Bins(t *testing.T) {
 	for i := range 1000 {
 		fmt.Fprintf(&csv, "%d,%v\n", i, float64(i)/1000)
 	}
-	p, _, err := profile.FromCSV("x.csv", strings.NewReader(csv.String()), profile.CSVOptions{Prediction: "p"})
+	p, _, err := profile.FromCSV("x.csv", strings.NewReader(csv.String()), profile.CSVOptions{Predictions: []string{"p"}})
 	if err != nil {
 		t.Fatal(err)
 	}

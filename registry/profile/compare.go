@@ -67,8 +67,9 @@ func sameSchema(reference, data []Column) error {
 // into the same bins. Else data's numbers are laid over the edges by its
 // sketch or its quantiles, to within the sketch's rank error or 1/1024, and
 // its categories looked up among those that the reference knows; rows of
-// categories that data has folded away are taken to be known to the reference
-// in the same proportion as its other categories without a bin are.
+// categories that data has folded away, or hidden where the reference has hashes
+// only, are taken to be known to the reference in the same proportion as its
+// other categories without a bin are.
 func Shares(reference, data Column) (ref, dat []float64, err error) {
 	switch {
 	case len(reference.Bins) == 0:
@@ -135,21 +136,33 @@ func layCategories(counts []float64, reference, data *Column) error {
 		return fmt.Errorf("%w: categories are redacted in the data, but not in the reference", ErrSchema)
 	}
 	clear(counts)
+	unknown := float64(data.Folded)
+	var hidden func(string) int
 	for _, k := range data.Categories {
 		name := k.Name
 		if !isHash(name) {
 			name = Key(name, reference.Redacted)
 		}
-		counts[b.key(name)] += float64(k.Count)
+		i := b.key(name)
+		if i == b.unseen && !reference.Redacted && isHash(name) {
+			if hidden == nil {
+				hidden = b.hidden()
+			}
+			if i = hidden(name); i < 0 {
+				unknown += float64(k.Count)
+				continue
+			}
+		}
+		counts[i] += float64(k.Count)
 	}
 	counts[b.missing] = float64(data.Missing)
-	if data.Folded > 0 {
+	if unknown > 0 {
 		known := 0.5
 		if without := counts[b.other] + counts[b.unseen]; without > 0 {
 			known = counts[b.other] / without
 		}
-		counts[b.other] += known * float64(data.Folded)
-		counts[b.unseen] += (1 - known) * float64(data.Folded)
+		counts[b.other] += known * unknown
+		counts[b.unseen] += (1 - known) * unknown
 	}
 	return nil
 }

@@ -12,8 +12,9 @@ import (
 type CSVOptions struct {
 	// Label is the column with the truth, left out; "" for none.
 	Label string
-	// Prediction is the column with the model's answers; "" for none.
-	Prediction string
+	// Predictions are the columns with the model's answers: one, or one for
+	// each output or class.
+	Predictions []string
 	// Ignore lists further columns to leave out.
 	Ignore []string
 	// Types of columns where the inferred one is wrong. By default a column is

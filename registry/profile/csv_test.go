@@ -22,7 +22,7 @@ func TestFromCSVTypes(t *testing.T) {
 		"2,-2e3,b,x,20,NA,y,0.2,?\n" +
 		"3,NaN,,2,10,null,x,0.3,?\n"
 	p, report, err := profile.FromCSV("t.csv", strings.NewReader(file), profile.CSVOptions{
-		Label: "label", Prediction: "score", Ignore: []string{"skip"}, Types: map[string]profile.Type{"coded": profile.Category},
+		Label: "label", Predictions: []string{"score"}, Ignore: []string{"skip"}, Types: map[string]profile.Type{"coded": profile.Category},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -191,7 +191,7 @@ func FuzzFromCSV(f *testing.F) {
 	f.Add("a,b\n1e308,0.5\n-1e308,1\n5e-324,0\n", "", "b")
 	f.Add("a,b,c\n\"q\"\"q\",1,\xff\n", "b", "c")
 	f.Fuzz(func(t *testing.T, file, label, prediction string) {
-		p, _, err := profile.FromCSV("f.csv", strings.NewReader(file), profile.CSVOptions{Label: label, Prediction: prediction})
+		p, _, err := profile.FromCSV("f.csv", strings.NewReader(file), profile.CSVOptions{Label: label, Predictions: []string{prediction}})
 		if err != nil {
 			return
 		}

@@ -34,16 +34,16 @@ type packedCategory struct {
 	count int64
 }
 
-// addCategory counts rows of a category; name may live in a buffer that is
-// used again.
-func (p *part) addCategory(name string, rows int64) {
+// addCategory counts a row of a category, without its name if there is no room
+// for it; name may live in a buffer that is used again.
+func (p *part) addCategory(name string) (named bool) {
 	if n, ok := p.categories[name]; ok {
-		*n += rows
-		return
+		*n++
+		return true
 	}
 	if len(p.categories) >= MaxCategories || p.room != nil && *p.room == 0 {
-		p.folded += rows
-		return
+		p.folded++
+		return false
 	}
 	if p.room != nil {
 		*p.room--
@@ -51,7 +51,8 @@ func (p *part) addCategory(name string, rows int64) {
 	if p.categories == nil {
 		p.categories = make(map[string]*int64)
 	}
-	p.categories[strings.Clone(name)] = new(rows)
+	p.categories[strings.Clone(name)] = new(int64(1))
+	return true
 }
 
 func (p *part) pack() (packed, error) {
@@ -153,6 +154,9 @@ func (m *merger) column(definition *Column) (Column, error) {
 	c := Column{
 		Name: definition.Name, Type: definition.Type, Rows: m.rows, Missing: m.missing,
 		Probability: definition.Probability, Binary: definition.Binary, Redacted: definition.Redacted,
+	}
+	if !c.Redacted {
+		joinHashes(m.all)
 	}
 	kept, folded := fold(sorted(m.all))
 	if len(kept) > 0 {

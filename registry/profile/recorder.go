@@ -31,6 +31,7 @@ type Recorder struct {
 	width    time.Duration // of a slice at first
 	names    *int          // categories that the open slice may still begin to keep; nil: only each column is bounded
 	allowed  int           // what names begins with
+	folded   int64         // rows of categories whose names were not kept, since the beginning
 }
 
 // Series counts the values of one column. It is used under its recorder's
@@ -41,6 +42,7 @@ type Series struct {
 	binner     *Binner
 	open       part
 	spare      *filler // of a slice that was packed, for the next
+	folded     *int64  // the recorder's
 }
 
 // NewRecorder makes a Recorder for columns, usually those of a version's
@@ -53,6 +55,9 @@ func NewRecorder(features, predictions []Column) (*Recorder, error) {
 	}
 	if r.outputs, err = newSeries(predictions); err != nil {
 		return nil, fmt.Errorf("predictions: %w", err)
+	}
+	for _, s := range r.all() {
+		s.folded = &r.folded
 	}
 	return r, nil
 }
@@ -94,7 +99,11 @@ const (
 // its index for Feature. Rows before it don't count in it. It is for recorders
 // of NewLearner.
 func (r *Recorder) Learn(c Column) int {
-	s := &Series{definition: Column{Name: c.Name, Type: c.Type}, open: part{numbers: &filler{tight: true}, room: r.names}}
+	s := &Series{
+		definition: Column{Name: c.Name, Type: c.Type, Redacted: c.Redacted},
+		open:       part{numbers: &filler{tight: true}, room: r.names},
+		folded:     &r.folded,
+	}
 	r.features = append(r.features, s)
 	return len(r.features) - 1
 }
@@ -149,6 +158,10 @@ func (r *Recorder) Output(i int) *Series { return r.outputs[i] }
 
 // AddRows counts rows of the profile; each column counts its own values.
 func (r *Recorder) AddRows(n int64) { r.rows += n }
+
+// Folded is how many rows of categories were counted without their names, under
+// the lock.
+func (r *Recorder) Folded() int64 { return r.folded }
 
 // Number counts a number; NaN is missing. In a column of categories it is the
 // category that its shortest decimal text names.
@@ -223,7 +236,9 @@ func (s *Series) Category(name string) int {
 	}
 	key := Key(name, s.definition.Redacted)
 	s.open.rows++
-	s.open.addCategory(key, 1)
+	if !s.open.addCategory(key) {
+		*s.folded++
+	}
 	if s.binner == nil {
 		return -1
 	}

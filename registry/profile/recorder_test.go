@@ -22,6 +22,28 @@ func recorder(tb testing.TB, features, predictions []profile.Column) *profile.Re
 	return r
 }
 
+// Categories whose names are not kept are told of, once, also when slices are merged later.
+func TestRecorderFolded(t *testing.T) {
+	r := recorder(t, []profile.Column{{Name: "c", Type: profile.Category}}, nil)
+	for slice := range 3 {
+		r.Lock(noon.Add(time.Duration(slice) * 5 * time.Second))
+		for i := range 900 + 200*(slice&1) { // the second has 100 too many
+			r.Feature(0).Category(fmt.Sprint(slice, "-", i))
+		}
+		if want := int64(100 * min(slice, 1)); r.Folded() != want {
+			t.Errorf("slice %d: %d folded, want %d", slice, r.Folded(), want)
+		}
+		r.Unlock()
+	}
+	r.Lock(noon.Add(10 * time.Minute)) // 900, 1000 and 900 are one slice now
+	r.Unlock()
+	r.Tidy()
+	c := r.Profile(noon, noon.Add(time.Hour)).Features[0]
+	if r.Folded() != 1900 || c.Folded != 1900 || len(c.Categories) != profile.MaxCategories {
+		t.Errorf("%d told, %d folded, %d named", r.Folded(), c.Folded, len(c.Categories))
+	}
+}
+
 // A row a second for 30 hours: whatever window is asked for, it is rounded
 // outward to slices of 5 s, 1 min or 15 min by its age, and its rows are those
 // of the times it states.

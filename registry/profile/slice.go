@@ -94,14 +94,15 @@ func (r *Recorder) tidy() {
 			closed = append(closed, s)
 		}
 	}
-	closed = coarsen(closed, minutes, start.Add(-keepFine).Truncate(minutes))
-	closed = coarsen(closed, quarters, start.Add(-keepMins).Truncate(quarters))
+	closed, young := coarsen(closed, minutes, start.Add(-keepFine).Truncate(minutes))
+	closed, old := coarsen(closed, quarters, start.Add(-keepMins).Truncate(quarters))
 	for len(closed) > 0 && !closed[0].end().After(start.Add(-retention)) {
 		closed = closed[1:]
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.closed = closed
+	r.folded += young + old
 	r.ended = append([]ended(nil), r.ended[len(list):]...)
 	if r.names != nil {
 		return // a learner's next slice begins tomorrow
@@ -112,9 +113,9 @@ func (r *Recorder) tidy() {
 	}
 }
 
-// coarsen merges slices that began before a boundary into slices of a width.
-func coarsen(list []slice, width time.Duration, before time.Time) []slice {
-	var out []slice
+// coarsen merges slices that began before a boundary into slices of a width. It
+// also returns how many rows of categories lost their names by that.
+func coarsen(list []slice, width time.Duration, before time.Time) (out []slice, folded int64) {
 	for len(list) > 0 {
 		s := list[0]
 		if s.width >= width || !s.start.Before(before) {
@@ -126,21 +127,23 @@ func coarsen(list []slice, width time.Duration, before time.Time) []slice {
 		for n < len(list) && list[n].width < width && list[n].start.Truncate(width).Equal(start) {
 			n++
 		}
-		out = append(out, join(list[:n], start, width))
+		joined, lost := join(list[:n], start, width)
+		out, folded = append(out, joined), folded+lost
 		list = list[n:]
 	}
-	return out
+	return out, folded
 }
 
-// join merges slices into one.
-func join(list []slice, start time.Time, width time.Duration) slice {
-	joined := slice{start: start, width: width}
+// join merges slices into one. Categories whose names there is no room for are
+// folded.
+func join(list []slice, start time.Time, width time.Duration) (joined slice, folded int64) {
+	joined = slice{start: start, width: width}
 	for _, s := range list {
 		joined.rows += s.rows
 	}
 	if len(list) == 1 {
 		joined.parts = list[0].parts
-		return joined
+		return joined, 0
 	}
 	for i := range list[0].parts {
 		m := sum(list, i)
@@ -149,8 +152,9 @@ func join(list []slice, start time.Time, width time.Duration) slice {
 			panic("profile: " + err.Error()) // float32 always serialises
 		}
 		joined.parts = append(joined.parts, p)
+		folded += p.folded - m.folded
 	}
-	return joined
+	return joined, folded
 }
 
 // sum adds up the i-th part of slices. Those from before a column was learned

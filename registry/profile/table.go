@@ -115,7 +115,7 @@ func (t *Table) setHeader(header []string) error {
 	}
 	t.header = slices.Clone(header)
 	o := t.options
-	for _, named := range slices.Concat([]string{o.Label, o.Prediction}, o.Ignore, o.Redact, keys(o.Types)) {
+	for _, named := range slices.Concat([]string{o.Label}, o.Predictions, o.Ignore, o.Redact, keys(o.Types)) {
 		if named != "" && !slices.Contains(header, named) {
 			return fmt.Errorf("no column %q; there are %s", named, clip(strings.Join(header, ", ")))
 		}
@@ -138,8 +138,8 @@ func (t *Table) setHeader(header []string) error {
 	if len(t.columns) > MaxColumns {
 		return fmt.Errorf("%d columns, at most %d: ignore some", len(t.columns), MaxColumns)
 	}
-	if !slices.ContainsFunc(t.columns, func(c cells) bool { return c.name != o.Prediction }) {
-		return errors.New("no feature is left besides label, prediction and ignored columns")
+	if !slices.ContainsFunc(t.columns, func(c cells) bool { return !slices.Contains(o.Predictions, c.name) }) {
+		return errors.New("no feature is left besides label, predictions and ignored columns")
 	}
 	return nil
 }

@@ -2,32 +2,37 @@ package profile
 
 import (
 	"fmt"
+	"math"
 	"slices"
+
+	"github.com/leeway-dev/leeway/registry/profile/summary"
 )
 
 // profile describes the rows of the table.
 func (t *Table) profile() (*Profile, error) {
 	p := &Profile{Format: Format, Rows: t.report.Rows}
+	var classes [][]float64 // values of the predictions that are numbers
 	for i := range t.columns {
 		in := &t.columns[i]
-		prediction := in.name == t.options.Prediction
-		c := Column{Name: in.name, Type: in.inferred(), Rows: p.Rows}
-		if c.Type == Number {
-			in.numbers(&c, prediction)
-		} else {
-			c.Redacted = slices.Contains(t.options.Redact, in.name)
-			in.categories(&c)
+		prediction := slices.Contains(t.options.Predictions, in.name)
+		list, values, err := t.describe(in, prediction)
+		if err != nil {
+			return nil, err
 		}
-		if len(c.Bins) == 0 {
-			return nil, fmt.Errorf("column %q: no values for a column of numbers: ignore it", in.name)
-		}
-		c.Binning = binning(&c)
-		if prediction {
-			p.Predictions = append(p.Predictions, c)
-		} else {
-			p.Features = append(p.Features, c)
+		if !prediction {
+			p.Features = append(p.Features, list...)
+		} else if p.Predictions = append(p.Predictions, list...); values != nil {
+			classes = append(classes, values)
 		}
 		t.columns[i] = cells{} // the text is no longer needed
+	}
+	if values, ok := highest(classes); ok {
+		p.Predictions = append(p.Predictions, numbersColumn(summary.Highest, values, true))
+	}
+	for _, list := range [][]Column{p.Features, p.Predictions} {
+		for i := range list {
+			list[i].Binning = binning(&list[i])
+		}
 	}
 	if err := p.check(); err != nil {
 		return nil, err
@@ -35,16 +40,39 @@ func (t *Table) profile() (*Profile, error) {
 	return p, nil
 }
 
-// each calls f with the text of every value that isn't missing, until f says
-// no, and counts the missing ones.
-func (c *cells) each(f func(text string) bool) (missing int64) {
+// describe makes the columns of one column of the table: several where it
+// holds vectors. It also returns its values, row by row, if they are numbers.
+func (t *Table) describe(in *cells, prediction bool) (list []Column, values []float64, err error) {
+	if sums := in.vectors(); sums != nil {
+		for i, sum := range sums {
+			list = append(list, numbersColumn(in.name+summary.Suffix(i), sum, false))
+		}
+		return list, nil, nil
+	}
+	if in.inferred() == Number {
+		values = in.values()
+		list = append(list, numbersColumn(in.name, values, prediction))
+	} else {
+		c := Column{Name: in.name, Type: Category, Rows: t.report.Rows, Redacted: slices.Contains(t.options.Redact, in.name)}
+		in.categories(&c)
+		list = append(list, c)
+	}
+	if len(list[0].Bins) == 0 {
+		return nil, nil, fmt.Errorf("column %q: no values for a column of numbers: ignore it", in.name)
+	}
+	return list, values, nil
+}
+
+// each calls f with every row and text that isn't missing, until f says no, and
+// counts the missing ones.
+func (c *cells) each(f func(row int, text string) bool) (missing int64) {
 	all, begin := string(c.text), 0
-	for _, end := range c.ends {
+	for row, end := range c.ends {
 		text := all[begin:end]
 		begin = end
 		if isMissing(text) {
 			missing++
-		} else if !f(text) {
+		} else if !f(row, text) {
 			break
 		}
 	}
@@ -58,7 +86,7 @@ func (c *cells) inferred() Type {
 		return c.typ
 	}
 	typ := Category
-	c.each(func(text string) bool {
+	c.each(func(_ int, text string) bool {
 		if isNumber(text) {
 			typ = Number
 		} else {
@@ -69,19 +97,104 @@ func (c *cells) inferred() Type {
 	return typ
 }
 
-func (c *cells) numbers(into *Column, prediction bool) {
-	values := make([]float64, 0, len(c.ends))
-	into.Missing = c.each(func(text string) bool {
-		values = append(values, parseNumber(text)+0) // -0 is 0
+// values of a column of numbers, row by row; NaN where there is none.
+func (c *cells) values() []float64 {
+	values := nothing(len(c.ends))
+	c.each(func(row int, text string) bool {
+		values[row] = parseNumber(text)
 		return true
 	})
-	if len(values) == 0 {
-		return
+	return values
+}
+
+// vectors summarises a column all of whose values are vectors: by column of the
+// summary, then row. It is nil for any other column, and where a type is given.
+func (c *cells) vectors() (sums [][]float64) {
+	if c.typ != "" {
+		return nil
 	}
-	slices.Sort(values)
-	list := runs(values)
-	into.cut(list, prediction)
-	into.Quantiles = quantiles(values)
+	var vector []float64
+	some := false
+	c.each(func(row int, text string) (ok bool) {
+		if vector, ok = summary.Parse(text, vector); !ok {
+			some = false
+			return false
+		}
+		for i := len(sums); i < summary.Size; i++ {
+			sums = append(sums, nothing(len(c.ends)))
+		}
+		of := summary.Of(vector)
+		if math.IsInf(of[summary.Norm], 0) { // no bin has room for it
+			some = false
+			return false
+		}
+		for i := range sums {
+			sums[i][row] = of[i]
+		}
+		some = some || of[summary.Norm] == of[summary.Norm]
+		return true
+	})
+	if !some {
+		return nil
+	}
+	return sums
+}
+
+// nothing is the values of so many rows without one.
+func nothing(rows int) []float64 {
+	values := make([]float64, rows)
+	for i := range values {
+		values[i] = math.NaN()
+	}
+	return values
+}
+
+// classesTolerance is how far the probabilities of a row may be from adding up
+// to 1, for having been rounded.
+const classesTolerance = 1e-3
+
+// highest is the highest value of each row of predictions that are the
+// probabilities of classes: two or more, that add up to 1 in every row that has
+// them all. not ok: they are something else.
+func highest(classes [][]float64) (values []float64, ok bool) {
+	if len(classes) < 2 {
+		return nil, false
+	}
+	values = nothing(len(classes[0]))
+	for row := range values {
+		sum, most := 0.0, math.Inf(-1)
+		for _, class := range classes {
+			v := class[row]
+			if v < 0 || v > 1 {
+				return nil, false
+			}
+			sum, most = sum+v, max(most, v) // NaN stays
+		}
+		if math.Abs(sum-1) > classesTolerance {
+			return nil, false
+		}
+		values[row], ok = most, ok || sum == sum
+	}
+	return values, ok
+}
+
+// numbersColumn describes values; NaN is a missing one. It has no bins where
+// all are.
+func numbersColumn(name string, values []float64, prediction bool) Column {
+	c := Column{Name: name, Type: Number, Rows: int64(len(values))}
+	list := make([]float64, 0, len(values))
+	for _, v := range values {
+		if v == v {
+			list = append(list, v+0) // -0 is 0
+		}
+	}
+	c.Missing = c.Rows - int64(len(list))
+	if len(list) > 0 {
+		slices.Sort(list)
+		c.cut(runs(list), prediction)
+		c.Quantiles = quantiles(list)
+	}
+	return c
 }
 
 // cut makes the bins of a column from its values: those of a prediction are a
@@ -114,7 +227,7 @@ func rankOf(i int, n int64) int64 {
 
 func (c *cells) categories(into *Column) {
 	counts := make(map[string]int64)
-	into.Missing = c.each(func(text string) bool {
+	into.Missing = c.each(func(_ int, text string) bool {
 		counts[Key(text, into.Redacted)]++
 		return true
 	})

@@ -87,7 +87,7 @@ func trained(columns int) ([]byte, error) {
 			fmt.Fprintln(&csv, i/columns%50)
 		}
 	}
-	p, _, err := profile.FromCSV("train.csv", strings.NewReader(csv.String()), profile.CSVOptions{Prediction: "y"})
+	p, _, err := profile.FromCSV("train.csv", strings.NewReader(csv.String()), profile.CSVOptions{Predictions: []string{"y"}})
 	if err != nil {
 		return nil, err
 	}

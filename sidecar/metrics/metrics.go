@@ -37,6 +37,20 @@ func Results() []Result {
 	return []Result{Observed, Learned, NoReference, Sampled, Encoded, TooLarge, Unsupported, Incomplete, Budget, Unparsable, Panicked}
 }
 
+// Fold says why values are counted by less than they are.
+type Fold string
+
+// The folds. Values of columns that the reference does not have are elsewhere: leeway_unknown_column_values_total.
+const (
+	Vector   Fold = "vector"   // values of a vector: by its norm and projections
+	Size     Fold = "size"     // values or bytes of an image or audio: by their number
+	Category Fold = "category" // of more categories than are kept: counted, without their name
+	Column   Fold = "column"   // of columns that there is no room to learn: not counted at all
+)
+
+// Folds lists every fold.
+func Folds() []Fold { return []Fold{Vector, Size, Category, Column} }
+
 // Failures of a connection to the model server that stood; those of relay.Reasons never did.
 const (
 	ServerClosed relay.Reason = "closed" // ended before the answer did
@@ -55,6 +69,8 @@ type Metrics struct {
 	duration                   *prometheus.HistogramVec
 	known                      map[protocol.Kind]*[6]prometheus.Observer
 	upstream, captures, opaque *prometheus.CounterVec
+	folded                     *prometheus.CounterVec
+	limits                     *prometheus.GaugeVec
 }
 
 // New registers the metrics with r. kinds are the values of the label protocol.
@@ -74,9 +90,11 @@ func New(r prometheus.Registerer, kinds ...protocol.Kind) *Metrics {
 		known:    map[protocol.Kind]*[6]prometheus.Observer{},
 		upstream: counter("leeway_upstream_errors_total", "Failures of the connection to the model server, by reason.", "reason"),
 		captures: counter("leeway_captures_total", "Inference requests by what came of observing them.", "result"),
+		folded:   counter("leeway_folded_values_total", "Values that are counted by less than they are, by reason.", "reason"),
+		limits:   prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "leeway_sidecar_limit", Help: "What the sidecar takes at most."}, []string{"limit"}),
 		opaque:   counter("leeway_opaque_connections_total", "Connections that pass without being followed, by reason.", "reason"),
 	}
-	r.MustRegister(m.inFlight, m.handshakes, m.duration)
+	r.MustRegister(m.inFlight, m.handshakes, m.duration, m.limits)
 	for _, k := range kinds {
 		m.known[k] = new([6]prometheus.Observer)
 		for class := 2; class <= 5; class++ {
@@ -88,6 +106,9 @@ func New(r prometheus.Registerer, kinds ...protocol.Kind) *Metrics {
 	}
 	for _, v := range Results() {
 		m.captures.WithLabelValues(string(v))
+	}
+	for _, v := range Folds() {
+		m.folded.WithLabelValues(string(v))
 	}
 	for _, v := range follow.Reasons() {
 		m.opaque.WithLabelValues(string(v))
@@ -119,6 +140,12 @@ func (m *Metrics) HandshakeError() { m.handshakes.Inc() }
 
 // Captured counts what came of an observation.
 func (m *Metrics) Captured(r Result) { m.captures.WithLabelValues(string(r)).Inc() }
+
+// Folded counts values that are counted by less than they are.
+func (m *Metrics) Folded(f Fold, n int64) { m.folded.WithLabelValues(string(f)).Add(float64(n)) }
+
+// Limit says what the sidecar takes at most of something.
+func (m *Metrics) Limit(name string, most int64) { m.limits.WithLabelValues(name).Set(float64(most)) }
 
 // Opaque counts a connection that is no longer followed.
 func (m *Metrics) Opaque(r follow.Reason) { m.opaque.WithLabelValues(string(r)).Inc() }

@@ -36,7 +36,7 @@ func BenchmarkObserve(b *testing.B) {
 	for i := range columns {
 		head = strings.Replace(head, "x", fmt.Sprint("c", i), 1)
 	}
-	p, _, err := profile.FromCSV("train.csv", strings.NewReader(head+",y\n"+rows(500, ",1\n")), profile.CSVOptions{Prediction: "y"})
+	p, _, err := profile.FromCSV("train.csv", strings.NewReader(head+",y\n"+rows(500, ",1\n")), profile.CSVOptions{Predictions: []string{"y"}})
 	if err != nil {
 		b.Fatal(err)
 	}

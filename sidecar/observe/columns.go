@@ -13,7 +13,8 @@ type columns struct {
 	index       map[string]int
 	series      []*profile.Series
 	counts      [][]uint64 // by column, then bin
-	unknown     *uint64
+	derived     protocol.Derived
+	reference   *reference    // for what no column counts
 	rows        func(n int64) // nil where rows are not counted
 
 	pause  func() // called every few values; nil: never
@@ -23,10 +24,11 @@ type columns struct {
 // valuesAtOnce take about 10 µs with what their sketches cost.
 const valuesAtOnce = 384
 
-func newColumns(definitions []profile.Column, series func(i int) *profile.Series, unknown *uint64, rows func(int64)) *columns {
-	c := &columns{definitions: definitions, index: make(map[string]int, len(definitions)), unknown: unknown, rows: rows}
+func newColumns(definitions []profile.Column, series func(i int) *profile.Series, r *reference, rows func(int64)) *columns {
+	c := &columns{definitions: definitions, index: make(map[string]int, len(definitions)), reference: r, rows: rows}
 	for i, d := range definitions {
 		c.index[d.Name] = i
+		c.derived.Summarised = summarised(c.derived.Summarised, d.Name)
 		c.series = append(c.series, series(i))
 		c.counts = append(c.counts, make([]uint64, len(d.Bins)))
 	}
@@ -81,7 +83,11 @@ func (c *columns) counted(n int) {
 	}
 }
 
-func (c *columns) Unknown(n int) { *c.unknown += uint64(n) }
+func (c *columns) Derived() protocol.Derived { return c.derived }
+
+func (c *columns) Unknown(n int) { c.reference.unknown += uint64(n) }
+
+func (c *columns) Folded(f protocol.Fold, n int) { c.reference.folds.add(f, n) }
 
 func (c *columns) Rows(n int) {
 	if c.rows != nil {

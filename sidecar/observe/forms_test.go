@@ -117,7 +117,7 @@ func TestForms(t *testing.T) {
 // What tritonclient sent over one connection, and what the servers answered: binary tensors, JSON, and binary tensors
 // under gzip. Requests that are refused are rows all the same; only their answers do not count.
 func TestTritonClient(t *testing.T) {
-	p, _, err := profile.FromCSV("train.csv", strings.NewReader("distance,temp,carrier_code,y\n1400,39,2,184\n229,72.5,4,40\n"), profile.CSVOptions{Prediction: "y"})
+	p, _, err := profile.FromCSV("train.csv", strings.NewReader("distance,temp,carrier_code,y\n1400,39,2,184\n229,72.5,4,40\n"), profile.CSVOptions{Predictions: []string{"y"}})
 	if err != nil {
 		t.Fatal(err)
 	}

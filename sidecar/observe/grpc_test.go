@@ -27,7 +27,7 @@ const (
 // observing is an observer with a reference whose parser does not run: what it would parse stays in its queue.
 func observing(t *testing.T) (*Observer, *prometheus.Registry) {
 	t.Helper()
-	p, _, err := profile.FromCSV("t.csv", strings.NewReader("a,y\n1,1\n2,2\n3,3\n"), profile.CSVOptions{Prediction: "y"})
+	p, _, err := profile.FromCSV("t.csv", strings.NewReader("a,y\n1,1\n2,2\n3,3\n"), profile.CSVOptions{Predictions: []string{"y"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +125,7 @@ func TestMessages(t *testing.T) {
 // What real clients and servers said: two requests of two rows, the second compressed.
 func TestRealMessages(t *testing.T) {
 	csv := "a,b,c,y\n1,1,1,1\n2,2,2,2\n3,3,3,3\n"
-	p, _, err := profile.FromCSV("t.csv", strings.NewReader(csv), profile.CSVOptions{Prediction: "y"})
+	p, _, err := profile.FromCSV("t.csv", strings.NewReader(csv), profile.CSVOptions{Predictions: []string{"y"}})
 	if err != nil {
 		t.Fatal(err)
 	}

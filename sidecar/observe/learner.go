@@ -16,6 +16,7 @@ import (
 type learner struct {
 	mu                sync.Mutex // taken before the recorders' locks
 	features, outputs *learned
+	folds             folds
 	parser            protocol.Parser
 }
 
@@ -24,9 +25,13 @@ type learned struct {
 	recorder *profile.Recorder
 	index    map[string]int
 	columns  []learnedColumn
-	room     *room           // for both halves
-	fresh    map[string]bool // names of this body; they are columns once it has been read to its end
-	order    []string        // of fresh
+	derived  protocol.Derived
+	redact   []string       // columns whose categories are kept as hashes
+	room     *room          // for both halves
+	folds    *folds         // likewise
+	fresh    map[string]int // names of this body and how many values they have; they are columns once it has been read to its end
+	order    []string       // of fresh
+	refused  int            // values of this body that there is no room for
 }
 
 // learnedColumn has no series and no type until its first value. Until then it is missing.
@@ -55,13 +60,17 @@ func (r *room) take(n int64) bool {
 }
 
 // newLearner gives an eighth of its bytes to the categories of each half, the rest to columns.
-func newLearner(bytes int64) *learner {
-	left := &room{columns: profile.MaxColumns, bytes: bytes / 4 * 3}
+func newLearner(cfg Config) *learner {
+	l := &learner{parser: protocol.Parser{MaxFeatures: cfg.MaxFeatures}}
+	left := &room{columns: profile.MaxColumns, bytes: cfg.LearnBudget / 4 * 3}
 	half := func() *learned {
-		recorder := profile.NewLearner(int(bytes / 8 / profile.LearnedName))
-		return &learned{recorder: recorder, index: map[string]int{}, room: left, fresh: map[string]bool{}}
+		recorder := profile.NewLearner(int(cfg.LearnBudget / 8 / profile.LearnedName))
+		return &learned{
+			recorder: recorder, index: map[string]int{}, room: left, folds: &l.folds, redact: cfg.Redact, fresh: map[string]int{},
+		}
 	}
-	return &learner{features: half(), outputs: half()}
+	l.features, l.outputs = half(), half()
+	return l
 }
 
 // lock lets the caller count what was seen at a time.
@@ -109,8 +118,15 @@ func (l *learner) count(m protocol.Message, response bool) error {
 	}
 	t.grow()
 	if first && t.Width() > 0 {
-		return read(m, t)
+		t.forget()
+		if err := read(m, t); err != nil {
+			return err
+		}
 	}
+	for _, n := range t.fresh {
+		t.refused += n
+	}
+	t.folds.column += int64(t.refused)
 	return nil
 }
 
@@ -156,6 +172,8 @@ func (t *learned) grow() {
 			return
 		}
 		t.room.columns--
+		delete(t.fresh, name)
+		t.derived.Summarised = summarised(t.derived.Summarised, name)
 		t.index[name] = len(t.columns)
 		t.columns = append(t.columns, learnedColumn{name: name})
 	}
@@ -163,19 +181,24 @@ func (t *learned) grow() {
 
 func (t *learned) forget() {
 	clear(t.fresh)
-	t.order = t.order[:0]
+	t.order, t.refused = t.order[:0], 0
 }
 
 // Learn is part of protocol.Learner.
-func (t *learned) Learn(name []byte) {
-	_, known := t.index[string(name)] // on second reading
+func (t *learned) Learn(name []byte, n int) {
+	if _, known := t.index[string(name)]; known { // on second reading
+		return
+	}
+	values, again := t.fresh[string(name)]
 	switch {
-	case known || t.fresh[string(name)] || len(t.fresh) >= t.room.columns:
-	case len(name) == 0 || len(name) > profile.MaxName || !utf8.Valid(name):
+	case again:
+	case len(t.fresh) >= t.room.columns, len(name) == 0 || len(name) > profile.MaxName || !utf8.Valid(name):
+		t.refused += n
+		return
 	default:
-		t.fresh[string(name)] = true
 		t.order = append(t.order, string(name))
 	}
+	t.fresh[string(name)] = values + n
 }
 
 // Width is part of protocol.Table.
@@ -196,6 +219,8 @@ func (t *learned) Numbers(column int, values []float64, stride int) {
 	}
 	if s := t.series(column, profile.Number); s != nil {
 		s.Numbers(values, stride, nil)
+	} else {
+		t.refused += (len(values) + stride - 1) / stride
 	}
 }
 
@@ -219,6 +244,8 @@ func (t *learned) Value(column int, v protocol.Value) {
 	}
 	if s := t.series(column, typ); s != nil {
 		tell(s, t.columns[column].typ, v)
+	} else {
+		t.refused++
 	}
 }
 
@@ -230,10 +257,17 @@ func (t *learned) series(column int, typ profile.Type) *profile.Series {
 			return nil
 		}
 		c.typ = typ
-		c.series = t.recorder.Learn(profile.Column{Name: c.name, Type: typ})
+		redacted := typ == profile.Category && slices.Contains(t.redact, c.name)
+		c.series = t.recorder.Learn(profile.Column{Name: c.name, Type: typ, Redacted: redacted})
 	}
 	return t.recorder.Feature(c.series)
 }
+
+// Derived is part of protocol.Table.
+func (t *learned) Derived() protocol.Derived { return t.derived }
+
+// Folded is part of protocol.Table.
+func (t *learned) Folded(f protocol.Fold, n int) { t.folds.add(f, n) }
 
 // Unknown is part of protocol.Table: a name that is new, or for which there is no room.
 func (t *learned) Unknown(int) {}

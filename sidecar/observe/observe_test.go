@@ -20,7 +20,7 @@ import (
 
 func reference(t *testing.T) *profile.Profile {
 	t.Helper()
-	p, _, err := profile.FromCSV("train.csv", strings.NewReader("a,y\n1,1\n2,2\n3,3\n"), profile.CSVOptions{Prediction: "y"})
+	p, _, err := profile.FromCSV("train.csv", strings.NewReader("a,y\n1,1\n2,2\n3,3\n"), profile.CSVOptions{Predictions: []string{"y"}})
 	if err != nil {
 		t.Fatal(err)
 	}

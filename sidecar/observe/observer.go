@@ -18,12 +18,14 @@ import (
 	"github.com/leeway-dev/leeway/sidecar/unpack"
 )
 
-// Config of an Observer. All fields are needed.
+// Config of an Observer. Fields are needed unless they say what 0 means.
 type Config struct {
 	Protocol    protocol.Kind // protocol.Auto: by path
 	SampleRatio float64       // share of inference requests that are captured, 0 to 1
 	Budget      int64         // bytes of captured bodies and partial heads, over all connections
 	MaxBody     int           // bytes of one body, packed or not
+	MaxFeatures int           // values of a row without names; more are a vector. 0: protocol.DefaultMaxFeatures
+	Redact      []string      // columns whose categories are learned as hashes; nil: none
 	LearnBudget int64         // bytes for columns learned without a reference, for one to be made of; 0: none are
 	Metrics     *metrics.Metrics
 	Log         *zap.Logger
@@ -52,7 +54,7 @@ func New(cfg Config) *Observer {
 		records: sync.Pool{New: func() any { return new(record) }},
 	}
 	if cfg.LearnBudget > 0 {
-		o.learning.Store(&reference{learner: newLearner(cfg.LearnBudget)})
+		o.learning.Store(&reference{learner: newLearner(cfg)})
 	}
 	return o
 }
@@ -62,7 +64,7 @@ var ErrOther = errors.New("another reference is set")
 
 // SetReference sets the profile to compare with, once. The same digest again changes nothing and returns false.
 func (o *Observer) SetReference(p *profile.Profile, digest string) (bool, error) {
-	r, err := newReference(p, digest)
+	r, err := newReference(p, digest, o.cfg.MaxFeatures)
 	if err != nil {
 		return false, err
 	}
@@ -93,21 +95,29 @@ func (o *Observer) target() *reference {
 }
 
 // Learned is the profile of what was learned in about a time, to the day (UTC); nil with a reference, or of nothing.
+// Rare categories are hashes.
 func (o *Observer) Learned(from, to time.Time) *profile.Profile {
 	r := o.learning.Load()
 	if r == nil {
 		return nil
 	}
-	return r.learner.profile(from, to)
+	p := r.learner.profile(from, to)
+	if p != nil {
+		p.HideRare(nil)
+	}
+	return p
 }
 
-// Live is the profile of what was observed in a time; nil without a reference.
+// Live is the profile of what was observed in a time; nil without a reference. Rare categories that the reference does
+// not name are hashes.
 func (o *Observer) Live(from, to time.Time) *profile.Profile {
 	r := o.reference.Load()
 	if r == nil {
 		return nil
 	}
-	return r.recorder.Profile(from, to)
+	p := r.recorder.Profile(from, to)
+	p.HideRare(r.profile)
+	return p
 }
 
 // Run parses until ctx ends and the queue is empty. It and Step are not for use at the same time.
@@ -226,7 +236,9 @@ func (o *Observer) half(r *record, c *capture, response bool) (result metrics.Re
 		return result
 	}
 	m := protocol.Message{Kind: r.kind, Form: c.form, HeaderLength: c.header, Body: c.buf}
-	switch err := r.reference.count(m, response); {
+	err := r.reference.count(m, response)
+	r.reference.takeFolded(o.cfg.Metrics.Folded)
+	switch {
 	case err == nil:
 		return metrics.Observed
 	case errors.Is(err, protocol.ErrUnnamed):

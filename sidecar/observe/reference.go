@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/leeway-dev/leeway/registry/profile"
+	"github.com/leeway-dev/leeway/sidecar/metrics"
 	"github.com/leeway-dev/leeway/sidecar/protocol"
 )
 
@@ -19,10 +20,11 @@ type reference struct {
 	mu                sync.Mutex // guards the counts; taken before the recorder's lock
 	features, outputs *columns
 	unknown           uint64
+	folds             folds
 	parser            protocol.Parser
 }
 
-func newReference(p *profile.Profile, digest string) (*reference, error) {
+func newReference(p *profile.Profile, digest string, maxFeatures int) (*reference, error) {
 	for _, list := range [][]profile.Column{p.Features, p.Predictions} {
 		for _, c := range list {
 			if len(c.Bins) == 0 || len(c.Sketch) > 0 {
@@ -34,9 +36,10 @@ func newReference(p *profile.Profile, digest string) (*reference, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &reference{digest: digest, profile: p, recorder: rec}
-	r.features = newColumns(p.Features, rec.Feature, &r.unknown, rec.AddRows)
-	r.outputs = newColumns(p.Predictions, rec.Output, &r.unknown, nil)
+	r := &reference{digest: digest, profile: p, recorder: rec, parser: protocol.Parser{MaxFeatures: maxFeatures}}
+	r.features = newColumns(p.Features, rec.Feature, r, rec.AddRows)
+	r.outputs = newColumns(p.Predictions, rec.Output, r, nil)
+	r.outputs.derived.Classes = classColumns(p.Predictions)
 	return r, nil
 }
 
@@ -96,6 +99,15 @@ func (r *reference) count(m protocol.Message, response bool) error {
 		return r.parser.Predictions(m, r.outputs)
 	}
 	return nil
+}
+
+// takeFolded tells what was folded since it was last asked, under the lock.
+func (r *reference) takeFolded(tell func(metrics.Fold, int64)) {
+	if l := r.learner; l != nil {
+		l.folds.take(l.features.recorder.Folded()+l.outputs.recorder.Folded(), tell)
+		return
+	}
+	r.folds.take(r.recorder.Folded(), tell)
 }
 
 // tidy packs what has ended of the live profile.

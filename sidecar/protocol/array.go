@@ -4,6 +4,7 @@ package protocol
 type grid struct {
 	at, rows int
 	width    int // values of a row, however they nest
+	rank     int // dimensions of a row
 }
 
 // nesting keeps an array rectangular: all arrays of a depth are equally long, and scalars are at the deepest only.
@@ -65,7 +66,7 @@ func (s *scanner) array() (grid, error) {
 				return g, s.fail("an array as long as those before")
 			}
 			if n.depth == 0 {
-				g.rows, g.width = n.size[1]-1, 1
+				g.rows, g.width, g.rank = n.size[1]-1, 1, n.deepest-1
 				for _, k := range n.size[2 : n.deepest+1] {
 					g.width *= k - 1
 				}

@@ -105,5 +105,7 @@ func (*blind) Lookup(name []byte) int {
 }
 func (*blind) Unknown(int)                 {}
 func (*blind) Rows(int)                    {}
+func (*blind) Derived() protocol.Derived   { return protocol.Derived{} }
+func (*blind) Folded(protocol.Fold, int)   {}
 func (*blind) Value(int, protocol.Value)   {}
 func (*blind) Numbers(int, []float64, int) {}

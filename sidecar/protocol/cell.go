@@ -1,6 +1,8 @@
 package protocol
 
 import (
+	"bytes"
+	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
 	"math"
@@ -32,6 +34,7 @@ const (
 	tagUint
 	tagVarint
 	tagUvarint
+	tagEncoded // a JSON string of base64
 )
 
 // longInteger is the least integer that is kept as text.
@@ -62,9 +65,43 @@ func (p *Parser) value(cell float64) Value {
 		return Value{Type: Bool, Number: 1, Text: yes}
 	case tagAbsent:
 		return Value{}
+	case tagEncoded:
+		text, err := base64.StdEncoding.AppendDecode(p.text[:0], p.textAt(tagQuoted, at))
+		if p.text = text; err != nil {
+			return Value{}
+		}
+		return Value{Type: Text, Text: text}
 	default:
 		return Value{Type: Text, Text: p.textAt(t, at)}
 	}
+}
+
+// number is the number that a cell stands for, as in a column of numbers: NaN if there is none.
+func (p *Parser) number(cell float64) float64 {
+	if cell == cell || !boxed(cell) {
+		return cell
+	}
+	v := p.value(cell)
+	switch v.Type {
+	case Missing:
+		return missing
+	case Text:
+		n, err := strconv.ParseFloat(string(bytes.TrimSpace(v.Text)), 64)
+		if err != nil && !math.IsInf(n, 0) {
+			return missing
+		}
+		return number(n)
+	}
+	return v.Number
+}
+
+// encodedText is the base64 of a cell, if it holds some.
+func (p *Parser) encodedText(cell float64) ([]byte, bool) {
+	bits := math.Float64bits(cell)
+	if cell == cell || !boxed(cell) || tag(bits>>tagShift&0xff) != tagEncoded {
+		return nil, false
+	}
+	return p.textAt(tagQuoted, int(bits&(1<<tagShift-1))), true
 }
 
 var no, yes = []byte("false"), []byte("true")

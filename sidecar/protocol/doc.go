@@ -8,5 +8,7 @@
 // a Table. Numbers go there by the column; text stays in the body, and a cell says where. The cells are kept from one
 // body to the next, so that the usual body allocates nothing.
 //
+// Vectors, images and audio are told by columns that sum them up (summarise.go).
+//
 // Python's NaN, Infinity and -Infinity are read where JSON has numbers, as many servers do.
 package protocol

@@ -9,6 +9,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/leeway-dev/leeway/registry/profile/summary"
 	"github.com/leeway-dev/leeway/sidecar/protocol"
 )
 
@@ -21,6 +22,13 @@ func fuzzMessage(t *testing.T, m protocol.Message, answer bool) {
 	s := newSheet("a", "b", "c")
 	fuzzTable(t, m, answer, s, s)
 	l := &pupil{sheet: newSheet("a", "b")}
+	fuzzTable(t, m, answer, l, l.sheet)
+	v := vectored()
+	fuzzTable(t, m, answer, v, v)
+	v = vectored()
+	v.names, v.classes = append(v.names, "i[size]", summary.Highest), []int{0, 2}
+	fuzzTable(t, m, answer, v, v)
+	l = &pupil{sheet: vectored()}
 	fuzzTable(t, m, answer, l, l.sheet)
 }
 
@@ -42,8 +50,8 @@ func fuzzTable(t *testing.T, m protocol.Message, answer bool, table protocol.Tab
 		}
 		return
 	}
-	for name, values := range s.columns {
-		if len(values) != s.n {
+	for _, name := range s.names {
+		if values := s.columns[name]; len(values) != s.n {
 			t.Fatalf("%d rows, but column %s has %d values", s.n, name, len(values))
 		}
 	}
@@ -68,6 +76,11 @@ func seeds(f *testing.F, add func(m protocol.Message, answer bool), forms ...pro
 	for _, c := range answers {
 		if m := c.message(); is(m) {
 			add(m, true)
+		}
+	}
+	for _, c := range vectors {
+		if is(c.message) {
+			add(c.message, false)
 		}
 	}
 	files, _ := filepath.Glob("testdata/*/*.req")

@@ -155,7 +155,7 @@ func (p *Parser) grpcTensor(m, raw span) error {
 		return unparsable("tensor %.64q has %d values, its shape says %d", x.name, n, x.rows*x.width)
 	}
 	return p.add(tensor{
-		name: x.name, rows: int(x.rows), width: int(x.width), at: at, stride: int(x.width), datatype: x.datatype,
+		name: x.name, rows: int(x.rows), width: int(x.width), at: at, stride: int(x.width), rank: x.rank, datatype: x.datatype,
 	})
 }
 

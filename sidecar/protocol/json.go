@@ -33,10 +33,10 @@ func (s *scanner) rest() error {
 	return s.p.room(0)
 }
 
-// room refuses a body of more than maxCells values, of which n are to come.
+// room refuses a body of more than MaxValues values, of which n are to come.
 func (p *Parser) room(n int) error {
-	if len(p.cells)+n > maxCells {
-		return unparsable("more than %d values", maxCells)
+	if len(p.cells)+n > MaxValues {
+		return unparsable("more than %d values", MaxValues)
 	}
 	return nil
 }
@@ -218,8 +218,28 @@ func (s *scanner) scalar() (cell float64, err error) {
 		return boolean(false), nil
 	case c == 'I' && s.word("Infinity"):
 		return math.Inf(1), nil
+	case c == '{' && (s.p.kind == V1 || s.p.kind == TFServing):
+		return s.encoded()
 	}
 	return 0, s.fail("a value")
+}
+
+// encoded consumes {"b64": "…"}, as V1 writes bytes.
+func (s *scanner) encoded() (cell float64, err error) {
+	at := -1
+	err = s.members(func(key []byte) error {
+		if string(key) != "b64" || at >= 0 || s.peek() != '"' {
+			return s.fail("base64")
+		}
+		at = s.i
+		_, err := s.string()
+		return err
+	})
+	if err == nil && at < 0 {
+		err = s.fail("base64")
+	}
+	s.p.encoded++
+	return box(tagEncoded, max(at, 0)), err
 }
 
 func (s *scanner) word(w string) bool {

@@ -15,7 +15,7 @@ type pupil struct {
 	learned []string
 }
 
-func (p *pupil) Learn(name []byte) {
+func (p *pupil) Learn(name []byte, _ int) {
 	if !slices.Contains(p.learned, string(name)) {
 		p.learned = append(p.learned, string(name))
 	}
@@ -31,7 +31,7 @@ func table(k protocol.Kind, text string) protocol.Message {
 	return m
 }
 
-// A Learner is told of names whose values are scalars, and of nothing else.
+// A Learner is told of names whose values are scalars, and of those that sum up other values.
 func TestLearner(t *testing.T) {
 	for _, c := range []struct {
 		name, known string
@@ -43,7 +43,7 @@ func TestLearner(t *testing.T) {
 		{
 			"records", "",
 			named(protocol.V1, `{"instances":[{"a":1,"b":"x"},{"c":null,"v":[1,2]}]}`),
-			false, "a b c", nil,
+			false, "a b c v[norm] v[p0] v[p1] v[p2] v[p3] v[p4] v[p5] v[p6] v[p7]", nil,
 		},
 		{"records, one known", "a", named(protocol.V1, `{"instances":[{"a":1,"b":"x"}]}`), false, "b", nil},
 		{"rows", "", named(protocol.V1, `{"instances":[[1,2]]}`), false, "", protocol.ErrUnnamed},
@@ -58,7 +58,7 @@ func TestLearner(t *testing.T) {
 			"tensors", "",
 			named(protocol.V2, `{"inputs":[{"name":"a","shape":[1,1],"datatype":"FP64","data":[1]},`+
 				`{"name":"wide","shape":[1,2],"datatype":"FP64","data":[1,2]}]}`),
-			false, "a", nil,
+			false, "a wide[norm] wide[p0] wide[p1] wide[p2] wide[p3] wide[p4] wide[p5] wide[p6] wide[p7]", nil,
 		},
 		{
 			"a table", "a b",

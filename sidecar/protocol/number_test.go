@@ -17,6 +17,8 @@ func (*list) Width() int                      { return 1 }
 func (*list) Lookup([]byte) int               { return -1 }
 func (*list) Unknown(int)                     {}
 func (*list) Rows(int)                        {}
+func (*list) Derived() protocol.Derived       { return protocol.Derived{} }
+func (*list) Folded(protocol.Fold, int)       {}
 func (l *list) Value(_ int, v protocol.Value) { *l = append(*l, v) }
 func (l *list) Numbers(_ int, v []float64, _ int) {
 	for _, v := range v {

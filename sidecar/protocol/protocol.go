@@ -34,19 +34,32 @@ type Table interface {
 	Numbers(column int, values []float64, stride int)
 	// Value tells the value of one row in one column.
 	Value(column int, v Value)
+	// Derived says which columns are made of values that have other names.
+	Derived() Derived
 	// Unknown tells of values of columns that the profile does not have.
 	Unknown(n int)
+	// Folded tells of values that were told by columns that sum them up.
+	Folded(f Fold, n int)
 	// Rows tells how many rows there were, after their values.
 	Rows(n int)
+}
+
+// Derived are the columns of a Table that the values of several others, or of none, are told by.
+type Derived struct {
+	// Summarised are the names of vectors, images and audio: a column for each has that name and a suffix of package
+	// summary.
+	Summarised []string
+	// Classes, if there are any, have the highest of each row in the last column of the table.
+	Classes []int
 }
 
 // Learner is a Table that grows. Only what has names is read into it, for the order of its columns is nobody's choice.
 // The one value a row of an answer without names is Prediction.
 type Learner interface {
 	Table
-	// Learn tells of a name that Lookup does not know, whose values are scalars. The body may yet turn out unreadable.
-	// The name may be used during the call only.
-	Learn(name []byte)
+	// Learn tells of a column that Lookup does not know, and that n values are for it. The body may yet turn out
+	// unreadable. The name may be used during the call only.
+	Learn(name []byte, n int)
 }
 
 // Prediction is what a Learner calls values of answers that have no name.
@@ -70,9 +83,9 @@ type Value struct {
 	Text   []byte  // of a Bool: true or false
 }
 
-// maxCells is how many values a body may stand for, absent ones included: a small body of empty rows must not cost a
+// MaxValues is how many values a body may stand for, absent ones included: a small body of empty rows must not cost a
 // minute. It also bounds the parser's scratch memory, to 8 MiB.
-const maxCells = 1 << 20
+const MaxValues = 1 << 20
 
 // keepCells is how many cells are kept for the next body.
 const keepCells = 1 << 15
@@ -82,7 +95,11 @@ type Parser struct {
 	// Pause, if set, is called about every 8 KiB of a body, so that the caller can do something else in between. It must
 	// not use the parser, nor change the body.
 	Pause func()
+	// MaxFeatures is how many values a row without names may have at most, unless it is one of the table's columns: more
+	// are a vector. 0: DefaultMaxFeatures.
+	MaxFeatures int
 
+	kind    Kind
 	body    []byte
 	cells   []float64 // what was read; text and the like are boxed (cell.go)
 	tensors []tensor
@@ -90,7 +107,13 @@ type Parser struct {
 	seen    []bool // by column: some tensor is bound to it
 	unknown int    // values of unknown columns that were not kept
 	text    []byte // the last text that had to be built
-	paused  int    // how much was read since the last Pause
+	name    []byte // the last name that had to be built
+	derived Derived
+	width   int        // columns of the table that a row without names has: all but the highest of the others
+	encoded int        // values that were encoded bytes
+	folded  [folds]int // values that were summed up
+	sums    []float64  // to be told
+	paused  int        // how much was read since the last Pause
 	// answer: a response. A request none of whose names is known lacks every column; a response may name its outputs as
 	// it likes, and is then not readable.
 	answer bool
@@ -110,7 +133,11 @@ func (p *Parser) Predictions(m Message, t Table) error {
 }
 
 func (p *Parser) message(m Message, t Table) error {
-	p.body, p.unknown, p.paused = m.Body, 0, 0
+	p.body, p.unknown, p.paused, p.encoded, p.folded = m.Body, 0, 0, 0, [folds]int{}
+	p.kind, p.derived, p.width = m.Kind, t.Derived(), t.Width()
+	if p.derived.Classes != nil {
+		p.width--
+	}
 	defer p.forget()
 	if p.learn, _ = t.(Learner); p.learn != nil && m.Form == FormCSV && (m.Kind != MLflow || p.answer) {
 		return ErrUnnamed // whether the first row holds names can't be told
@@ -129,6 +156,7 @@ func (p *Parser) message(m Message, t Table) error {
 // forget lets go of the body and of memory that few bodies need.
 func (p *Parser) forget() {
 	clear(p.tensors)
+	p.derived = Derived{}
 	clear(p.keys)
 	p.body, p.learn, p.cells, p.tensors, p.keys, p.text = nil, nil, p.cells[:0], p.tensors[:0], p.keys[:0], p.text[:0]
 	if cap(p.cells) > keepCells {

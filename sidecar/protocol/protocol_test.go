@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/leeway-dev/leeway/registry/profile/summary"
 	"github.com/leeway-dev/leeway/sidecar/protocol"
 )
 
@@ -16,6 +17,8 @@ type sheet struct {
 	columns map[string][]string
 	unknown int
 	n       int
+	classes []int // the last column is the highest of these
+	folded  [2]int
 }
 
 func newSheet(names ...string) *sheet { return &sheet{names: names, columns: map[string][]string{}} }
@@ -24,6 +27,16 @@ func (s *sheet) Width() int             { return len(s.names) }
 func (s *sheet) Lookup(name []byte) int { return slices.Index(s.names, string(name)) }
 func (s *sheet) Unknown(n int)          { s.unknown += n }
 func (s *sheet) Rows(n int)             { s.n += n }
+func (s *sheet) Derived() protocol.Derived {
+	d := protocol.Derived{Classes: s.classes}
+	for _, name := range s.names {
+		if value, _, ok := summary.Split(name); ok && !slices.Contains(d.Summarised, value) {
+			d.Summarised = append(d.Summarised, value)
+		}
+	}
+	return d
+}
+func (s *sheet) Folded(f protocol.Fold, n int) { s.folded[f] += n }
 func (s *sheet) Numbers(column int, values []float64, stride int) {
 	for i := 0; i < len(values); i += stride {
 		v := protocol.Value{Type: protocol.Number, Number: values[i]}
@@ -134,7 +147,9 @@ var tables = []example{
 	{"tfserving columns that differ", protocol.TFServing, `{"inputs":{"a":[1,2],"b":[1]}}`, ``},
 	{"tfserving column twice", protocol.TFServing, `{"inputs":{"a":[1],"a":[1]}}`, ``},
 	{"tfserving vector in a column", protocol.TFServing, `{"inputs":{"a":[[1,2]],"b":[1]}}`, ``},
-	{"tfserving encoded bytes", protocol.TFServing, `{"inputs":{"a":{"b64":"AA=="}}}`, ``},
+	{"tfserving encoded bytes", protocol.TFServing, `{"inputs":{"a":{"b64":"AA=="},"b":{"b64":"?"}}}`, `a="\x00" b=- c=- unknown=0 rows=1`},
+	{"tfserving encoded bytes and more", protocol.TFServing, `{"inputs":{"a":{"b64":"AA==","c":1}}}`, ``},
+	{"mlflow encoded bytes", protocol.MLflow, `{"inputs":{"a":{"b64":"AA=="}}}`, ``},
 	{"tfserving nothing", protocol.TFServing, `{"inputs":{}}`, ``},
 
 	{"v2 bools as numbers", protocol.V2, `{"inputs":[{"name":"a","shape":[3],"datatype":"BOOL","data":[1,0,null]}]}`, `a=true,false,- b=-,-,- c=-,-,- unknown=0 rows=3`},

@@ -8,7 +8,7 @@ func (p *Parser) rows(s *scanner, t Table) error {
 	if !s.take('[') {
 		return s.fail("an array")
 	}
-	objects := s.peek() == '{'
+	objects := s.peek() == '{' && !p.encodedRow(s, t)
 	s.i = at
 	if objects {
 		return p.records(s, t)
@@ -18,9 +18,19 @@ func (p *Parser) rows(s *scanner, t Table) error {
 		return err
 	}
 	if g.rows == 0 {
-		g.width = t.Width()
+		g.width = p.width
 	}
 	return p.addGrid(nil, g)
+}
+
+// encodedRow reports whether a row is nothing but encoded bytes.
+func (p *Parser) encodedRow(s *scanner, t Table) bool {
+	if p.kind != V1 && p.kind != TFServing || t.Lookup([]byte("b64")) >= 0 {
+		return false
+	}
+	_, err := s.encoded()
+	p.encoded = 0
+	return err == nil
 }
 
 // columns consumes an object of columns or named tensors, each a list of its rows' values; scalars are one row.
@@ -60,7 +70,7 @@ func (s *scanner) arrayOrScalar() (grid, error) {
 
 // records consumes a list of rows as objects.
 func (p *Parser) records(s *scanner, t Table) error {
-	width := t.Width()
+	width := p.width
 	x := tensor{records: true, width: width, at: len(p.cells), stride: width}
 	p.keys = p.keys[:0]
 	err := s.elements(func() error {
@@ -82,17 +92,14 @@ func (p *Parser) record(s *scanner, t Table, width int) error {
 		p.cells = append(p.cells, box(tagAbsent, 0))
 	}
 	known, i := false, 0
-	err := s.members(func(key []byte) error {
-		column := p.lookup(key, i, t)
+	err := s.members(func(name []byte) error {
+		column, sum := p.lookup(name, i, t)
 		if i++; column < 0 {
-			p.unknown++
-			if c := s.peek(); p.learn != nil && c != '[' && c != '{' {
-				p.learn.Learn(key)
-			}
-			return s.skip(maxDepth)
+			known = known || sum != nil
+			return p.otherMember(s, name, sum, at)
 		}
 		if !absent(p.cells[at+column]) {
-			return unparsable("a row has column %.64q twice", key)
+			return unparsable("a row has column %.64q twice", name)
 		}
 		known = true
 		cell, err := s.single()
@@ -105,26 +112,89 @@ func (p *Parser) record(s *scanner, t Table, width int) error {
 	return err
 }
 
-// key is the name of a member, and its column.
+// otherMember consumes the value of a member that is no column itself.
+func (p *Parser) otherMember(s *scanner, name []byte, sum *target, row int) error {
+	if sum != nil {
+		return p.summaryMember(s, name, sum, row)
+	}
+	p.unknown++
+	return p.unknownMember(s, name)
+}
+
+// unknownMember consumes the value of a member that is nothing of the table, which a Learner may learn.
+func (p *Parser) unknownMember(s *scanner, name []byte) error {
+	c := s.peek()
+	if p.learn == nil {
+		return s.skip(maxDepth)
+	}
+	if c != '[' && c != '{' {
+		p.learn.Learn(name, 1)
+		return s.skip(maxDepth)
+	}
+	at, cells := s.i, len(p.cells)
+	var g grid
+	var err error
+	if c == '[' {
+		g, err = s.array()
+	} else {
+		_, err = s.scalar()
+	}
+	p.cells = p.cells[:cells]
+	if err != nil { // nested in another way
+		s.i = at
+		return s.skip(maxDepth)
+	}
+	if n := g.rows * g.width; c == '{' || n > 1 {
+		p.learnName(name, 1, n, c == '{' || g.rank+1 > 2)
+	}
+	return nil
+}
+
+// summaryMember consumes a value of the row whose cells begin at a cell, and sums it up in its columns.
+func (p *Parser) summaryMember(s *scanner, name []byte, d *target, row int) error {
+	end := len(p.cells)
+	g, err := s.arrayOrScalar()
+	if err != nil {
+		return err
+	}
+	sum := p.summarise(g.at, g.rows*g.width, d)
+	p.cells, p.encoded = p.cells[:end], 0
+	for i, column := range d.columns {
+		if column < 0 {
+			continue
+		}
+		if !absent(p.cells[row+column]) {
+			return unparsable("a row has %.64q twice", name)
+		}
+		p.cells[row+column] = number(sum[i])
+	}
+	return nil
+}
+
+// key is the name of a member, and its column, or those that sum it up.
 type key struct {
 	name   []byte
 	column int
+	sum    *target
 }
 
 // lookup finds the column of the i-th member of a record. Records are mostly written alike: the name is most likely the
 // one that the last record had there.
-func (p *Parser) lookup(name []byte, i int, t Table) int {
+func (p *Parser) lookup(name []byte, i int, t Table) (column int, sum *target) {
 	if i < len(p.keys) && bytes.Equal(p.keys[i].name, name) {
-		return p.keys[i].column
+		return p.keys[i].column, p.keys[i].sum
 	}
-	k := key{name, t.Lookup(name)}
+	k := key{name: name, column: p.column(name, t)}
+	if k.column < 0 {
+		k.sum = p.target(name, t)
+	}
 	switch {
 	case i < len(p.keys):
 		p.keys[i] = k
 	case i == len(p.keys) && i < maxTensors:
 		p.keys = append(p.keys, k)
 	}
-	return k.column
+	return k.column, k.sum
 }
 
 // single consumes a scalar, or a scalar alone in a list.

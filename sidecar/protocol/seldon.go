@@ -86,6 +86,6 @@ func (p *Parser) seldonTensor(s *scanner) (grid, error) {
 	case x.rows*x.width != int64(g.rows*g.width):
 		return g, unparsable("a tensor has %d values, its shape says %d", g.rows*g.width, x.rows*x.width)
 	}
-	g.rows, g.width = int(x.rows), int(x.width)
+	g.rows, g.width, g.rank = int(x.rows), int(x.width), x.rank
 	return g, nil
 }

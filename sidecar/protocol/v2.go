@@ -7,6 +7,7 @@ type v2Tensor struct {
 	name        []byte
 	datatype    datatype
 	rows, width int64 // the first dimension, and the product of the others
+	rank        int   // dimensions besides the first
 	shaped      bool
 	data        grid
 	has         bool  // data
@@ -94,7 +95,7 @@ func (p *Parser) v2Tensor(s *scanner, at int) (int, error) {
 		}
 	}
 	return at, p.add(tensor{
-		name: x.name, rows: int(x.rows), width: int(x.width), at: x.data.at, stride: int(x.width), datatype: x.datatype,
+		name: x.name, rows: int(x.rows), width: int(x.width), at: x.data.at, stride: int(x.width), rank: x.rank, datatype: x.datatype,
 	})
 }
 
@@ -136,6 +137,7 @@ func (x *v2Tensor) dimension(i int, n int64, limit int) bool {
 	} else {
 		x.width *= n
 	}
+	x.rank = i
 	return x.rows*x.width <= int64(limit)
 }
 
