@@ -190,8 +190,9 @@ func FuzzFromCSV(f *testing.F) {
 	f.Add("a,b\n1,x\n2,y\n,\n", "", "")
 	f.Add("a,b\n1e308,0.5\n-1e308,1\n5e-324,0\n", "", "b")
 	f.Add("a,b,c\n\"q\"\"q\",1,\xff\n", "b", "c")
-	f.Fuzz(func(t *testing.T, file, label, prediction string) {
-		p, _, err := profile.FromCSV("f.csv", strings.NewReader(file), profile.CSVOptions{Label: label, Predictions: []string{prediction}})
+	f.Add("v,p,q\n\"[1,2]\",0.25,0.75\n\"[3,null]\",0.5,0.5\n\"[5]\",1,0\n", "", "p q")
+	f.Fuzz(func(t *testing.T, file, label, predictions string) {
+		p, _, err := profile.FromCSV("f.csv", strings.NewReader(file), profile.CSVOptions{Label: label, Predictions: strings.Fields(predictions)})
 		if err != nil {
 			return
 		}
