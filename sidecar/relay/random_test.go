@@ -43,7 +43,7 @@ func conversation(seed uint64) (s script) {
 
 // requestsAtRandom are requests of HTTP/1.1, most of them for inference, now and then with a byte changed.
 func requestsAtRandom(r *rand.Rand, say func(fromClient bool, message string)) {
-	for range r.IntN(12) {
+	for range r.IntN(7) {
 		switch r.IntN(7) {
 		case 0:
 			say(true, get)
@@ -99,7 +99,7 @@ func framesAtRandom(r *rand.Rand, say func(fromClient bool, message string)) {
 	c.wire.WriteString(http2.ClientPreface)
 	c.WriteSettings()
 	s.WriteSettings()
-	for stream := uint32(1); stream < uint32(2*r.IntN(20)); stream += 2 {
+	for stream := uint32(1); stream < uint32(2*r.IntN(12)); stream += 2 {
 		if r.IntN(2) == 0 {
 			c.call(stream, "ModelInfer")
 		} else {
