@@ -17,6 +17,11 @@ func (t *binned) Width() int      { return len(t.binners) }
 func (*binned) Lookup([]byte) int { return -1 }
 func (*binned) Unknown(int)       {}
 func (*binned) Rows(int)          {}
+// Derived is part of protocol.Table: the bench has columns of numbers only.
+func (t *binned) Derived() protocol.Derived { return protocol.Derived{} }
+
+func (t *binned) Folded(protocol.Fold, int) {}
+
 func (t *binned) Value(column int, v protocol.Value) {
 	t.counts[column][t.binners[column].Number(v.Number)]++
 }
@@ -45,6 +50,8 @@ type recorded struct {
 	*binned
 	*profile.Recorder
 }
+
+func (recorded) Folded(protocol.Fold, int) {}
 
 func (t recorded) Rows(n int) { t.AddRows(int64(n)) }
 

@@ -69,7 +69,7 @@ func trained(t testing.TB) *profile.Profile {
 	for i := range 200 {
 		fmt.Fprintf(&csv, "%d,%g,%d,%d\n", i%100, float64(i)/4, i%7, i%50)
 	}
-	p, _, err := profile.FromCSV("train.csv", strings.NewReader(csv.String()), profile.CSVOptions{Prediction: "y"})
+	p, _, err := profile.FromCSV("train.csv", strings.NewReader(csv.String()), profile.CSVOptions{Predictions: []string{"y"}})
 	if err != nil {
 		t.Fatal(err)
 	}
