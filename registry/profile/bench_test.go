@@ -43,7 +43,7 @@ func BenchmarkNumbers(b *testing.B) {
 	}
 	c := fromColumn(b, cells, profile.CSVOptions{})
 	r := recorder(b, []profile.Column{c}, nil)
-	counts := make([]uint64, len(c.Bins))
+	counts := make([]int64, len(c.Bins))
 	now := noon
 	for b.Loop() {
 		now = now.Add(time.Millisecond)

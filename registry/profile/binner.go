@@ -111,11 +111,14 @@ func (b *Binner) Number(v float64) int {
 	return b.order[b.below(v)]
 }
 
+// usual is the number of thresholds of a column of ten bins.
+const usual = 15
+
 // below is the number of thresholds at or below v. It has no branch that depends on v: those would be guessed wrong
 // half of the time, which costs more than everything else.
 func (b *Binner) below(v float64) int {
 	i := 0
-	if t := b.thresholds; len(t) == 15 { // ten bins, the usual
+	if t := b.thresholds; len(t) == usual {
 		i = one(v >= t[7]) << 3
 		i += one(v >= t[(i+3)&15]) << 2
 		i += one(v >= t[(i+1)&15]) << 1
@@ -125,6 +128,64 @@ func (b *Binner) below(v float64) int {
 		i += one(v >= b.thresholds[i+step-1]) * step
 	}
 	return i
+}
+
+// few values are counted one by one; of more it pays to add up first.
+const few = 16
+
+// Numbers adds the bins of the first of values, and of every stride-th behind it, to each of counts, and returns how
+// many values are missing. It is for columns of numbers.
+func (b *Binner) Numbers(values []float64, stride int, counts ...[]int64) (missing int64) {
+	if len(b.thresholds) == usual && len(values) >= few*stride {
+		tally := b.tally(values, stride)
+		missing = int64(tally[usual])
+		for _, c := range counts {
+			for i, bin := range b.order {
+				c[bin] += int64(tally[i])
+			}
+			c[b.missing] += missing
+		}
+		return missing
+	}
+	for i := 0; i < len(values); i += stride {
+		bin := b.missing
+		if v := values[i]; v == v {
+			bin = b.order[b.below(v)]
+		} else {
+			missing++
+		}
+		for _, c := range counts {
+			c[bin]++
+		}
+	}
+	return missing
+}
+
+// tally counts values by how many thresholds are at or below them, those that are missing last. It first finds all
+// places and then counts them: a processor that looks ahead takes the counter of a value whose place it does not know
+// yet for another than that of the next, and has to go back when it was the same.
+func (b *Binner) tally(values []float64, stride int) (n [usual + 1]uint32) {
+	t := (*[usual]float64)(b.thresholds)
+	var places [64]uint8
+	for len(values) > 0 {
+		m := 0
+		for ; len(values) > 0 && m < len(places); m++ {
+			v := values[0]
+			values = values[min(stride, len(values)):]
+			k := one(v >= t[7]) << 3
+			k += one(v >= t[(k+3)&15]) << 2
+			k += one(v >= t[(k+1)&15]) << 1
+			k += one(v >= t[k&15])
+			if v != v {
+				k = usual
+			}
+			places[m] = uint8(k)
+		}
+		for _, k := range places[:m] {
+			n[k&15]++
+		}
+	}
+	return n
 }
 
 // one is 1 where c holds.

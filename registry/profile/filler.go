@@ -28,19 +28,48 @@ type filler struct {
 
 // add adds a finite value. What is beyond float32 counts as its largest.
 func (f *filler) add(v float64) {
+	f.begin()
+	if f.levels[0] = append(f.levels[0], keyOf(v)); len(f.levels[0]) >= f.limit {
+		f.compact()
+	}
+	f.n++
+}
+
+// addAll adds the first of values, and every stride-th behind it, but NaN.
+func (f *filler) addAll(values []float64, stride int) {
+	f.begin()
+	for i := 0; i < len(values); {
+		level := f.levels[0]
+		before := len(level)
+		for ; i < len(values) && len(level) < f.limit; i += stride {
+			if v := values[i]; v == v {
+				level = append(level, keyOf(v))
+			}
+		}
+		f.levels[0] = level
+		f.n += int64(len(level) - before)
+		if len(level) >= f.limit {
+			f.compact()
+		}
+	}
+}
+
+// begin makes the lowest level, if there is none.
+func (f *filler) begin() {
 	if f.height == 0 {
 		f.levels = append(f.levels, nil)
 		f.height, f.limit = 1, sketchK
 		f.low, f.high = math.MaxUint32, 0
 	}
+}
+
+// keyOf is a number, at most as large as a float32 can be, as an integer of the same order.
+func keyOf(v float64) uint32 {
 	bits := math.Float32bits(float32(v))
 	if bits&0x7fffffff == 0x7f800000 {
 		bits-- // infinite: the largest number
 	}
-	if f.levels[0] = append(f.levels[0], orderedBits(bits)); len(f.levels[0]) >= f.limit {
-		f.compact()
-	}
-	f.n++
+	return orderedBits(bits)
 }
 
 // reset empties the sketch, and keeps its memory.
@@ -162,11 +191,14 @@ func (f *filler) sort() {
 	}
 	for digit := range counts {
 		c := &counts[digit]
+		shift := 8 * digit
+		if int(c[a[0]>>shift&0xff]) == len(a) { // all have the same, as the last of whole numbers
+			continue
+		}
 		var at uint32
 		for i, n := range c {
 			c[i], at = at, at+n
 		}
-		shift := 8 * digit
 		for _, v := range a {
 			d := v >> shift & 0xff
 			b[c[d]] = v
@@ -174,6 +206,7 @@ func (f *filler) sort() {
 		}
 		a, b = b, a
 	}
+	copy(f.levels[0], a) // itself, most often
 }
 
 // pack is the sketch as packSketch makes it; nil without values. It may

@@ -84,7 +84,7 @@ func checkFilled(t *testing.T, values []float64) {
 // Counting in bulk is counting one by one.
 func TestNumbersInBulk(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 1))
-	for _, n := range []int{1, 3, 40, 3000} {
+	for i, n := range []int{1, 3, 40, 3000} {
 		var cells []string
 		for range n {
 			cells = append(cells, fmt.Sprint(math.Round(rng.NormFloat64()*100)/100))
@@ -100,13 +100,18 @@ func TestNumbersInBulk(t *testing.T) {
 		for range 1000 {
 			values = append(values, rng.NormFloat64())
 		}
-		want, got := make([]uint64, len(c.Bins)), make([]uint64, len(c.Bins))
+		want, got := make([]int64, len(c.Bins)), make([]int64, len(c.Bins))
 		a.Lock(noon)
 		b.Lock(noon)
 		for _, v := range values {
 			want[a.Feature(0).Number(v)]++
 		}
-		b.Feature(0).Numbers(values, 1, got)
+		stride := i%2*2 + 1 // 1 or 3
+		spread := slices.Repeat([]float64{math.Pi}, stride*len(values))
+		for i, v := range values {
+			spread[i*stride] = v
+		}
+		b.Feature(0).Numbers(spread[:len(spread)-stride+1], stride, got)
 		a.Unlock()
 		b.Unlock()
 		if !slices.Equal(got, want) {

@@ -185,7 +185,7 @@ func (s *Series) Number(v float64) int {
 // Numbers counts the first of values, and every stride-th behind it, each as
 // Number does, and adds them to counts by the reference's bins, where there is
 // one.
-func (s *Series) Numbers(values []float64, stride int, counts []uint64) {
+func (s *Series) Numbers(values []float64, stride int, counts []int64) {
 	b := s.binner
 	if s.definition.Type == Category || b == nil {
 		for i := 0; i < len(values); i += stride {
@@ -195,19 +195,9 @@ func (s *Series) Numbers(values []float64, stride int, counts []uint64) {
 		}
 		return
 	}
-	bins, numbers := s.open.bins, s.open.numbers
-	for i := 0; i < len(values); i += stride {
-		v, bin := values[i], b.missing
-		if v == v {
-			bin = b.order[b.below(v)]
-			numbers.add(v)
-		} else {
-			s.open.missing++
-		}
-		s.open.rows++
-		bins[bin]++
-		counts[bin]++
-	}
+	s.open.rows += int64((len(values) + stride - 1) / stride)
+	s.open.missing += b.Numbers(values, stride, s.open.bins, counts)
+	s.open.numbers.addAll(values, stride)
 }
 
 // Bool counts a truth value: 1 or 0 in a column of numbers, else "true" or

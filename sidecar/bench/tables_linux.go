@@ -10,13 +10,14 @@ import (
 // binned counts values in the bins of a profile, and does nothing else with them.
 type binned struct {
 	binners []*profile.Binner
-	counts  [][]uint64
+	counts  [][]int64
 }
 
 func (t *binned) Width() int      { return len(t.binners) }
 func (*binned) Lookup([]byte) int { return -1 }
 func (*binned) Unknown(int)       {}
 func (*binned) Rows(int)          {}
+
 // Derived is part of protocol.Table: the bench has columns of numbers only.
 func (t *binned) Derived() protocol.Derived { return protocol.Derived{} }
 
@@ -27,10 +28,7 @@ func (t *binned) Value(column int, v protocol.Value) {
 }
 
 func (t *binned) Numbers(column int, values []float64, stride int) {
-	b, counts := t.binners[column], t.counts[column]
-	for i := 0; i < len(values); i += stride {
-		counts[b.Number(values[i])]++
-	}
+	t.binners[column].Numbers(values, stride, t.counts[column])
 }
 
 func newBinned(p *profile.Profile) (*binned, error) {
@@ -40,7 +38,7 @@ func newBinned(p *profile.Profile) (*binned, error) {
 		if err != nil {
 			return nil, err
 		}
-		t.binners, t.counts = append(t.binners, b), append(t.counts, make([]uint64, len(c.Bins)))
+		t.binners, t.counts = append(t.binners, b), append(t.counts, make([]int64, len(c.Bins)))
 	}
 	return t, nil
 }

@@ -70,7 +70,7 @@ func (c *Collector) Collect(ch chan<- prometheus.Metric) {
 	ch <- prometheus.MustNewConstMetric(c.info, prometheus.GaugeValue, 1, Short(r.digest))
 	r.mu.Lock()
 	ch <- prometheus.MustNewConstMetric(c.unknown, prometheus.CounterValue, float64(r.unknown))
-	counts := [2][][]uint64{snapshot(r.features.counts), snapshot(r.outputs.counts)}
+	counts := [2][][]int64{snapshot(r.features.counts), snapshot(r.outputs.counts)}
 	r.mu.Unlock()
 	for i, columns := range [2][]profile.Column{r.profile.Features, r.profile.Predictions} {
 		for j, column := range columns {
@@ -84,10 +84,10 @@ func (c *Collector) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
-func snapshot(counts [][]uint64) [][]uint64 {
-	out := make([][]uint64, len(counts))
+func snapshot(counts [][]int64) [][]int64 {
+	out := make([][]int64, len(counts))
 	for i, c := range counts {
-		out[i] = append([]uint64(nil), c...)
+		out[i] = append([]int64(nil), c...)
 	}
 	return out
 }

@@ -12,7 +12,7 @@ type columns struct {
 	definitions []profile.Column
 	index       map[string]int
 	series      []*profile.Series
-	counts      [][]uint64 // by column, then bin
+	counts      [][]int64 // by column, then bin
 	derived     protocol.Derived
 	reference   *reference    // for what no column counts
 	rows        func(n int64) // nil where rows are not counted
@@ -30,7 +30,7 @@ func newColumns(definitions []profile.Column, series func(i int) *profile.Series
 		c.index[d.Name] = i
 		c.derived.Summarised = summarised(c.derived.Summarised, d.Name)
 		c.series = append(c.series, series(i))
-		c.counts = append(c.counts, make([]uint64, len(d.Bins)))
+		c.counts = append(c.counts, make([]int64, len(d.Bins)))
 	}
 	return c
 }

@@ -146,7 +146,7 @@ func TestRealMessages(t *testing.T) {
 		for len(o.queue) > 0 {
 			o.parse(<-o.queue, nil, false)
 		}
-		counted := func(c *columns) (n uint64) {
+		counted := func(c *columns) (n int64) {
 			for _, bins := range c.counts {
 				for _, v := range bins {
 					n += v
