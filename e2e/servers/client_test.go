@@ -92,3 +92,10 @@ func same(t *testing.T, direct, through []byte) (exchanges []exchange) {
 	}
 	return exchanges
 }
+
+func totals(exchanges []exchange) (rows, predictions int) {
+	for _, e := range exchanges {
+		rows, predictions = rows+len(e.Rows), predictions+len(e.Predictions)
+	}
+	return rows, predictions
+}

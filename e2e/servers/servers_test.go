@@ -154,6 +154,8 @@ func (s *setup) try(t *testing.T, environment, script string, endpoints map[stri
 				t.Fatal(err)
 			}
 			sidecars[c.Endpoint].counted(t, wants[c.Endpoint])
+			rows, predictions := totals(exchanges)
+			t.Logf("%d exchanges, %d rows, %d predictions", len(exchanges), rows, predictions)
 		})
 	}
 }

@@ -41,8 +41,8 @@ var (
 	label  = regexp.MustCompile(`(\w+)="([^"]*)"`)
 )
 
-// counts reads what has been counted.
-func (s sidecar) counts(t *testing.T) counts {
+// metrics is the text of all metrics.
+func (s sidecar) metrics(t *testing.T) string {
 	t.Helper()
 	answer, err := http.Get(s.admin + "/metrics")
 	if err != nil {
@@ -53,8 +53,14 @@ func (s sidecar) counts(t *testing.T) counts {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return string(text)
+}
+
+// counts reads what has been counted.
+func (s sidecar) counts(t *testing.T) counts {
+	t.Helper()
 	c := counts{}
-	for _, m := range series.FindAllStringSubmatch(string(text), -1) {
+	for _, m := range series.FindAllStringSubmatch(s.metrics(t), -1) {
 		value, err := strconv.ParseFloat(m[3], 64)
 		if err != nil {
 			t.Fatalf("%s: %v", m[0], err)

@@ -6,7 +6,7 @@ import grpc
 import numpy as np
 import requests
 from httpx import HTTPStatusError
-from kserve import InferenceGRPCClient, InferenceRESTClient, InferInput, InferRequest, RequestedOutput
+from kserve import InferenceGRPCClient, InferenceRESTClient, InferInput, InferRequest
 from kserve.inference_client import RESTConfig
 
 from client import case, concurrently, exchange, main, post, rides
@@ -59,8 +59,7 @@ def one_by_one(address):
 def request(rows, binary, model="numbers"):
     values = InferInput("rides", [len(rows), 4], "FP64")
     values.set_data_from_numpy(np.array(rows, float), binary_data=binary)
-    return InferRequest(model, [values], request_id="7", parameters={"binary_data_output": True} if binary else None,
-                        request_outputs=[RequestedOutput("output-0", {"binary_data": True})] if binary else None)
+    return InferRequest(model, [values], request_id="7", parameters={"binary_data_output": True} if binary else None)
 
 
 def said(answer, rows):

@@ -10,7 +10,7 @@ from client import case, concurrently, exchange, main, rides
 from v2 import array
 
 
-def stream(address, requests, responses, packed=None):
+def stream(address, requests, responses, packed=None, final=False):
     """Sends requests, each a model and its rows, on one stream, and waits for so many responses."""
     answers, exchanges = queue.Queue(), []
     with tritonclient.grpc.InferenceServerClient(address) as client:
@@ -18,7 +18,7 @@ def stream(address, requests, responses, packed=None):
         for n, (model, rows) in enumerate(requests):
             values = InferInput("rides", [len(rows), 4], "FP64")
             values.set_data_from_numpy(array(rows))
-            client.async_stream_infer(model, [values], request_id=str(n))
+            client.async_stream_infer(model, [values], request_id=str(n), enable_empty_final_response=final)
             exchanges.append(exchange(None, rows))
         for _ in range(responses):
             answer = answers.get(timeout=30)
@@ -49,7 +49,8 @@ def gzip(address):
 
 @case("grpc")
 def decoupled(address):
-    return stream(address, [("twice", rides(20)), ("numbers", rides(3)), ("twice", rides(10))], 7)
+    requests = [("twice", rides(20)), ("numbers", rides(3)), ("twice", rides(10))]
+    return stream(address, requests, 5) + stream(address, requests, 7, final=True)
 
 
 @case("grpc")

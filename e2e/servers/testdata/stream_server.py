@@ -1,8 +1,8 @@
 """ModelStreamInfer over a model of train.py, as Triton has it: stream_server.py FILE PORT
 
-A request for the model `twice` is answered by two responses of half of the rows
-each, and an empty one to end it, as decoupled models do; one for any other but
-`numbers` by an error."""
+The model `twice` answers like a decoupled one: with two responses of half of the
+rows each and, if the request asks for that, an empty one at the end. `abort` ends
+the stream, and any other but `numbers` is unknown."""
 
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -33,7 +33,10 @@ class Rides(service_pb2_grpc.GRPCInferenceServiceServicer):
                 yield self.answer(request, rows)
             elif request.model_name == "twice":
                 half = len(rows) // 2
-                yield from (self.answer(request, part) for part in (rows[:half], rows[half:], rows[:0]))
+                parts = [rows[:half], rows[half:]]
+                if request.parameters["triton_enable_empty_final_response"].bool_param:
+                    parts.append(rows[:0])
+                yield from (self.answer(request, part) for part in parts)
             elif request.model_name == "abort":
                 context.abort(grpc.StatusCode.DATA_LOSS, "as asked")
             else:
