@@ -22,7 +22,10 @@ type exchange struct {
 }
 
 // runnable is a case of a client.
-type runnable struct{ Name, Endpoint string }
+type runnable struct {
+	Name, Endpoint string
+	Refused        int // so many exchanges are answered without predictions
+}
 
 // client is a Python program that runs cases when it is told to.
 type client struct {
@@ -93,9 +96,22 @@ func same(t *testing.T, direct, through []byte) (exchanges []exchange) {
 	return exchanges
 }
 
-func totals(exchanges []exchange) (rows, predictions int) {
-	for _, e := range exchanges {
-		rows, predictions = rows+len(e.Rows), predictions+len(e.Predictions)
+// check says whether a case was what it is meant to be: predictions for all rows
+// but for those that are refused.
+func (c runnable) check(exchanges []exchange) error {
+	refused := 0
+	for i, e := range exchanges {
+		if len(e.Rows) == 0 || string(e.Answer) == "null" { // a message of a stream
+			continue
+		}
+		if len(e.Predictions) == 0 {
+			refused++
+		} else if len(e.Predictions) != len(e.Rows) {
+			return fmt.Errorf("exchange %d has %d predictions for %d rows", i, len(e.Predictions), len(e.Rows))
+		}
 	}
-	return rows, predictions
+	if refused != c.Refused {
+		return fmt.Errorf("%d exchanges were refused, want %d", refused, c.Refused)
+	}
+	return nil
 }

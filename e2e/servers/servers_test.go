@@ -2,6 +2,7 @@ package servers_test
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -33,14 +34,10 @@ func TestServers(t *testing.T) {
 	began := time.Now()
 	s := newSetup(t)
 	t.Logf("%.1fs in all for the setup", time.Since(began).Seconds())
-	for name, test := range map[string]func(*testing.T, *setup){
-		"MLServer":      testMLServer,
-		"MLflow":        testMLflow,
-		"KServe":        testKServe,
-		"Triton stream": testTritonStream,
-	} {
-		t.Run(name, func(t *testing.T) { test(t, s) })
-	}
+	t.Run("MLServer", func(t *testing.T) { testMLServer(t, s) })
+	t.Run("MLflow", func(t *testing.T) { testMLflow(t, s) })
+	t.Run("KServe", func(t *testing.T) { testKServe(t, s) })
+	t.Run("Triton's stream", func(t *testing.T) { testTritonStream(t, s) })
 }
 
 // newSetup installs Python packages, builds the programs, trains the models and
@@ -150,12 +147,10 @@ func (s *setup) try(t *testing.T, environment, script string, endpoints map[stri
 	for _, c := range one.cases {
 		t.Run(c.Name, func(t *testing.T) {
 			exchanges := same(t, one.run(t, c.Name), other.run(t, c.Name))
-			if err := wants[c.Endpoint].add(references[c.Endpoint], exchanges); err != nil {
+			if err := errors.Join(c.check(exchanges), wants[c.Endpoint].add(references[c.Endpoint], exchanges)); err != nil {
 				t.Fatal(err)
 			}
 			sidecars[c.Endpoint].counted(t, wants[c.Endpoint])
-			rows, predictions := totals(exchanges)
-			t.Logf("%d exchanges, %d rows, %d predictions", len(exchanges), rows, predictions)
 		})
 	}
 }

@@ -20,10 +20,11 @@ COLUMNS = ["distance", "hour", "passengers", "temperature", "weather"]
 cases = {}
 
 
-def case(endpoint):
-    """Makes a function a case. It gets the address of the endpoint, and gives exchanges."""
+def case(endpoint, refused=0):
+    """Makes a function a case. It gets the address of the endpoint, and gives exchanges, of which so many
+    are refused: their rows count, but there are no predictions."""
     def register(function):
-        cases[function.__name__] = (endpoint, function)
+        cases[function.__name__] = (endpoint, refused, function)
         return function
     return register
 
@@ -41,9 +42,9 @@ def known(values):
 
 def main():
     addresses = dict(arg.split("=") for arg in sys.argv[1:])
-    print(json.dumps([{"name": name, "endpoint": endpoint} for name, (endpoint, _) in cases.items()]), flush=True)
+    print(json.dumps([{"name": name, "endpoint": endpoint, "refused": refused} for name, (endpoint, refused, _) in cases.items()]), flush=True)
     for line in sys.stdin:
-        endpoint, function = cases[line.strip()]
+        endpoint, _, function = cases[line.strip()]
         print(json.dumps(function(addresses[endpoint])), flush=True)
 
 

@@ -28,7 +28,7 @@ def v2(rows, datatype="FP64"):
     return {"id": "7", "inputs": [{"name": "rides", "shape": [len(rows), 4], "datatype": datatype, "data": rows}]}
 
 
-@case("rest")
+@case("rest", refused=1)
 def v1_json(address):
     rows, path = rides(50), "/v1/models/numbers:predict"
     return [send(address, path, {"instances": rows}, rows, first),
@@ -42,7 +42,7 @@ def v2_json(address):
     return [send(address, path, v2(rows), rows, data), send(address, path, v2(rows, "FP32"), rows, data)]
 
 
-@case("rest")
+@case("rest", refused=2)
 def gzip(address):
     """Which the server does not unpack, and refuses."""
     rows = rides(50)
@@ -81,7 +81,7 @@ def rest(address, protocol, rows, body, model="numbers"):
     return asyncio.run(go())
 
 
-@case("rest")
+@case("rest", refused=1)
 def kserve_rest(address):
     rows = rides(50)
     return [rest(address, "v1", rows, {"instances": rows}),
@@ -102,7 +102,7 @@ def calls(address, requests):
     return asyncio.run(go())
 
 
-@case("grpc")
+@case("grpc", refused=1)
 def kserve_grpc(address):
     rows = rides(50)
     return calls(address, [(rows, request(rows, binary=False)), (rows, request(rows, binary=True)),

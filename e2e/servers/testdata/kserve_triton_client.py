@@ -9,8 +9,9 @@ from client import case, main, post, rides
 from v2 import array, triton
 
 
-@case("rest")
+@case("rest", refused=2)
 def triton_http(address):
+    """JSON is refused: tritonclient does not say that it is JSON."""
     rows = rides(50, missing=True)
     with InferenceServerClient(address) as client:
         return [triton(client, "numbers", {"rides": array(rows, datatype)}, rows, "output-0", binary=True) for datatype in ("FP64", "FP32")] + [

@@ -54,7 +54,7 @@ def text_csv(address):
     return [send(address, text.getvalue(), rows, Content_Type="text/csv")]
 
 
-@case("rest")
+@case("rest", refused=1)
 def a_column_missing(address):
     """Which the server refuses; but the rows were sent."""
     rows = rides(5, weather=True)
@@ -62,7 +62,7 @@ def a_column_missing(address):
     return [send(address, {"dataframe_split": sent}, [[None, *row[1:]] for row in rows])]
 
 
-@case("rest")
+@case("rest", refused=1)
 def gzip(address):
     """Which the server does not unpack, and refuses."""
     rows = rides(50, weather=True)

@@ -23,7 +23,8 @@ def send(address, body, rows, http=requests, model="numbers", **headers):
 @case("rest")
 def json_flat(address):
     rows = rides(7)
-    return [send(address, tensor(rows), rows), send(address, tensor(rows, "FP32"), rows)]
+    return [send(address, tensor(rows), rows), send(address, tensor(rows, "FP32"), rows),
+            send(address, tensor(rows), rows, model="numbers/versions/v1")]
 
 
 @case("rest")
@@ -70,21 +71,22 @@ def json_gzip(address):
     return [send(address, tensor(rows), rows, Content_Encoding="gzip", Accept_Encoding=accepted) for accepted in ("gzip", "identity")]
 
 
-@case("rest")
+@case("rest", refused=1)
 def json_unknown_model(address):
     rows = rides(3)
     return [send(address, tensor(rows), rows, model="nobody")]
 
 
-@case("rest")
+@case("rest", refused=1)
 def triton_http(address):
+    """MLServer does not unpack deflate."""
     rows = rides(20)
     with tritonclient.http.InferenceServerClient(address) as client:
         return [triton(client, "numbers", {"rides": array(rows)}, rows, "predict", binary=False, request_compression_algorithm=packed,
                        response_compression_algorithm=packed) for packed in (None, "gzip", "deflate")]
 
 
-@case("rest")
+@case("rest", refused=1)
 def triton_http_binary(address):
     """MLServer does not take raw tensors over HTTP, and says so."""
     rows = rides(20)
@@ -135,7 +137,7 @@ def triton_grpc_many_rows(address):
         return [triton(client, "numbers", {"rides": array(rows)}, rows, "predict")]
 
 
-@case("grpc")
+@case("grpc", refused=1)
 def triton_grpc_unknown_model(address):
     rows = rides(3)
     with tritonclient.grpc.InferenceServerClient(address) as client:
