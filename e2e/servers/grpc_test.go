@@ -66,8 +66,11 @@ func TestGRPC(t *testing.T) {
 			}
 		})
 	}
-	t.Run("server that goes away", func(t *testing.T) { goesAway(t, server, through) })
 	s.counted(t, counts{}) // no inference, and nothing opaque
+	beginTLS(t, s.address)
+	s.counted(t, counts{"opaque tls": 1}) // so the zeros above mean something
+	t.Run("server that goes away", func(t *testing.T) { goesAway(t, server, through) })
+	s.counted(t, counts{"opaque tls": 1})
 	const inFlight = "\nleeway_requests_in_flight{model_name=\"rides\",model_version=\"1\"} "
 	await(t, "the end of calls", nil, func() error {
 		if waiting := server.waiting.Load(); waiting > 0 || !strings.Contains(s.metrics(t), inFlight+"0\n") {
@@ -75,6 +78,19 @@ func TestGRPC(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// beginTLS opens a connection that can't be followed.
+func beginTLS(t *testing.T, address string) {
+	t.Helper()
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := conn.Write([]byte("\x16\x03\x01\x02\x00\x01")); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // goesAway stops a server while a stream is open: it says GOAWAY, and takes the

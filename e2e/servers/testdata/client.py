@@ -49,10 +49,10 @@ def main():
 
 
 def rides(count, seed=1, missing=False, weather=False):
-    """Rows as the models were trained on, some of them far from it. They are numbers of so few digits
-    that a float32 stands for them as well."""
+    """Rows as the models were trained on, some of them far from it, and some where one bin ends and the next
+    begins. They are numbers of so few digits that a float32 stands for them as well."""
     dice = random.Random(seed)
-    odd = [[-1.25, -500, 60.5, 900.75], [24, 50, -3, -30], [0, 5, 9, -7], [-40.5, 60.5, 120.5, -80.25], ["fog", "hail", ""]]
+    odd = [[-1.25, -500, 60.5, 900.75, 1.505, 3.205], [24, 50, -3, -30], [0, 5, 9, -7], [-40.5, 60.5, 120.5, -80.25, 0.95, 4.35], ["fog", "hail", ""]]
 
     def ride():
         row = [round(dice.lognormvariate(1, 0.7), 2), dice.randrange(24), dice.randint(1, 4), round(dice.gauss(11, 8), 1)]
