@@ -27,14 +27,14 @@ def twice(address, body, rows, **options):
 
 @case("rest")
 def json_flat(address):
-    rows = rides(7)
+    rows = rides(50)
     return twice(address, tensor(rows), rows) + twice(address, tensor(rows, "FP32"), rows) + twice(
         address, tensor(rows), rows, model="numbers/versions/v1")
 
 
 @case("rest")
 def json_nested(address):
-    rows = rides(7)
+    rows = rides(50)
     return twice(address, tensor(rows, nested=True), rows)
 
 
@@ -120,7 +120,7 @@ def json_columns_with_text(address):
 
 @case("grpc")
 def triton_grpc(address):
-    rows = rides(20, missing=True)
+    rows = rides(50, missing=True)
     with tritonclient.grpc.InferenceServerClient(address) as client:
         return [triton(client, "numbers", {"rides": array(rows, datatype)}, rows, "predict", compression_algorithm=packed)
                 for datatype in ("FP64", "FP32") for packed in (None, "gzip", "deflate")]
