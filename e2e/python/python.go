@@ -23,7 +23,8 @@ const interpreter = "/usr/bin/python3"
 
 // Environment is the folder of an environment that has exactly the packages of a
 // file of requirements. That lists all of them, with their versions: none is
-// looked for, and none is built.
+// looked for, and none is built. Nothing is compiled either: Python does that as
+// it goes, with the small part that is run.
 func Environment(ctx context.Context, requirements string, progress io.Writer) (dir string, err error) {
 	dir, err = folder(requirements)
 	if err != nil {
@@ -52,7 +53,7 @@ func Environment(ctx context.Context, requirements string, progress io.Writer) (
 	}
 	for _, args := range [][]string{
 		{interpreter, "-m", "venv", dir},
-		{filepath.Join(dir, "bin", "pip"), "install", "--quiet", "--no-deps", "--only-binary=:all:", "--requirement", requirements},
+		{filepath.Join(dir, "bin", "pip"), "install", "--quiet", "--no-deps", "--no-compile", "--only-binary=:all:", "--requirement", requirements},
 	} {
 		if _, err := child.Run(child.Command(ctx, args[0], args[1:]...)); err != nil {
 			return "", err

@@ -35,7 +35,7 @@ type client struct {
 }
 
 // startClient starts a script with the address of each endpoint.
-func startClient(ctx context.Context, t *testing.T, python, script string, addresses map[string]string) *client {
+func (s *setup) startClient(ctx context.Context, t *testing.T, environment, script string, addresses map[string]string) *client {
 	t.Helper()
 	args := []string{"-u", "testdata/" + script}
 	for name, address := range addresses {
@@ -43,6 +43,7 @@ func startClient(ctx context.Context, t *testing.T, python, script string, addre
 	}
 	c := &client{}
 	start(ctx, t, func(cmd *exec.Cmd) {
+		s.in(environment)(cmd)
 		in, err := cmd.StdinPipe()
 		if err != nil {
 			t.Fatal(err)
@@ -52,7 +53,7 @@ func startClient(ctx context.Context, t *testing.T, python, script string, addre
 			t.Fatal(err)
 		}
 		c.in, c.out = in, bufio.NewReader(out)
-	}, python, args...)
+	}, s.program(environment, "python"), args...)
 	if err := json.Unmarshal(c.read(t), &c.cases); err != nil {
 		t.Fatal(err)
 	}

@@ -104,12 +104,14 @@ func (s *setup) program(environment, name string) string {
 	return filepath.Join(s.environments[environment], "bin", name)
 }
 
-// in has a command find the programs of an environment, and keeps it to one
-// thread for its arithmetic: the machine has better uses for the others.
+// in has a command find the programs of an environment, and keep there what it has
+// compiled. It gets one thread for its arithmetic: the machine has better uses for
+// the others.
 func (s *setup) in(environment string) func(*exec.Cmd) {
+	dir := s.environments[environment]
 	return func(cmd *exec.Cmd) {
-		bin := filepath.Join(s.environments[environment], "bin")
-		cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "OMP_NUM_THREADS=1")
+		cmd.Env = append(os.Environ(), "PATH="+dir+"/bin:"+os.Getenv("PATH"), "OMP_NUM_THREADS=1",
+			"PYTHONDONTWRITEBYTECODE=", "PYTHONPYCACHEPREFIX="+dir+"/compiled")
 	}
 }
 
@@ -142,8 +144,7 @@ func (s *setup) try(t *testing.T, environment, script string, endpoints map[stri
 		sidecars[name], references[name], wants[name] = startSidecar(ctx, t, s.path("leeway-sidecar"), profile, e.port), readReference(t, profile), counts{}
 		direct[name], through[name] = "127.0.0.1:"+e.port, sidecars[name].address
 	}
-	program := s.program(environment, "python")
-	one, other := startClient(ctx, t, program, script, direct), startClient(ctx, t, program, script, through)
+	one, other := s.startClient(ctx, t, environment, script, direct), s.startClient(ctx, t, environment, script, through)
 	for _, c := range one.cases {
 		t.Run(c.Name, func(t *testing.T) {
 			exchanges := same(t, one.run(t, c.Name), other.run(t, c.Name))
