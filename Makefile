@@ -45,8 +45,8 @@ fuzz: ## every fuzz target for FUZZTIME=20s, two at a time
 	grep -roE '^func Fuzz\w+' --include='*_test.go' $(FUZZ) | sed -E 's|/[^/]*:func | |' | sort | \
 		xargs -P 2 -L 1 bash -c 'one "$$@"' one
 
-test-e2e: tools ## a real cluster, and the demo on it
-	cd e2e && $(GO) vet -trimpath $$($(GO) list ./... | grep -v /kube$$) && $(GO) test -trimpath -timeout 60m ./...
+test-e2e: tools ## a real cluster, and the demo on it; real model servers. One package at a time: some measure time
+	cd e2e && $(GO) vet -trimpath $$($(GO) list ./... | grep -v /kube$$) && $(GO) test -trimpath -p 1 -timeout 60m ./...
 
 bench: ## benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...

@@ -59,7 +59,7 @@ func needMachine(t *testing.T) {
 		t.Skip(err)
 	}
 	if err == nil {
-		err = debian.Install(t.Context())
+		err = debian.Install(t.Context(), debian.Cluster())
 	}
 	if err != nil {
 		t.Fatal(err)

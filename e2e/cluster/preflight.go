@@ -41,7 +41,7 @@ func Preflight(ctx context.Context) error {
 	if _, err := exec.LookPath("go"); err != nil {
 		missing = append(missing, "the go command: Kubernetes is built from its modules; install Go and put it in PATH")
 	}
-	if absent := debian.Absent(ctx); len(absent) > 0 {
+	if absent := debian.Absent(ctx, debian.Cluster()); len(absent) > 0 {
 		if _, err := exec.LookPath("apt-get"); err != nil {
 			missing = append(missing, "apt-get, to install "+strings.Join(absent, " ")+": only Debian and its kin are known to work")
 		}

@@ -42,7 +42,7 @@ func Up(ctx context.Context, o Options, progress io.Writer) (*Cluster, error) {
 		what string
 		do   func(context.Context) error
 	}{
-		{"Debian packages", debian.Install},
+		{"Debian packages", func(ctx context.Context) error { return debian.Install(ctx, debian.Cluster()) }},
 		{"programs", c.build},
 		{"machines started", c.boot},
 		{"containerd", c.containerd},

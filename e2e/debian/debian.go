@@ -1,5 +1,5 @@
-// Package debian knows the Debian packages that machines and image builds run
-// on: the one place where they are named.
+// Package debian knows the Debian packages that machines, image builds and
+// environments of Python run on: the one place where they are named.
 package debian
 
 import (
@@ -10,9 +10,13 @@ import (
 	"strings"
 )
 
-// packages, with the versions tried (Debian 12). No newer one is known to fail.
-func packages() []struct{ name, tried string } {
-	return []struct{ name, tried string }{
+// Package is one of Debian's, and the version tried (Debian 12). No newer one is
+// known to fail.
+type Package struct{ Name, Tried string }
+
+// Cluster lists what machines and image builds run on.
+func Cluster() []Package {
+	return []Package{
 		{"containerd", "1.6.20"},
 		{"runc", "1.1.5"},
 		{"containernetworking-plugins", "1.1.1"},
@@ -27,22 +31,31 @@ func packages() []struct{ name, tried string } {
 	}
 }
 
-// Absent lists the packages that are not installed.
-func Absent(ctx context.Context) (absent []string) {
-	for _, p := range packages() {
-		out, err := exec.CommandContext(ctx, "dpkg-query", "-W", "-f=${db:Status-Status}", p.name).Output()
+// Python lists what environments of Python packages are made with.
+func Python() []Package {
+	return []Package{
+		{"python3", "3.11.2"},
+		{"python3-venv", "3.11.2"},
+		{"ca-certificates", "20230311"},
+	}
+}
+
+// Absent names those of the packages that are not installed.
+func Absent(ctx context.Context, packages []Package) (absent []string) {
+	for _, p := range packages {
+		out, err := exec.CommandContext(ctx, "dpkg-query", "-W", "-f=${db:Status-Status}", p.Name).Output()
 		if err != nil || string(out) != "installed" {
-			absent = append(absent, p.name)
+			absent = append(absent, p.Name)
 		}
 	}
 	return absent
 }
 
-// Install brings in the packages that are missing, so it needs root. Unlike all
-// else in these tests apt-get outlives a killed caller: half a package would be
-// worse.
-func Install(ctx context.Context) error {
-	absent := Absent(ctx)
+// Install brings in those of the packages that are missing, so it needs root.
+// Unlike all else in these tests apt-get outlives a killed caller: half a package
+// would be worse.
+func Install(ctx context.Context, packages []Package) error {
+	absent := Absent(ctx, packages)
 	if len(absent) == 0 {
 		return nil
 	}
@@ -56,7 +69,7 @@ func Install(ctx context.Context) error {
 			return fmt.Errorf("%s: %w: %s", strings.Join(cmd.Args, " "), err, out)
 		}
 	}
-	if absent = Absent(ctx); len(absent) > 0 {
+	if absent = Absent(ctx, packages); len(absent) > 0 {
 		return fmt.Errorf("apt-get did not install %s", strings.Join(absent, " "))
 	}
 	return nil

@@ -49,7 +49,7 @@ func newBuilder(ctx context.Context, o Options) (*builder, error) {
 	if err := json.Unmarshal([]byte(out), &b.host); err != nil {
 		return nil, fmt.Errorf("go env: %w", err)
 	}
-	if err := debian.Install(ctx); err != nil {
+	if err := debian.Install(ctx, debian.Cluster()); err != nil {
 		return nil, err
 	}
 	if err := b.close(); err != nil { // what a killed build left

@@ -69,10 +69,12 @@ func (p *Parser) grpc(stream bool) error {
 			return unparsable("no answer in a message of a stream")
 		}
 	}
-	return p.grpcMessage(m)
+	return p.grpcMessage(m, stream && p.answer)
 }
 
-func (p *Parser) grpcMessage(m span) error {
+// grpcMessage reads the tensors of a message. One that may be empty is the last of several that answer one request: all
+// that it says is that no more will come.
+func (p *Parser) grpcMessage(m span, empty bool) error {
 	rawField := protowire.Number(fieldRawIn)
 	if p.answer {
 		rawField = fieldRawOut
@@ -96,7 +98,7 @@ func (p *Parser) grpcMessage(m span) error {
 	switch {
 	case err != nil:
 		return err
-	case len(tensors) == 0:
+	case len(tensors) == 0 && !empty:
 		return unparsable("no tensors")
 	case len(raws) > 0 && len(raws) != len(tensors):
 		return unparsable("%d tensors, but raw data of %d", len(tensors), len(raws))

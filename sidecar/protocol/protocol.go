@@ -145,6 +145,10 @@ func (p *Parser) message(m Message, t Table) error {
 	if err := p.read(m, t); err != nil {
 		return err
 	}
+	if len(p.tensors) == 0 { // the end of an answer, see grpcMessage
+		t.Rows(0)
+		return nil
+	}
 	n, err := p.bind(t)
 	if err != nil {
 		return err

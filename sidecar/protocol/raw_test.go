@@ -189,3 +189,25 @@ func TestGRPCStreamError(t *testing.T) {
 		check(t, name, p.Predictions(m, s), s, "")
 	}
 }
+
+// A decoupled model of Triton's ends its answers with one that has no outputs, where the client asks for that.
+func TestGRPCStreamEnd(t *testing.T) {
+	var p protocol.Parser
+	end := join(pb(1, "m"), pb(3, "7"), pb(4, join(pb(1, "triton_final_response"), pb(2, "\x08\x01"))))
+	for name, c := range map[string]struct {
+		form protocol.Form
+		body []byte
+		want string
+	}{
+		"end":              {protocol.FormGRPCStream, pb(2, end), "a= unknown=0 rows=0"},
+		"raw data of none": {protocol.FormGRPCStream, pb(2, join(end, pb(6, "12345678"))), ""},
+		"not of a stream":  {protocol.FormGRPC, end, ""},
+	} {
+		s := newSheet("a")
+		m := protocol.Message{Kind: protocol.V2, Form: c.form, Body: c.body}
+		check(t, name, p.Predictions(m, s), s, c.want)
+	}
+	s := newSheet("a")
+	m := protocol.Message{Kind: protocol.V2, Form: protocol.FormGRPCStream, Body: end}
+	check(t, "request", p.Features(m, s), s, "")
+}
