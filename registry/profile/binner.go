@@ -17,6 +17,7 @@ type Binner struct {
 	// holds bins from far_under to far_over.
 	thresholds []float64
 	order      []int
+	places     [32]uint8 // of ten bins: order, and missing at nowhere
 
 	// Categories: bins of those that have one; other for those known.
 	categories    map[string]int
@@ -74,6 +75,12 @@ func (b *Binner) setNumbers(bins []Bin) {
 		b.order = append(b.order, i)
 	}
 	b.order = append(b.order, n+1, n+3) // over, far_over
+	if len(b.thresholds) == usual {
+		for i, bin := range b.order {
+			b.places[i] = uint8(bin)
+		}
+		b.places[nowhere] = uint8(b.missing)
+	}
 }
 
 func (b *Binner) setCategories(c Column) {
@@ -111,8 +118,10 @@ func (b *Binner) Number(v float64) int {
 	return b.order[b.below(v)]
 }
 
-// usual is the number of thresholds of a column of ten bins.
-const usual = 15
+const (
+	usual   = 15        // thresholds of a column of ten bins
+	nowhere = usual + 1 // the place of what is missing among the bins of such a column
+)
 
 // below is the number of thresholds at or below v. It has no branch that depends on v: those would be guessed wrong
 // half of the time, which costs more than everything else.
@@ -130,22 +139,11 @@ func (b *Binner) below(v float64) int {
 	return i
 }
 
-// few values are counted one by one; of more it pays to add up first.
-const few = 16
-
 // Numbers adds the bins of the first of values, and of every stride-th behind it, to each of counts, and returns how
 // many values are missing. It is for columns of numbers.
 func (b *Binner) Numbers(values []float64, stride int, counts ...[]int64) (missing int64) {
-	if len(b.thresholds) == usual && len(values) >= few*stride {
-		tally := b.tally(values, stride)
-		missing = int64(tally[usual])
-		for _, c := range counts {
-			for i, bin := range b.order {
-				c[bin] += int64(tally[i])
-			}
-			c[b.missing] += missing
-		}
-		return missing
+	if len(b.thresholds) == usual {
+		return b.usualNumbers(values, stride, counts)
 	}
 	for i := 0; i < len(values); i += stride {
 		bin := b.missing
@@ -161,29 +159,58 @@ func (b *Binner) Numbers(values []float64, stride int, counts ...[]int64) (missi
 	return missing
 }
 
-// tally counts values by how many thresholds are at or below them, those that are missing last. It first finds all
-// places and then counts them: a processor that looks ahead takes the counter of a value whose place it does not know
-// yet for another than that of the next, and has to go back when it was the same.
-func (b *Binner) tally(values []float64, stride int) (n [usual + 1]uint32) {
-	t := (*[usual]float64)(b.thresholds)
-	var places [64]uint8
+// few values are counted one by one; of more it pays to add up first.
+const few = 16
+
+// usualNumbers is Numbers for ten bins. It first finds the places of all values and then counts them: a processor that
+// looks ahead takes the counter of a value whose place it does not know yet for another than that of the next, and has
+// to go back when it was the same.
+func (b *Binner) usualNumbers(values []float64, stride int, counts [][]int64) (missing int64) {
+	var list [64]uint8
+	var tally [len(b.places)]uint32
+	some := len(values) < few*stride
 	for len(values) > 0 {
-		m := 0
-		for ; len(values) > 0 && m < len(places); m++ {
-			v := values[0]
-			values = values[min(stride, len(values)):]
-			k := one(v >= t[7]) << 3
-			k += one(v >= t[(k+3)&15]) << 2
-			k += one(v >= t[(k+1)&15]) << 1
-			k += one(v >= t[k&15])
-			if v != v {
-				k = usual
+		n := b.placesOf(values, stride, &list)
+		values = values[min(n*stride, len(values)):]
+		for _, place := range list[:n] {
+			tally[place&31]++
+		}
+		if !some {
+			continue
+		}
+		for _, place := range list[:n] {
+			for _, c := range counts {
+				c[b.places[place&31]]++
 			}
-			places[m] = uint8(k)
 		}
-		for _, k := range places[:m] {
-			n[k&15]++
+	}
+	if some {
+		return int64(tally[nowhere])
+	}
+	for place, n := range tally {
+		if n > 0 {
+			for _, c := range counts {
+				c[b.places[place]] += int64(n)
+			}
 		}
+	}
+	return int64(tally[nowhere])
+}
+
+// placesOf finds how many thresholds are at or below each of values, nowhere for NaN, and returns how many it found.
+func (b *Binner) placesOf(values []float64, stride int, into *[64]uint8) (n int) {
+	t := (*[usual]float64)(b.thresholds)
+	for i := 0; i < len(values) && n < len(into); i += stride {
+		v := values[i]
+		k := one(v >= t[7]) << 3
+		k += one(v >= t[(k+3)&15]) << 2
+		k += one(v >= t[(k+1)&15]) << 1
+		k += one(v >= t[k&15])
+		if v != v {
+			k = nowhere
+		}
+		into[n] = uint8(k)
+		n++
 	}
 	return n
 }

@@ -81,15 +81,33 @@ func checkFilled(t *testing.T, values []float64) {
 	}
 }
 
+// split cuts the first bins of a column in two until there are so many.
+func split(c profile.Column, n int) profile.Column {
+	for i := 0; len(c.Bins) < n+5; i += 2 {
+		bin := c.Bins[i]
+		middle := (*bin.Lower + *bin.Upper) / 2
+		other := profile.Bin{Lower: &middle, Upper: bin.Upper}
+		c.Bins[i].Upper = &middle
+		c.Bins = slices.Insert(c.Bins, i+1, other)
+	}
+	for i := range n {
+		c.Bins[i].Name = fmt.Sprintf("%02d", i)
+	}
+	return c
+}
+
 // Counting in bulk is counting one by one.
 func TestNumbersInBulk(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 1))
-	for i, n := range []int{1, 3, 40, 3000} {
+	for i, n := range []int{1, 3, 40, 3000, 3000} {
 		var cells []string
 		for range n {
 			cells = append(cells, fmt.Sprint(math.Round(rng.NormFloat64()*100)/100))
 		}
 		c := fromColumn(t, cells, profile.CSVOptions{})
+		if i == 4 { // as many bins as there are places for in the same number of steps
+			c = split(c, 12)
+		}
 		a, b := recorder(t, []profile.Column{c}, nil), recorder(t, []profile.Column{c}, nil)
 		values := []float64{math.NaN(), math.Inf(1), math.Inf(-1), 0, math.Copysign(0, -1), math.MaxFloat64}
 		for _, bin := range c.Bins {
