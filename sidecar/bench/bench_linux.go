@@ -53,7 +53,7 @@ func (b *bench) flags() {
 	}
 	words(&b.parts, "parts", names, "what to measure", names)
 	words(&b.targets, "targets", usual(), "what stands in front of the upstream", possible())
-	words(&b.upstreams, "upstream", []string{"fast", "sleep:1ms"},
+	words(&b.upstreams, "upstream", []string{fast, "sleep:1ms"},
 		"upstreams of the ladder: fast, sleep:TIME, or busy:TIME of its own processor", nil)
 	integers(&b.connections, "connections", "1,32,256", "connections of the ladder")
 	integers(&b.rows, "rows", "3,33,340,3400", "rows of 20 numbers in a request of the ladder: 0.4, 4, 40 and 400 KB of JSON")

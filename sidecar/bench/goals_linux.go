@@ -5,7 +5,7 @@ import (
 	"io"
 )
 
-// goal is what was to be reached, if anything, and what was measured.
+// goal is what was to be reached, and what was measured.
 type goal struct {
 	what, want, measured string
 	met                  bool
@@ -31,9 +31,6 @@ func (g *goals) add(what, want, measured, note string, met bool) {
 	*g = append(*g, goal{what, want, measured, met})
 }
 
-// figure adds what there is no goal for.
-func (g *goals) figure(what, measured string) { *g = append(*g, goal{what: what, measured: measured}) }
-
 func (g goals) print(w io.Writer) {
 	if len(g) == 0 {
 		return
@@ -41,10 +38,7 @@ func (g goals) print(w io.Writer) {
 	header(w, "## Goals", "what", "goal", "measured", "at the goal")
 	for _, x := range g {
 		at := "no"
-		switch {
-		case x.want == "":
-			x.want, at = "–", "–"
-		case x.met:
+		if x.met {
 			at = "yes"
 		}
 		row(w, x.what, x.want, x.measured, at)

@@ -32,7 +32,7 @@ func startProgram(ctx context.Context, columns int, undo *stops) (*target, error
 	if err != nil {
 		return nil, err
 	}
-	up, upstream, err := self("upstream", "fast")
+	up, upstream, err := self("upstream", fast)
 	if err != nil {
 		return nil, err
 	}

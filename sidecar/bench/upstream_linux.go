@@ -39,11 +39,14 @@ type waiting struct {
 	stream uint32
 }
 
+// fast is the pace of an upstream that answers at once.
+const fast = "fast"
+
 // pace reads "fast", "busy:1ms" or "sleep:1ms".
 func (u *upstream) pace(text string) (err error) {
 	kind, length, _ := strings.Cut(text, ":")
 	switch kind {
-	case "fast":
+	case fast:
 	case "busy":
 		u.busy, err = time.ParseDuration(length)
 	case "sleep":
