@@ -1,7 +1,6 @@
 package e2e_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"io"
@@ -9,7 +8,6 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -124,7 +122,7 @@ func TestDemoKilled(t *testing.T) {
 	before := demoMachine(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
-	var said output
+	var said child.Output
 	cmd := demo(ctx, "--out", t.TempDir())
 	cmd.Stdout, cmd.Stderr = io.MultiWriter(&said, t.Output()), t.Output()
 	start := time.Now()
@@ -133,7 +131,7 @@ func TestDemoKilled(t *testing.T) {
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
-	for !said.contains("Leeway installed") || time.Since(start) < 40*time.Second {
+	for !strings.Contains(said.String(), "Leeway installed") || time.Since(start) < 40*time.Second {
 		select {
 		case err := <-ended:
 			t.Fatalf("the demo ended by itself: %v", err)
@@ -194,22 +192,4 @@ func demoDir(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return dir
-}
-
-// output is what a program has said so far.
-type output struct {
-	mu   sync.Mutex
-	said bytes.Buffer
-}
-
-func (o *output) Write(b []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.said.Write(b)
-}
-
-func (o *output) contains(text string) bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return strings.Contains(o.said.String(), text)
 }

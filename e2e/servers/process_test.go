@@ -1,13 +1,11 @@
 package servers_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"net"
 	"net/http"
 	"os/exec"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -19,7 +17,7 @@ import (
 // what the program said is shown.
 func start(ctx context.Context, t *testing.T, configure func(*exec.Cmd), name string, args ...string) (ended <-chan struct{}) {
 	t.Helper()
-	var said output
+	var said child.Output
 	cmd := child.Command(ctx, name, args...)
 	cmd.Stderr = &said
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
@@ -39,7 +37,7 @@ func start(ctx context.Context, t *testing.T, configure func(*exec.Cmd), name st
 		cmd.Cancel() // fails only if it has ended
 		<-done
 		if t.Failed() {
-			t.Logf("%s said at the end:\n%s", cmd, said.tail(4000))
+			t.Logf("%s said at the end:\n%s", cmd, said.Tail(4000))
 		}
 	})
 	return done
@@ -105,23 +103,4 @@ func freePort(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return port
-}
-
-// output is what a program has said so far.
-type output struct {
-	mu   sync.Mutex
-	said bytes.Buffer
-}
-
-func (o *output) Write(b []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.said.Write(b)
-}
-
-func (o *output) tail(most int) string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	b := o.said.Bytes()
-	return string(b[max(0, len(b)-most):])
 }
