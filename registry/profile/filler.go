@@ -54,6 +54,47 @@ func (f *filler) addAll(values []float64, stride int) {
 	}
 }
 
+// merge adds what packSketch has packed.
+func (f *filler) merge(p []byte) {
+	f.begin()
+	if p[0] != 0 { // of one value, or of none
+		if len(p) > sketchHead {
+			f.add(float64(math.Float32frombits(binary.LittleEndian.Uint32(p[sketchHead:]))))
+		}
+		return
+	}
+	levels, low, high := int(p[1]), binary.LittleEndian.Uint32(p[2:]), binary.LittleEndian.Uint32(p[6:])
+	f.low, f.high = min(f.low, orderedBits(low)), max(f.high, orderedBits(high))
+	p = p[10:]
+	next := func() uint32 {
+		v, n := binary.Uvarint(p)
+		p = p[n:]
+		return uint32(v)
+	}
+	for i := range levels {
+		n := next()
+		var key uint32
+		keys := f.scratch[:0]
+		for range n {
+			key += next()
+			keys = append(keys, key)
+		}
+		f.scratch = keys
+		if i >= f.height {
+			f.height = i + 1
+			if len(f.levels) < f.height {
+				f.levels = append(f.levels, nil)
+			}
+		}
+		if f.n += int64(n) << i; i == 0 {
+			f.levels[0] = append(f.levels[0], keys...) // is not sorted yet
+		} else {
+			f.levels[i] = mergeInto(f.levels[i], keys)
+		}
+	}
+	f.settle()
+}
+
 // begin makes the lowest level, if there is none.
 func (f *filler) begin() {
 	if f.height == 0 {
@@ -85,6 +126,11 @@ func (f *filler) reset() {
 // sketch is as small as one of its height may be.
 func (f *filler) compact() {
 	f.halve(0)
+	f.settle()
+}
+
+// settle makes the sketch as small as one of its height may be, and says how much the lowest level takes from now on.
+func (f *filler) settle() {
 	f.fit()
 	held := 0
 	for _, level := range f.levels[1:f.height] {
@@ -221,21 +267,10 @@ func (f *filler) pack() []byte {
 	if level := f.levels[0]; len(level) > 0 {
 		low, high = min(low, level[0]), max(high, level[len(level)-1])
 	}
-	bits := func(key uint32) uint32 { return math.Float32bits(fromOrdered(key)) }
+	least, most := math.Float32bits(fromOrdered(low)), math.Float32bits(fromOrdered(high))
 	if f.n == 1 {
 		b := []byte{2, 2, familyKLL, flagSingle, sketchK & 0xff, sketchK >> 8, sketchM, 0}
-		return binary.LittleEndian.AppendUint32(b, bits(low))
+		return binary.LittleEndian.AppendUint32(b, least)
 	}
-	packed := []byte{0, byte(f.height)}
-	packed = binary.LittleEndian.AppendUint32(packed, bits(low))
-	packed = binary.LittleEndian.AppendUint32(packed, bits(high))
-	for _, level := range f.levels[:f.height] {
-		packed = binary.AppendUvarint(packed, uint64(len(level)))
-		var last uint32
-		for _, key := range level {
-			packed = binary.AppendUvarint(packed, uint64(key-last))
-			last = key
-		}
-	}
-	return slices.Clip(packed)
+	return packLevels(least, most, f.levels[:f.height])
 }

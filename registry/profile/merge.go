@@ -83,7 +83,7 @@ func mergeColumn(same []*Column) (Column, error) {
 			return Column{}, err
 		}
 	}
-	return m.column(&definition)
+	return m.column(&definition), nil
 }
 
 func earlier(a, b *time.Time) *time.Time {

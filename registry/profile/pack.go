@@ -3,6 +3,7 @@ package profile
 import (
 	"encoding/binary"
 	"math"
+	"math/bits"
 	"slices"
 )
 
@@ -17,32 +18,52 @@ func packSketch(b []byte) []byte {
 	if b[0] != 5 {
 		return b
 	}
-	levels := int(b[18])
-	data := floats(b[sketchFull+4*levels:])
-	packed := []byte{0, byte(levels)}
-	packed = binary.LittleEndian.AppendUint32(packed, math.Float32bits(data[0]))
-	packed = binary.LittleEndian.AppendUint32(packed, math.Float32bits(data[1]))
-	data = data[2:]
-	end := capacity(levels)
+	levels := make([][]uint32, b[18])
+	data := floats(b[sketchFull+4*len(levels):])
+	low, high := math.Float32bits(data[0]), math.Float32bits(data[1])
+	keys := make([]uint32, len(data)-2)
+	for i, v := range data[2:] {
+		keys[i] = ordered(v)
+	}
+	end := capacity(len(levels))
 	for i := range levels {
 		start, next := binary.LittleEndian.Uint32(b[sketchFull+4*i:]), end
-		if i+1 < levels {
+		if i+1 < len(levels) {
 			next = binary.LittleEndian.Uint32(b[sketchFull+4*(i+1):])
 		}
-		n := next - start
-		level := data[:n]
-		data = data[n:]
-		slices.Sort(level)
-		packed = binary.AppendUvarint(packed, uint64(n))
+		levels[i], keys = keys[:next-start], keys[next-start:]
+		slices.Sort(levels[i])
+	}
+	return packLevels(low, high, levels)
+}
+
+// packLevels packs the ascending keys (ordered) of each level, with the extremes as bits of float32. It allocates what
+// it needs and no more: thousands of packed sketches are kept, for a day.
+func packLevels(low, high uint32, levels [][]uint32) []byte {
+	size := 10
+	for _, level := range levels {
+		size += uvarintLen(uint32(len(level)))
 		var last uint32
-		for _, v := range level {
-			k := ordered(v)
-			packed = binary.AppendUvarint(packed, uint64(k-last))
-			last = k
+		for _, key := range level {
+			size += uvarintLen(key - last)
+			last = key
 		}
 	}
-	return slices.Clip(packed)
+	p := append(make([]byte, 0, size), 0, byte(len(levels)))
+	p = binary.LittleEndian.AppendUint32(p, low)
+	p = binary.LittleEndian.AppendUint32(p, high)
+	for _, level := range levels {
+		p = binary.AppendUvarint(p, uint64(len(level)))
+		var last uint32
+		for _, key := range level {
+			p = binary.AppendUvarint(p, uint64(key-last))
+			last = key
+		}
+	}
+	return p
 }
+
+func uvarintLen(v uint32) int { return (bits.Len32(v|1) + 6) / 7 }
 
 // unpackSketch is the serialised sketch again, its levels sorted.
 func unpackSketch(p []byte) []byte {

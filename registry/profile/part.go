@@ -12,8 +12,7 @@ import (
 type part struct {
 	rows, missing int64
 	bins          []int64 // nil without a reference
-	numbers       *filler // while they are counted
-	sketch        *sketch // what was merged
+	numbers       *filler // nil for categories
 	categories    map[string]*int64
 	folded        int64
 	room          *int // names that may still be kept, shared with other columns; nil: no such bound
@@ -55,23 +54,15 @@ func (p *part) addCategory(name string) (named bool) {
 	return true
 }
 
-func (p *part) pack() (packed, error) {
+func (p *part) pack() packed {
 	q := packed{rows: p.rows, missing: p.missing, bins: append([]int64(nil), p.bins...), folded: p.folded}
 	for name, n := range p.categories {
 		q.categories = append(q.categories, packedCategory{unique.Make(name), *n})
 	}
-	switch {
-	case p.numbers != nil:
+	if p.numbers != nil {
 		q.sketch = p.numbers.pack()
-		return q, nil
-	case p.sketch == nil:
-		return q, nil
 	}
-	b, err := p.sketch.ToSlice()
-	if err == nil {
-		q.sketch = packSketch(b)
-	}
-	return q, err
+	return q
 }
 
 // merger adds up packed parts or live columns of one column. It keeps all
@@ -81,20 +72,15 @@ type merger struct {
 	all map[string]int64
 }
 
-func (m *merger) addSketch(data []byte) error {
-	if len(data) == 0 {
-		return nil
+// addSketch adds a sketch that packSketch has packed.
+func (m *merger) addSketch(packed []byte) {
+	if len(packed) == 0 {
+		return
 	}
-	s, err := readSketch(data)
-	if err != nil {
-		return fmt.Errorf("sketch: %w", err)
+	if m.numbers == nil {
+		m.numbers = new(filler)
 	}
-	if m.sketch == nil {
-		m.sketch = s
-	} else {
-		m.sketch.Merge(s)
-	}
-	return nil
+	m.numbers.merge(packed)
 }
 
 func (m *merger) addCount(name string, n int64) {
@@ -104,7 +90,7 @@ func (m *merger) addCount(name string, n int64) {
 	m.all[name] += n
 }
 
-func (m *merger) addPacked(q packed) error {
+func (m *merger) addPacked(q packed) {
 	m.rows += q.rows
 	m.missing += q.missing
 	m.folded += q.folded
@@ -117,7 +103,7 @@ func (m *merger) addPacked(q packed) error {
 	for _, c := range q.categories {
 		m.addCount(c.name.Value(), c.count)
 	}
-	return m.addSketch(unpackSketch(q.sketch))
+	m.addSketch(q.sketch)
 }
 
 // addColumn adds a live column whose bins are those of the merger, if it has
@@ -135,22 +121,29 @@ func (m *merger) addColumn(c *Column) error {
 	for _, k := range c.Categories {
 		m.addCount(k.Name, k.Count)
 	}
-	return m.addSketch(c.Sketch)
+	if len(c.Sketch) == 0 {
+		return nil
+	}
+	if _, err := checkSketch(c.Sketch); err != nil {
+		return fmt.Errorf("sketch: %w", err)
+	}
+	m.addSketch(packSketch(c.Sketch))
+	return nil
 }
 
 // pack is the sum at rest, with the most frequent categories.
-func (m *merger) pack() (packed, error) {
+func (m *merger) pack() packed {
 	kept, folded := fold(sorted(m.all))
-	q, err := m.part.pack()
+	q := m.part.pack()
 	q.folded += folded
 	for _, k := range kept {
 		q.categories = append(q.categories, packedCategory{unique.Make(k.Name), k.Count})
 	}
-	return q, err
+	return q
 }
 
 // column is the sum as a live column of the given definition.
-func (m *merger) column(definition *Column) (Column, error) {
+func (m *merger) column(definition *Column) Column {
 	c := Column{
 		Name: definition.Name, Type: definition.Type, Rows: m.rows, Missing: m.missing,
 		Probability: definition.Probability, Binary: definition.Binary, Redacted: definition.Redacted,
@@ -173,10 +166,8 @@ func (m *merger) column(definition *Column) (Column, error) {
 			}
 		}
 	}
-	if m.sketch == nil {
-		return c, nil
+	if m.numbers != nil {
+		c.Sketch = unpackSketch(m.numbers.pack())
 	}
-	var err error
-	c.Sketch, err = m.sketch.ToSlice()
-	return c, err
+	return c
 }

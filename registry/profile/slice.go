@@ -40,10 +40,7 @@ func (e *ended) pack() (slice, bool) {
 	s := slice{start: e.start, width: e.width, rows: e.rows}
 	counted := e.rows > 0
 	for i := range e.parts {
-		p, err := e.parts[i].pack()
-		if err != nil {
-			panic("profile: " + err.Error()) // float32 always serialises
-		}
+		p := e.parts[i].pack()
 		s.parts = append(s.parts, p)
 		counted = counted || p.rows > 0
 	}
@@ -147,10 +144,7 @@ func join(list []slice, start time.Time, width time.Duration) (joined slice, fol
 	}
 	for i := range list[0].parts {
 		m := sum(list, i)
-		p, err := m.pack()
-		if err != nil {
-			panic("profile: " + err.Error()) // float32 always serialises
-		}
+		p := m.pack()
 		joined.parts = append(joined.parts, p)
 		folded += p.folded - m.folded
 	}
@@ -162,11 +156,8 @@ func join(list []slice, start time.Time, width time.Duration) (joined slice, fol
 func sum(list []slice, i int) *merger {
 	m := new(merger)
 	for _, s := range list {
-		if i >= len(s.parts) {
-			continue
-		}
-		if err := m.addPacked(s.parts[i]); err != nil {
-			panic("profile: " + err.Error()) // the bytes are our own
+		if i < len(s.parts) {
+			m.addPacked(s.parts[i])
 		}
 	}
 	return m
@@ -204,10 +195,7 @@ func (r *Recorder) Profile(from, to time.Time) *Profile {
 		p.Rows += s.rows
 	}
 	for i, series := range seen.series {
-		c, err := sum(seen.slices, i).column(&series.definition)
-		if err != nil {
-			panic("profile: " + err.Error()) // float32 always serialises
-		}
+		c := sum(seen.slices, i).column(&series.definition)
 		p.Rows = max(p.Rows, c.Rows)
 		if i < seen.features {
 			p.Features = append(p.Features, c)
