@@ -33,27 +33,27 @@ func TestFilledSketch(t *testing.T) {
 				for i := range values {
 					values[i] = value(i, n)
 				}
-				checkFilled(t, values)
+				checkFilled(t, values, 50_000, 0)
+				checkFilled(t, values, 1+n/20, 7*time.Second)
 			})
 		}
 	}
 }
 
-func checkFilled(t *testing.T, values []float64) {
+// checkFilled holds the sketch of values against them. They come in pieces, so long after each other; what falls into
+// several slices is merged.
+func checkFilled(t *testing.T, values []float64, piece int, every time.Duration) {
 	r := recorder(t, []profile.Column{{Name: "x", Type: profile.Number}}, nil)
-	r.Lock(noon)
-	for rest := values; len(rest) > 0; {
-		k := min(len(rest), 50_000)
-		r.Feature(0).Numbers(rest[:k], 1, nil)
-		if rest = rest[k:]; len(rest) > 0 {
-			r.Unlock()
-			r.Profile(noon, noon.Add(time.Second))
-			r.Lock(noon)
-		}
+	now := noon
+	for rest := range slices.Chunk(values, piece) {
+		r.Lock(now)
+		r.Feature(0).Numbers(rest, 1, nil)
+		r.AddRows(int64(len(rest)))
+		r.Unlock()
+		r.Profile(noon, now.Add(time.Second))
+		now = now.Add(every)
 	}
-	r.AddRows(int64(len(values)))
-	r.Unlock()
-	p := r.Profile(noon, noon.Add(time.Second))
+	p := r.Profile(noon, now.Add(time.Second))
 	if _, err := p.Encode(); err != nil {
 		t.Fatal(err)
 	}
@@ -144,6 +144,11 @@ func TestNumbersInBulk(t *testing.T) {
 
 // Errors of many sketches cancel out: which of two values stays is a coin's choice.
 func TestFilledSketchIsUnbiased(t *testing.T) {
+	t.Run("one slice", func(t *testing.T) { testUnbiased(t, 0) })
+	t.Run("thirty slices", func(t *testing.T) { testUnbiased(t, 7*time.Second) })
+}
+
+func testUnbiased(t *testing.T, every time.Duration) {
 	const sketches, n = 60, 30_000
 	values := make([]float64, n)
 	for i := range values {
@@ -155,10 +160,14 @@ func TestFilledSketchIsUnbiased(t *testing.T) {
 		for range sketches {
 			rng.Shuffle(n, func(i, j int) { values[i], values[j] = values[j], values[i] })
 			r := recorder(t, []profile.Column{{Name: "x", Type: profile.Number}}, nil)
-			r.Lock(noon)
-			r.Feature(0).Numbers(values, 1, nil)
-			r.Unlock()
-			p := r.Profile(noon, noon.Add(time.Second))
+			now := noon
+			for piece := range slices.Chunk(values, n/30) {
+				r.Lock(now)
+				r.Feature(0).Numbers(piece, 1, nil)
+				r.Unlock()
+				now = now.Add(every)
+			}
+			p := r.Profile(noon, now.Add(time.Second))
 			s, err := kll.NewKllItemsSketchFromSlice(p.Features[0].Sketch, func(a, b float32) bool { return a < b }, common.ItemSketchFloatSerDe{})
 			if err != nil {
 				t.Fatal(err)
