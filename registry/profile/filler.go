@@ -65,31 +65,19 @@ func (f *filler) merge(p []byte) {
 	}
 	levels, low, high := int(p[1]), binary.LittleEndian.Uint32(p[2:]), binary.LittleEndian.Uint32(p[6:])
 	f.low, f.high = min(f.low, orderedBits(low)), max(f.high, orderedBits(high))
-	p = p[10:]
-	next := func() uint32 {
-		v, n := binary.Uvarint(p)
-		p = p[n:]
-		return uint32(v)
-	}
+	p = p[packedHead:]
 	for i := range levels {
-		n := next()
-		var key uint32
-		keys := f.scratch[:0]
-		for range n {
-			key += next()
-			keys = append(keys, key)
-		}
-		f.scratch = keys
+		p, f.scratch = takeKeys(p, f.scratch[:0])
 		if i >= f.height {
 			f.height = i + 1
 			if len(f.levels) < f.height {
 				f.levels = append(f.levels, nil)
 			}
 		}
-		if f.n += int64(n) << i; i == 0 {
-			f.levels[0] = append(f.levels[0], keys...) // is not sorted yet
+		if f.n += int64(len(f.scratch)) << i; i == 0 {
+			f.levels[0] = append(f.levels[0], f.scratch...) // is not sorted yet
 		} else {
-			f.levels[i] = mergeInto(f.levels[i], keys)
+			f.levels[i] = mergeInto(f.levels[i], f.scratch)
 		}
 	}
 	f.settle()

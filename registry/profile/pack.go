@@ -3,15 +3,13 @@ package profile
 import (
 	"encoding/binary"
 	"math"
-	"math/bits"
 	"slices"
 )
 
 // A packed sketch holds the values of each level as differences of ascending
-// values, one to three bytes each instead of four: the many slices of a
-// recorder take less than half the memory. It begins with a zero byte, which no
-// serialised sketch does; serialised sketches of fewer than two values stay as
-// they are.
+// values, about two bytes each instead of four: the many slices of a recorder
+// take half the memory. It begins with a zero byte, which no serialised sketch
+// does; serialised sketches of fewer than two values stay as they are.
 
 // packSketch makes a serialised sketch smaller.
 func packSketch(b []byte) []byte {
@@ -40,54 +38,37 @@ func packSketch(b []byte) []byte {
 // packLevels packs the ascending keys (ordered) of each level, with the extremes as bits of float32. It allocates what
 // it needs and no more: thousands of packed sketches are kept, for a day.
 func packLevels(low, high uint32, levels [][]uint32) []byte {
-	size := 10
+	size := packedHead
 	for _, level := range levels {
-		size += uvarintLen(uint32(len(level)))
-		var last uint32
-		for _, key := range level {
-			size += uvarintLen(key - last)
-			last = key
-		}
+		size += keysLen(level)
 	}
 	p := append(make([]byte, 0, size), 0, byte(len(levels)))
 	p = binary.LittleEndian.AppendUint32(p, low)
 	p = binary.LittleEndian.AppendUint32(p, high)
 	for _, level := range levels {
-		p = binary.AppendUvarint(p, uint64(len(level)))
-		var last uint32
-		for _, key := range level {
-			p = binary.AppendUvarint(p, uint64(key-last))
-			last = key
-		}
+		p = appendKeys(p, level)
 	}
 	return p
 }
 
-func uvarintLen(v uint32) int { return (bits.Len32(v|1) + 6) / 7 }
+// packedHead is what stands before the levels: 0, how many there are, and the extremes.
+const packedHead = 10
 
 // unpackSketch is the serialised sketch again, its levels sorted.
 func unpackSketch(p []byte) []byte {
 	if len(p) == 0 || p[0] != 0 {
 		return p
 	}
-	levels := int(p[1])
-	extremes := p[2:10]
-	p = p[10:]
-	next := func() uint32 {
-		v, n := binary.Uvarint(p)
-		p = p[n:]
-		return uint32(v)
-	}
+	levels, extremes := int(p[1]), p[2:packedHead]
+	p = p[packedHead:]
 	var items []byte
-	var sizes []uint32
+	var sizes, keys []uint32
 	var weight uint64
 	for i := range levels {
-		n := next()
-		sizes = append(sizes, n)
-		weight += uint64(n) << i
-		var key uint32
-		for range n {
-			key += next()
+		p, keys = takeKeys(p, keys[:0])
+		sizes = append(sizes, uint32(len(keys)))
+		weight += uint64(len(keys)) << i
+		for _, key := range keys {
 			items = binary.LittleEndian.AppendUint32(items, math.Float32bits(fromOrdered(key)))
 		}
 	}

@@ -60,7 +60,7 @@ func TestRecorderSlices(t *testing.T) {
 	for _, test := range []struct{ ago, long, wantFrom, wantTo time.Duration }{
 		{20 * time.Second, 20 * time.Second, 20 * time.Second, 0},
 		{18 * time.Second, 10 * time.Second, 20 * time.Second, 5 * time.Second},
-		{90 * time.Second, 90 * time.Second, 90 * time.Second, 0}, // fine slices last to the minute
+		{90 * time.Second, 90 * time.Second, 120 * time.Second, 0}, // to its minute
 		{150 * time.Second, 10 * time.Second, 180 * time.Second, 120 * time.Second},
 		{30*time.Minute + time.Second, 10 * time.Minute, 31 * time.Minute, 20 * time.Minute},
 		{5*time.Hour + time.Minute, 2 * time.Hour, 5*time.Hour + 15*time.Minute, 3 * time.Hour},

@@ -91,7 +91,7 @@ func (r *Recorder) tidy() {
 			closed = append(closed, s)
 		}
 	}
-	closed, young := coarsen(closed, minutes, start.Add(-keepFine).Truncate(minutes))
+	closed, young := coarsen(closed, minutes, start.Add(-keepFine))
 	closed, old := coarsen(closed, quarters, start.Add(-keepMins).Truncate(quarters))
 	for len(closed) > 0 && !closed[0].end().After(start.Add(-retention)) {
 		closed = closed[1:]
@@ -110,8 +110,9 @@ func (r *Recorder) tidy() {
 	}
 }
 
-// coarsen merges slices that began before a boundary into slices of a width. It
-// also returns how many rows of categories lost their names by that.
+// coarsen merges slices that began before a time into slices of a width, the
+// last of which may grow to that later. It also returns how many rows of
+// categories lost their names by that.
 func coarsen(list []slice, width time.Duration, before time.Time) (out []slice, folded int64) {
 	for len(list) > 0 {
 		s := list[0]
@@ -121,20 +122,20 @@ func coarsen(list []slice, width time.Duration, before time.Time) (out []slice, 
 			continue
 		}
 		start, n := s.start.Truncate(width), 1
-		for n < len(list) && list[n].width < width && list[n].start.Truncate(width).Equal(start) {
+		for n < len(list) && list[n].width < width && list[n].start.Before(before) && list[n].start.Truncate(width).Equal(start) {
 			n++
 		}
-		joined, lost := join(list[:n], start, width)
+		joined, lost := join(list[:n], start)
 		out, folded = append(out, joined), folded+lost
 		list = list[n:]
 	}
 	return out, folded
 }
 
-// join merges slices into one. Categories whose names there is no room for are
-// folded.
-func join(list []slice, start time.Time, width time.Duration) (joined slice, folded int64) {
-	joined = slice{start: start, width: width}
+// join merges slices into one from start to their end. Categories whose names
+// there is no room for are folded.
+func join(list []slice, start time.Time) (joined slice, folded int64) {
+	joined = slice{start: start, width: list[len(list)-1].end().Sub(start)}
 	for _, s := range list {
 		joined.rows += s.rows
 	}
