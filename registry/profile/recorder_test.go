@@ -272,10 +272,13 @@ func TestBoundary(t *testing.T) {
 		r.Unlock()
 	}
 	now := noon.Add(100 * time.Second)
-	for i := range 100 {
-		from := profile.Boundary(noon.Add(time.Duration(i)*time.Second), now)
-		if p := r.Profile(from, now); from.Before(now) && p.From.Before(from) {
-			t.Fatalf("from %v: the profile begins at %v", from, p.From)
+	for _, late := range []time.Duration{0, 15 * time.Second} {
+		asked := now.Add(-late)
+		for i := range 100 {
+			from := profile.Boundary(noon.Add(time.Duration(i)*time.Second), asked)
+			if p := r.Profile(from, now); from.Before(now) && p.From.Before(from) {
+				t.Fatalf("from %v, read %v late: the profile begins at %v", from, late, p.From)
+			}
 		}
 	}
 }

@@ -9,6 +9,7 @@ const (
 	minutes   = time.Minute
 	quarters  = 15 * time.Minute
 	keepFine  = time.Minute
+	lateRead  = 15 * time.Second // more for who asked Boundary and reads a moment later, or by another clock
 	keepMins  = time.Hour
 	retention = 24 * time.Hour
 )
@@ -91,7 +92,7 @@ func (r *Recorder) tidy() {
 			closed = append(closed, s)
 		}
 	}
-	closed, young := coarsen(closed, minutes, start.Add(-keepFine))
+	closed, young := coarsen(closed, minutes, start.Add(-keepFine-lateRead))
 	closed, old := coarsen(closed, quarters, start.Add(-keepMins).Truncate(quarters))
 	for len(closed) > 0 && !closed[0].end().After(start.Add(-retention)) {
 		closed = closed[1:]
