@@ -3,6 +3,7 @@ package profile
 import (
 	"encoding/binary"
 	"math"
+	"math/bits"
 	"math/rand/v2"
 	"slices"
 )
@@ -207,40 +208,61 @@ func mergeInto(into, from []uint32) []uint32 {
 	return into
 }
 
-// sort sorts the lowest level by its digits of eight bits, the last one first.
+// sort sorts the lowest level by two digits of eight bits, which are the highest that differ, and mends what is left: of
+// values that are spread out almost nothing.
 func (f *filler) sort() {
 	a := f.levels[0]
 	if len(a) < batch/4 {
 		slices.Sort(a)
 		return
 	}
+	low, high := a[0], a[0]
+	for _, v := range a {
+		low, high = min(low, v), max(high, v)
+	}
+	shift := max(16, bits.Len32(high-low)) - 16
 	f.scratch = slices.Grow(f.scratch[:0], len(a))
 	b := f.scratch[:len(a)]
-	var counts [4][256]uint32
+	var counts [2][256]uint32
 	for _, v := range a {
-		counts[0][v&0xff]++
-		counts[1][v>>8&0xff]++
-		counts[2][v>>16&0xff]++
-		counts[3][v>>24]++
+		d := (v - low) >> shift
+		counts[0][d&0xff]++
+		counts[1][d>>8&0xff]++
 	}
 	for digit := range counts {
 		c := &counts[digit]
-		shift := 8 * digit
-		if int(c[a[0]>>shift&0xff]) == len(a) { // all have the same, as the last of whole numbers
-			continue
-		}
 		var at uint32
 		for i, n := range c {
 			c[i], at = at, at+n
 		}
+		by := shift + 8*digit
 		for _, v := range a {
-			d := v >> shift & 0xff
+			d := (v - low) >> by & 0xff
 			b[c[d]] = v
 			c[d]++
 		}
 		a, b = b, a
 	}
-	copy(f.levels[0], a) // itself, most often
+	if shift > 0 && !mend(a) {
+		slices.Sort(a)
+	}
+}
+
+// mend sorts what is almost sorted; false: it is not.
+func mend(a []uint32) bool {
+	left := 4 * len(a)
+	for i := 1; i < len(a); i++ {
+		v, j := a[i], i
+		for ; j > 0 && a[j-1] > v; j-- {
+			a[j] = a[j-1]
+		}
+		if a[j] = v; i-j > 0 {
+			if left -= i - j; left < 0 {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // pack is the sketch as packSketch makes it; nil without values. It may

@@ -29,6 +29,7 @@ type Recorder struct {
 	ended    []ended       // not packed yet; later than closed
 	closed   []slice       // ascending, without overlap
 	width    time.Duration // of a slice at first
+	before   func()        // BeforeEnd; nil: nothing
 	names    *int          // categories that the open slice may still begin to keep; nil: only each column is bounded
 	allowed  int           // what names begins with
 	folded   int64         // rows of categories whose names were not kept, since the beginning
@@ -143,9 +144,16 @@ func (r *Recorder) at(now time.Time) {
 		r.latest = now
 	}
 	if start := now.Truncate(r.width); start.After(r.start) {
+		if r.before != nil {
+			r.before()
+		}
 		r.advance(start)
 	}
 }
+
+// BeforeEnd has f called under the lock when a slice is about to end, by who counts the first row of the next: for who
+// counts rows later than they come.
+func (r *Recorder) BeforeEnd(f func()) { r.before = f }
 
 // Unlock ends what Lock began.
 func (r *Recorder) Unlock() { r.mu.Unlock() }
