@@ -23,7 +23,7 @@ type filler struct {
 	levels    [][]uint32
 	height    int // levels in use
 	limit     int // of the lowest level
-	scratch   []uint32
+	scratch   *[]uint32 // memory for a moment, of several that are not used at once; nil: none yet
 	tight     bool // levels give back memory that they will not need again; for a sketch that is filled for long
 }
 
@@ -68,17 +68,19 @@ func (f *filler) merge(p []byte) {
 	f.low, f.high = min(f.low, orderedBits(low)), max(f.high, orderedBits(high))
 	p = p[packedHead:]
 	for i := range levels {
-		p, f.scratch = takeKeys(p, f.scratch[:0])
+		var keys []uint32
+		p, keys = takeKeys(p, (*f.scratch)[:0])
+		*f.scratch = keys
 		if i >= f.height {
 			f.height = i + 1
 			if len(f.levels) < f.height {
 				f.levels = append(f.levels, nil)
 			}
 		}
-		if f.n += int64(len(f.scratch)) << i; i == 0 {
-			f.levels[0] = append(f.levels[0], f.scratch...) // is not sorted yet
+		if f.n += int64(len(keys)) << i; i == 0 {
+			f.levels[0] = append(f.levels[0], keys...) // is not sorted yet
 		} else {
-			f.levels[i] = mergeInto(f.levels[i], f.scratch)
+			f.levels[i] = mergeInto(f.levels[i], keys)
 		}
 	}
 	f.settle()
@@ -86,6 +88,9 @@ func (f *filler) merge(p []byte) {
 
 // begin makes the lowest level, if there is none.
 func (f *filler) begin() {
+	if f.scratch == nil {
+		f.scratch = new([]uint32)
+	}
 	if f.height == 0 {
 		f.levels = append(f.levels, nil)
 		f.height, f.limit = 1, sketchK
@@ -167,11 +172,11 @@ func (f *filler) halve(i int) {
 	left := level[stays]
 	pairs := level[odd&^int(coins>>1&1):]
 	pairs = pairs[:len(pairs)&^1]
-	half := f.scratch[:0]
+	half := (*f.scratch)[:0]
 	for j := int(coins & 1); j < len(pairs); j += 2 {
 		half = append(half, pairs[j])
 	}
-	f.scratch = half
+	*f.scratch = half
 	f.levels[i+1] = mergeInto(f.levels[i+1], half)
 	f.levels[i] = level[:0]
 	if odd == 1 {
@@ -221,8 +226,8 @@ func (f *filler) sort() {
 		low, high = min(low, v), max(high, v)
 	}
 	shift := max(16, bits.Len32(high-low)) - 16
-	f.scratch = slices.Grow(f.scratch[:0], len(a))
-	b := f.scratch[:len(a)]
+	*f.scratch = slices.Grow((*f.scratch)[:0], len(a))
+	b := (*f.scratch)[:len(a)]
 	var counts [2][256]uint32
 	for _, v := range a {
 		d := (v - low) >> shift

@@ -30,6 +30,8 @@ type Recorder struct {
 	closed   []slice       // ascending, without overlap
 	width    time.Duration // of a slice at first
 	before   func()        // BeforeEnd; nil: nothing
+	scratch  []uint32      // of the sketches of the open slice
+	packing  []uint32      // of those that are being packed; used under aging only
 	names    *int          // categories that the open slice may still begin to keep; nil: only each column is bounded
 	allowed  int           // what names begins with
 	folded   int64         // rows of categories whose names were not kept, since the beginning
@@ -59,6 +61,7 @@ func NewRecorder(features, predictions []Column) (*Recorder, error) {
 	}
 	for _, s := range r.all() {
 		s.folded = &r.folded
+		s.open.numbers.scratch = &r.scratch
 	}
 	return r, nil
 }
@@ -102,7 +105,7 @@ const (
 func (r *Recorder) Learn(c Column) int {
 	s := &Series{
 		definition: Column{Name: c.Name, Type: c.Type, Redacted: c.Redacted},
-		open:       part{numbers: &filler{tight: true}, room: r.names},
+		open:       part{numbers: &filler{tight: true, scratch: &r.scratch}, room: r.names},
 		folded:     &r.folded,
 	}
 	r.features = append(r.features, s)

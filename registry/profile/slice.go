@@ -65,6 +65,7 @@ func (r *Recorder) advance(start time.Time) {
 		if s.spare = nil; s.open.numbers == nil {
 			s.open.numbers = &filler{tight: r.names != nil}
 		}
+		s.open.numbers.scratch = &r.scratch
 	}
 	if r.names != nil {
 		*r.names = r.allowed
@@ -88,6 +89,9 @@ func (r *Recorder) tidy() {
 		return
 	}
 	for i := range list {
+		for _, p := range list[i].parts {
+			p.numbers.scratch = &r.packing
+		}
 		if s, ok := list[i].pack(); ok {
 			closed = append(closed, s)
 		}
