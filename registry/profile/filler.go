@@ -21,10 +21,10 @@ type filler struct {
 	n         int64
 	low, high uint32 // of the values that have left the lowest level, if any
 	levels    [][]uint32
-	height    int // levels in use
-	limit     int // of the lowest level
+	height    int       // levels in use
+	limit     int       // of the lowest level
 	scratch   *[]uint32 // memory for a moment, of several that are not used at once; nil: none yet
-	tight     bool // levels give back memory that they will not need again; for a sketch that is filled for long
+	tight     bool      // levels give back memory that they will not need again; for a sketch that is filled for long
 }
 
 // add adds a finite value. What is beyond float32 counts as its largest.
