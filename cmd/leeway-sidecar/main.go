@@ -57,7 +57,7 @@ func run(ctx context.Context, o options) error {
 // and the limit is a stop for the worst case, in which captured bodies fill their budget.
 func limitMemory(budget int64) {
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(25)
+		debug.SetGCPercent(10)
 	}
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(20<<20 + 2*budget)

@@ -3,6 +3,7 @@ package profile
 import (
 	"encoding/binary"
 	"math"
+	"math/bits"
 	"math/rand/v2"
 	"slices"
 )
@@ -20,10 +21,10 @@ type filler struct {
 	n         int64
 	low, high uint32 // of the values that have left the lowest level, if any
 	levels    [][]uint32
-	height    int // levels in use
-	limit     int // of the lowest level
-	scratch   []uint32
-	tight     bool // levels give back memory that they will not need again; for a sketch that is filled for long
+	height    int       // levels in use
+	limit     int       // of the lowest level
+	scratch   *[]uint32 // memory for a moment, of several that are not used at once; nil: none yet
+	tight     bool      // levels give back memory that they will not need again; for a sketch that is filled for long
 }
 
 // add adds a finite value. What is beyond float32 counts as its largest.
@@ -67,17 +68,19 @@ func (f *filler) merge(p []byte) {
 	f.low, f.high = min(f.low, orderedBits(low)), max(f.high, orderedBits(high))
 	p = p[packedHead:]
 	for i := range levels {
-		p, f.scratch = takeKeys(p, f.scratch[:0])
+		var keys []uint32
+		p, keys = takeKeys(p, (*f.scratch)[:0])
+		*f.scratch = keys
 		if i >= f.height {
 			f.height = i + 1
 			if len(f.levels) < f.height {
 				f.levels = append(f.levels, nil)
 			}
 		}
-		if f.n += int64(len(f.scratch)) << i; i == 0 {
-			f.levels[0] = append(f.levels[0], f.scratch...) // is not sorted yet
+		if f.n += int64(len(keys)) << i; i == 0 {
+			f.levels[0] = append(f.levels[0], keys...) // is not sorted yet
 		} else {
-			f.levels[i] = mergeInto(f.levels[i], f.scratch)
+			f.levels[i] = mergeInto(f.levels[i], keys)
 		}
 	}
 	f.settle()
@@ -85,6 +88,9 @@ func (f *filler) merge(p []byte) {
 
 // begin makes the lowest level, if there is none.
 func (f *filler) begin() {
+	if f.scratch == nil {
+		f.scratch = new([]uint32)
+	}
 	if f.height == 0 {
 		f.levels = append(f.levels, nil)
 		f.height, f.limit = 1, sketchK
@@ -166,11 +172,11 @@ func (f *filler) halve(i int) {
 	left := level[stays]
 	pairs := level[odd&^int(coins>>1&1):]
 	pairs = pairs[:len(pairs)&^1]
-	half := f.scratch[:0]
+	half := (*f.scratch)[:0]
 	for j := int(coins & 1); j < len(pairs); j += 2 {
 		half = append(half, pairs[j])
 	}
-	f.scratch = half
+	*f.scratch = half
 	f.levels[i+1] = mergeInto(f.levels[i+1], half)
 	f.levels[i] = level[:0]
 	if odd == 1 {
@@ -207,40 +213,61 @@ func mergeInto(into, from []uint32) []uint32 {
 	return into
 }
 
-// sort sorts the lowest level by its digits of eight bits, the last one first.
+// sort sorts the lowest level by two digits of eight bits, which are the highest that differ, and mends what is left: of
+// values that are spread out almost nothing.
 func (f *filler) sort() {
 	a := f.levels[0]
 	if len(a) < batch/4 {
 		slices.Sort(a)
 		return
 	}
-	f.scratch = slices.Grow(f.scratch[:0], len(a))
-	b := f.scratch[:len(a)]
-	var counts [4][256]uint32
+	low, high := a[0], a[0]
 	for _, v := range a {
-		counts[0][v&0xff]++
-		counts[1][v>>8&0xff]++
-		counts[2][v>>16&0xff]++
-		counts[3][v>>24]++
+		low, high = min(low, v), max(high, v)
+	}
+	shift := max(16, bits.Len32(high-low)) - 16
+	*f.scratch = slices.Grow((*f.scratch)[:0], len(a))
+	b := (*f.scratch)[:len(a)]
+	var counts [2][256]uint32
+	for _, v := range a {
+		d := (v - low) >> shift
+		counts[0][d&0xff]++
+		counts[1][d>>8&0xff]++
 	}
 	for digit := range counts {
 		c := &counts[digit]
-		shift := 8 * digit
-		if int(c[a[0]>>shift&0xff]) == len(a) { // all have the same, as the last of whole numbers
-			continue
-		}
 		var at uint32
 		for i, n := range c {
 			c[i], at = at, at+n
 		}
+		by := shift + 8*digit
 		for _, v := range a {
-			d := v >> shift & 0xff
+			d := (v - low) >> by & 0xff
 			b[c[d]] = v
 			c[d]++
 		}
 		a, b = b, a
 	}
-	copy(f.levels[0], a) // itself, most often
+	if shift > 0 && !mend(a) {
+		slices.Sort(a)
+	}
+}
+
+// mend sorts what is almost sorted; false: it is not.
+func mend(a []uint32) bool {
+	left := 4 * len(a)
+	for i := 1; i < len(a); i++ {
+		v, j := a[i], i
+		for ; j > 0 && a[j-1] > v; j-- {
+			a[j] = a[j-1]
+		}
+		if a[j] = v; i-j > 0 {
+			if left -= i - j; left < 0 {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // pack is the sketch as packSketch makes it; nil without values. It may

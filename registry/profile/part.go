@@ -1,6 +1,7 @@
 package profile
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -69,7 +70,8 @@ func (p *part) pack() packed {
 // categories until the end, so that the order of adding does not matter.
 type merger struct {
 	part
-	all map[string]int64
+	all   map[string]int64
+	empty *filler // for the sketches, if there are any; nil: a new one
 }
 
 // addSketch adds a sketch that packSketch has packed.
@@ -78,7 +80,7 @@ func (m *merger) addSketch(packed []byte) {
 		return
 	}
 	if m.numbers == nil {
-		m.numbers = new(filler)
+		m.numbers = cmp.Or(m.empty, new(filler))
 	}
 	m.numbers.merge(packed)
 }

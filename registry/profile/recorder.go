@@ -29,6 +29,9 @@ type Recorder struct {
 	ended    []ended       // not packed yet; later than closed
 	closed   []slice       // ascending, without overlap
 	width    time.Duration // of a slice at first
+	before   func()        // BeforeEnd; nil: nothing
+	scratch  []uint32      // of the sketches of the open slice
+	packing  []uint32      // of those that are being packed; used under aging only
 	names    *int          // categories that the open slice may still begin to keep; nil: only each column is bounded
 	allowed  int           // what names begins with
 	folded   int64         // rows of categories whose names were not kept, since the beginning
@@ -58,6 +61,7 @@ func NewRecorder(features, predictions []Column) (*Recorder, error) {
 	}
 	for _, s := range r.all() {
 		s.folded = &r.folded
+		s.open.numbers.scratch = &r.scratch
 	}
 	return r, nil
 }
@@ -101,7 +105,7 @@ const (
 func (r *Recorder) Learn(c Column) int {
 	s := &Series{
 		definition: Column{Name: c.Name, Type: c.Type, Redacted: c.Redacted},
-		open:       part{numbers: &filler{tight: true}, room: r.names},
+		open:       part{numbers: &filler{tight: true, scratch: &r.scratch}, room: r.names},
 		folded:     &r.folded,
 	}
 	r.features = append(r.features, s)
@@ -143,9 +147,16 @@ func (r *Recorder) at(now time.Time) {
 		r.latest = now
 	}
 	if start := now.Truncate(r.width); start.After(r.start) {
+		if r.before != nil {
+			r.before()
+		}
 		r.advance(start)
 	}
 }
+
+// BeforeEnd has f called under the lock when a slice is about to end, by who counts the first row of the next: for who
+// counts rows later than they come.
+func (r *Recorder) BeforeEnd(f func()) { r.before = f }
 
 // Unlock ends what Lock began.
 func (r *Recorder) Unlock() { r.mu.Unlock() }

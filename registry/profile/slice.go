@@ -65,6 +65,7 @@ func (r *Recorder) advance(start time.Time) {
 		if s.spare = nil; s.open.numbers == nil {
 			s.open.numbers = &filler{tight: r.names != nil}
 		}
+		s.open.numbers.scratch = &r.scratch
 	}
 	if r.names != nil {
 		*r.names = r.allowed
@@ -88,6 +89,9 @@ func (r *Recorder) tidy() {
 		return
 	}
 	for i := range list {
+		for _, p := range list[i].parts {
+			p.numbers.scratch = &r.packing
+		}
 		if s, ok := list[i].pack(); ok {
 			closed = append(closed, s)
 		}
@@ -144,8 +148,9 @@ func join(list []slice, start time.Time) (joined slice, folded int64) {
 		joined.parts = list[0].parts
 		return joined, 0
 	}
+	numbers := new(filler)
 	for i := range list[0].parts {
-		m := sum(list, i)
+		m := sum(list, i, numbers)
 		p := m.pack()
 		joined.parts = append(joined.parts, p)
 		folded += p.folded - m.folded
@@ -154,9 +159,10 @@ func join(list []slice, start time.Time) (joined slice, folded int64) {
 }
 
 // sum adds up the i-th part of slices. Those from before a column was learned
-// lack it.
-func sum(list []slice, i int) *merger {
-	m := new(merger)
+// lack it. It is done with once the next is asked for with the same sketch.
+func sum(list []slice, i int, numbers *filler) *merger {
+	numbers.reset()
+	m := &merger{empty: numbers}
 	for _, s := range list {
 		if i < len(s.parts) {
 			m.addPacked(s.parts[i])
@@ -196,8 +202,9 @@ func (r *Recorder) Profile(from, to time.Time) *Profile {
 	for _, s := range seen.slices {
 		p.Rows += s.rows
 	}
+	numbers := new(filler)
 	for i, series := range seen.series {
-		c := sum(seen.slices, i).column(&series.definition)
+		c := sum(seen.slices, i, numbers).column(&series.definition)
 		p.Rows = max(p.Rows, c.Rows)
 		if i < seen.features {
 			p.Features = append(p.Features, c)

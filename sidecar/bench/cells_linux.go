@@ -34,7 +34,7 @@ const (
 
 // cells is the part of this program that does tasks (worker).
 func cells() error {
-	debug.SetGCPercent(25) // as leeway-sidecar does
+	debug.SetGCPercent(10) // as leeway-sidecar does
 	in := bufio.NewScanner(os.Stdin)
 	fmt.Println("ready")
 	for in.Scan() {

@@ -24,7 +24,7 @@ func proxy(name, upstream string) error {
 	if name == reverseName {
 		return reverse(upstream)
 	}
-	debug.SetGCPercent(25) // as leeway-sidecar does
+	debug.SetGCPercent(10) // as leeway-sidecar does
 	if name == bare {
 		return floor(upstream)
 	}

@@ -9,8 +9,9 @@ import (
 
 // binned counts values in the bins of a profile, and does nothing else with them.
 type binned struct {
-	binners []*profile.Binner
-	counts  [][]int64
+	binners  []*profile.Binner
+	counts   [][]int64
+	gathered protocol.Gathered
 }
 
 func (t *binned) Width() int      { return len(t.binners) }
@@ -29,6 +30,17 @@ func (t *binned) Value(column int, v protocol.Value) {
 
 func (t *binned) Numbers(column int, values []float64, stride int) {
 	t.binners[column].Numbers(values, stride, t.counts[column])
+}
+
+// Gather is part of protocol.Gatherer.
+func (t *binned) Gather(values []float64) bool { return t.gather(values, t.Numbers) }
+
+func (t *binned) gather(values []float64, numbers func(int, []float64, int)) bool {
+	ok, full := t.gathered.Add(values, len(t.binners))
+	if full {
+		t.gathered.Tell(len(t.binners), numbers)
+	}
+	return ok
 }
 
 func newBinned(p *profile.Profile) (*binned, error) {
@@ -56,6 +68,9 @@ func (t recorded) Rows(n int) { t.AddRows(int64(n)) }
 func (t recorded) Numbers(column int, values []float64, stride int) {
 	t.Feature(column).Numbers(values, stride, t.counts[column])
 }
+
+// Gather is part of protocol.Gatherer.
+func (t recorded) Gather(values []float64) bool { return t.gather(values, t.Numbers) }
 
 // intoBins parses V2 JSON into bins.
 func intoBins(p *profile.Profile, bodies [][]byte) (step func(i int) error, err error) {

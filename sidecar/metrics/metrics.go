@@ -64,13 +64,14 @@ func Edges() []float64 {
 
 // Metrics are the sidecar's own. Safe for concurrent use.
 type Metrics struct {
-	inFlight                   prometheus.Gauge
-	handshakes                 prometheus.Counter
-	duration                   *prometheus.HistogramVec
-	known                      map[protocol.Kind]*[6]prometheus.Observer
-	upstream, captures, opaque *prometheus.CounterVec
-	folded                     *prometheus.CounterVec
-	limits                     *prometheus.GaugeVec
+	inFlight         prometheus.Gauge
+	handshakes       prometheus.Counter
+	duration         *prometheus.HistogramVec
+	known            map[protocol.Kind]*[6]prometheus.Observer
+	captured         map[Result]prometheus.Counter
+	upstream, opaque *prometheus.CounterVec
+	folded           *prometheus.CounterVec
+	limits           *prometheus.GaugeVec
 }
 
 // New registers the metrics with r. kinds are the values of the label protocol.
@@ -89,7 +90,7 @@ func New(r prometheus.Registerer, kinds ...protocol.Kind) *Metrics {
 		}, []string{"protocol", "code"}),
 		known:    map[protocol.Kind]*[6]prometheus.Observer{},
 		upstream: counter("leeway_upstream_errors_total", "Failures of the connection to the model server, by reason.", "reason"),
-		captures: counter("leeway_captures_total", "Inference requests by what came of observing them.", "result"),
+		captured: map[Result]prometheus.Counter{},
 		folded:   counter("leeway_folded_values_total", "Values that are counted by less than they are, by reason.", "reason"),
 		limits:   prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "leeway_sidecar_limit", Help: "What the sidecar takes at most."}, []string{"limit"}),
 		opaque:   counter("leeway_opaque_connections_total", "Connections that pass without being followed, by reason.", "reason"),
@@ -104,8 +105,9 @@ func New(r prometheus.Registerer, kinds ...protocol.Kind) *Metrics {
 	for _, v := range append(relay.Reasons(), ServerClosed, ServerReset) {
 		m.upstream.WithLabelValues(string(v))
 	}
+	captures := counter("leeway_captures_total", "Inference requests by what came of observing them.", "result")
 	for _, v := range Results() {
-		m.captures.WithLabelValues(string(v))
+		m.captured[v] = captures.WithLabelValues(string(v))
 	}
 	for _, v := range Folds() {
 		m.folded.WithLabelValues(string(v))
@@ -138,8 +140,8 @@ func (m *Metrics) UpstreamError(r relay.Reason) { m.upstream.WithLabelValues(str
 // HandshakeError counts a TLS handshake that came to nothing.
 func (m *Metrics) HandshakeError() { m.handshakes.Inc() }
 
-// Captured counts what came of an observation.
-func (m *Metrics) Captured(r Result) { m.captures.WithLabelValues(string(r)).Inc() }
+// Captured counts what came of an observation: one of Results.
+func (m *Metrics) Captured(r Result) { m.captured[r].Inc() }
 
 // Folded counts values that are counted by less than they are.
 func (m *Metrics) Folded(f Fold, n int64) { m.folded.WithLabelValues(string(f)).Add(float64(n)) }

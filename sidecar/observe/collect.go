@@ -68,10 +68,11 @@ func (c *Collector) Collect(ch chan<- prometheus.Metric) {
 		return
 	}
 	ch <- prometheus.MustNewConstMetric(c.info, prometheus.GaugeValue, 1, Short(r.digest))
-	r.mu.Lock()
-	ch <- prometheus.MustNewConstMetric(c.unknown, prometheus.CounterValue, float64(r.unknown))
+	r.settled()
+	unknown := r.unknown
 	counts := [2][][]int64{snapshot(r.features.counts), snapshot(r.outputs.counts)}
-	r.mu.Unlock()
+	r.unlock()
+	ch <- prometheus.MustNewConstMetric(c.unknown, prometheus.CounterValue, float64(unknown))
 	for i, columns := range [2][]profile.Column{r.profile.Features, r.profile.Predictions} {
 		for j, column := range columns {
 			for k, bin := range column.Bins {

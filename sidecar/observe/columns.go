@@ -16,6 +16,8 @@ type columns struct {
 	derived     protocol.Derived
 	reference   *reference    // for what no column counts
 	rows        func(n int64) // nil where rows are not counted
+	gathered    protocol.Gathered
+	taken       int // rows gathered that the parser is about to tell of: they count when they are told
 
 	pause  func() // called every few values; nil: never
 	values int    // since the last pause
@@ -90,7 +92,27 @@ func (c *columns) Unknown(n int) { c.reference.unknown += uint64(n) }
 func (c *columns) Folded(f protocol.Fold, n int) { c.reference.folds.add(f, n) }
 
 func (c *columns) Rows(n int) {
-	if c.rows != nil {
+	if n -= c.taken; c.rows != nil {
+		c.rows(int64(n))
+	}
+	c.taken = 0
+}
+
+// Gather is part of protocol.Gatherer.
+func (c *columns) Gather(values []float64) bool {
+	ok, full := c.gathered.Add(values, len(c.definitions))
+	if ok {
+		c.taken = len(values) / len(c.definitions)
+	}
+	if full {
+		c.reference.settle()
+	}
+	return ok
+}
+
+// settle counts what was gathered.
+func (c *columns) settle() {
+	if n := c.gathered.Tell(len(c.definitions), c.Numbers); n > 0 && c.rows != nil {
 		c.rows(int64(n))
 	}
 }

@@ -154,7 +154,10 @@ func TestRealMessages(t *testing.T) {
 			}
 			return n
 		}
-		if r := o.reference.Load(); counted(r.features) != 12 || counted(r.outputs) != 4 {
+		r := o.reference.Load()
+		r.settled()
+		r.unlock()
+		if counted(r.features) != 12 || counted(r.outputs) != 4 {
 			t.Errorf("%s: %d values of features and %d of predictions", server, counted(r.features), counted(r.outputs))
 		}
 	}

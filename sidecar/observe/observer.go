@@ -115,6 +115,8 @@ func (o *Observer) Live(from, to time.Time) *profile.Profile {
 	if r == nil {
 		return nil
 	}
+	r.settled()
+	r.unlock()
 	p := r.recorder.Profile(from, to)
 	p.HideRare(r.profile)
 	return p

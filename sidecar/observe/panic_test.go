@@ -17,7 +17,7 @@ func TestPanicIsRecovered(t *testing.T) {
 	ref := &reference{recorder: new(profile.Recorder), features: new(columns), outputs: new(columns)}
 	ref.features.definitions = make([]profile.Column, 1) // without the rest
 	broken := &record{kind: protocol.V1, reference: ref}
-	if got := o.half(broken, &capture{buf: []byte(`{"instances":[[1]]}`)}, false); got != metrics.Panicked {
+	if got := o.half(broken, &capture{buf: []byte(`{"instances":[["a"]]}`)}, false); got != metrics.Panicked {
 		t.Errorf("result %q, want %q", got, metrics.Panicked)
 	}
 	o.parse(broken, nil, false)

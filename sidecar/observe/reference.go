@@ -40,6 +40,7 @@ func newReference(p *profile.Profile, digest string, maxFeatures int) (*referenc
 	r.features = newColumns(p.Features, rec.Feature, r, rec.AddRows)
 	r.outputs = newColumns(p.Predictions, rec.Output, r, nil)
 	r.outputs.derived.Classes = classColumns(p.Predictions)
+	rec.BeforeEnd(r.settle)
 	return r, nil
 }
 
@@ -84,8 +85,23 @@ func (r *reference) unlock() {
 		r.learner.unlock()
 		return
 	}
+	r.pausing(nil)
 	r.recorder.Unlock()
 	r.mu.Unlock()
+}
+
+// settle counts the rows that were gathered, under the lock. Features come first: a profile has no fewer rows than a
+// prediction.
+func (r *reference) settle() {
+	r.features.settle()
+	r.outputs.settle()
+}
+
+// settled locks what has been counted, with nothing left to count.
+func (r *reference) settled() {
+	r.recorder.Tidy()   // which takes time, before the lock is held
+	r.lock(time.Time{}) // counts as the time of the last row
+	r.settle()
 }
 
 // count reads one half of an exchange into its columns, under the lock.

@@ -156,7 +156,7 @@ func (p *Parser) tell(n int, t Table) {
 			if p.learn != nil {
 				p.learnTensor(x, n)
 			}
-		default:
+		case !p.gather(t, x, n):
 			p.tellTensor(t, x, n)
 		}
 	}
