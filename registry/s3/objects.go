@@ -14,6 +14,7 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/smithy-go"
 
 	"github.com/leeway-dev/leeway/registry"
 )
@@ -201,8 +202,8 @@ func status(err error) int {
 }
 
 func isNoBucket(err error) bool {
-	var missing *types.NoSuchBucket
-	return errors.As(err, &missing)
+	var answer smithy.APIError // not every operation has a type for it
+	return errors.As(err, &answer) && answer.ErrorCode() == "NoSuchBucket"
 }
 
 // explain says what an answer of S3 means to the user of a registry, and what

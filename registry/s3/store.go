@@ -56,7 +56,7 @@ var (
 func New(uri string, o bucket.Options, now func() time.Time) (*Store, error) {
 	rest, ok := strings.CutPrefix(uri, "s3://")
 	name, prefix, _ := strings.Cut(rest, "/")
-	if !ok || name == "" || strings.ContainsAny(rest, "?#@\\ ") || strings.Contains("/"+prefix+"/", "/../") || strings.Contains(prefix, "//") {
+	if !ok || name == "" || strings.ContainsAny(rest, "?#@\\ ") || strings.Contains("/"+prefix+"/", "/../") || strings.Contains("/"+prefix, "//") {
 		return nil, fmt.Errorf("%w: registry: write s3://bucket/prefix; endpoint and credentials come by AWS_ENDPOINT_URL and the AWS tools' other means", registry.ErrInvalid)
 	}
 	if prefix = strings.TrimSuffix(prefix, "/"); prefix != "" {
