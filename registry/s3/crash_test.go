@@ -25,6 +25,13 @@ const worker = "LEEWAY_TEST_WORKER"
 
 func TestMain(m *testing.M) {
 	if url := os.Getenv(worker); url != "" {
+		if from := os.Getenv(copier); from != "" {
+			if err := copyFolder(from, url); err != nil {
+				fmt.Println(err)
+				os.Exit(1)
+			}
+			os.Exit(0)
+		}
 		s, err := s3.New("s3://models/registry", bucket.Options{Endpoint: url}, time.Now)
 		if err == nil {
 			err = work(context.Background(), s)
