@@ -215,6 +215,8 @@ func (s *Store) explain(err error, doing string) error {
 		}
 	}
 	switch code := status(err); {
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("%s: %s: %w: %w", s, doing, registry.ErrUnreachable, err)
 	case isNoBucket(err):
 		return fmt.Errorf("%s: %w: there is no such bucket; make it, or look for a typing error: %w", s, registry.ErrUnreachable, err)
 	case code == http.StatusForbidden, code == http.StatusUnauthorized:
