@@ -17,7 +17,7 @@ import (
 
 // ErrUnconditional says that the server ignores conditional writes: of several
 // writers each would believe that it was first.
-var ErrUnconditional = fmt.Errorf("%w: the server ignores conditional writes (If-None-Match: *), so versions would be lost and numbers given twice; use a server that has them, such as Amazon S3, MinIO, Ceph or versitygw in a current version, or a registry dir: or kube:", registry.ErrInvalid)
+var ErrUnconditional = fmt.Errorf("%w: the server ignores conditional writes (If-None-Match: *), so versions would be lost and numbers given twice; use a server that has them, such as Amazon S3, MinIO, Ceph or versitygw in a current version, or a registry of another kind (dir:PATH, kube:NAMESPACE)", registry.ErrInvalid)
 
 // racers is how many writers are after one name when the server is probed.
 const racers = 4
