@@ -16,8 +16,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/leeway-dev/leeway/registry"
+	"github.com/leeway-dev/leeway/registry/bucket"
 	"github.com/leeway-dev/leeway/registry/dir"
 	"github.com/leeway-dev/leeway/registry/kube"
+	"github.com/leeway-dev/leeway/registry/s3"
 	"github.com/leeway-dev/leeway/registry/v1alpha1"
 )
 
@@ -30,13 +32,20 @@ type Options struct {
 	Now func() time.Time
 }
 
-// Open opens a registry: dir:PATH, kube: or kube:NAMESPACE. It may reach
+// Open opens a registry: dir:PATH, kube:, kube:NAMESPACE or s3://BUCKET/PREFIX.
+// S3 is reached as the AWS tools do, by AWS_ENDPOINT_URL and the others. It may reach
 // nothing yet: an error of the store itself comes with the first call.
 func Open(ctx context.Context, uri string, o Options) (registry.Store, error) {
 	kind, rest, ok := strings.Cut(uri, ":")
 	switch {
 	case ok && kind == "dir" && rest != "":
 		return dir.New(rest, o.Now), nil
+	case strings.HasPrefix(uri, "s3://"):
+		s, err := s3.New(uri, bucket.Options{}, o.Now)
+		if err != nil {
+			return nil, err
+		}
+		return s, nil
 	case ok && kind == "kube":
 		if o.Kube == nil {
 			return nil, fmt.Errorf("registry %s: %w: there is no cluster here", uri, registry.ErrInvalid)
@@ -47,7 +56,7 @@ func Open(ctx context.Context, uri string, o Options) (registry.Store, error) {
 		}
 		return kube.New(c, cmp.Or(rest, namespace), o.Now), nil
 	}
-	return nil, fmt.Errorf("%w: registry %q is none of dir:PATH, kube: and kube:NAMESPACE", registry.ErrInvalid, uri)
+	return nil, fmt.Errorf("%w: registry %q is none of dir:PATH, kube:, kube:NAMESPACE and s3://BUCKET/PREFIX", registry.ErrInvalid, uri)
 }
 
 // InNamespace puts a namespace where a URI says {namespace}, and behind kube:
