@@ -104,17 +104,11 @@ func (m *Matcher) Match(live *profile.Profile, o MatchOptions) (Result, error) {
 		q.live = &m.versions[at]
 		r.Live = version(q.live.Number)
 	}
-	for i := range m.versions {
-		c, why := q.candidate(&m.versions[i])
-		if why != nil {
-			r.Excluded = append(r.Excluded, *why)
-			continue
-		}
-		r.Candidates = append(r.Candidates, c)
-	}
+	q.rank(m.versions, &r)
 	// Stable: of equal distances the newest stays first.
 	slices.SortStableFunc(r.Candidates, func(a, b Candidate) int { return cmp.Compare(a.Distance, b.Distance) })
 	r.judge()
+	q.tell(&r)
 	return r, nil
 }
 
@@ -164,6 +158,7 @@ type question struct {
 	options  MatchOptions
 	length   time.Duration
 	live     *prepared // nil: there is none
+	ranked   map[string]*prepared
 }
 
 // excluded says why a version is no candidate, if it is none. The version in
@@ -196,21 +191,4 @@ func (q *question) excluded(v *prepared) (Exclusion, string) {
 		return ExcludedCompat, fmt.Sprintf("%q, live's is %q", v.Spec.Compat, q.live.Spec.Compat)
 	}
 	return "", ""
-}
-
-// candidate compares one version, or says why it can't be one.
-func (q *question) candidate(v *prepared) (Candidate, *Excluded) {
-	reason, detail := q.excluded(v)
-	if reason != "" {
-		return Candidate{}, &Excluded{Version: version(v.Number), Reason: reason, Detail: detail}
-	}
-	d, err := q.data.Compare(v.reference, q.length)
-	if err != nil {
-		reason = ExcludedNoProfile
-		if errors.Is(err, profile.ErrSchema) {
-			reason = ExcludedSchema
-		}
-		return Candidate{}, &Excluded{Version: version(v.Number), Reason: reason, Detail: err.Error()}
-	}
-	return q.rank(v, d), nil
 }
