@@ -83,7 +83,7 @@ LIVE is what a sidecar serves at /profile, or any other profile.`,
 				return fmt.Errorf("match %s: %w", args[0], err)
 			}
 			r.Model = args[0]
-			if err := f.print(a.out, r, func(w io.Writer) { matchTable(w, r) }); err != nil || !explain || !f.isTable() {
+			if err := f.print(a.out, r, func(w io.Writer) { matchTable(w, r) }); err != nil || !explain || f != "table" {
 				return err
 			}
 			explainMatch(a.out, r, versions, data)
@@ -186,7 +186,9 @@ func matchNotes(w io.Writer, r registry.Result) {
 	if has(func(c registry.Candidate) bool { return c.Basis == registry.BasisFallback }) {
 		fmt.Fprintf(w, "Where the tolerance is a fallback, %.1f, nothing says how far parts of the training data %s lie from each other. Good for proposing.\n", registry.AutoTolerance, window(r.Length))
 	}
-	if has(func(c registry.Candidate) bool { return c.Interval != nil && c.Interval.Clustering == registry.ClusteringAssumed }) {
+	if has(func(c registry.Candidate) bool {
+		return c.Interval != nil && c.Interval.Clustering == registry.ClusteringAssumed
+	}) {
 		fmt.Fprintf(w, "The 95%% interval takes %d rows for one where their clustering was not measured (leeway profile --time).\n", profile.AssumedClustering)
 	}
 }

@@ -86,7 +86,8 @@ func explainColumn(w io.Writer, column registry.Column, version, live *profile.P
 	}
 	fmt.Fprintf(w, "\n  %s  distance %.3f, tolerance %.3f%s\n", column.Name, column.Distance, column.Tolerance, medians(column))
 	longest := max(slices.Max(trained), slices.Max(today))
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	var text strings.Builder
+	t := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
 	for _, k := range inOrder(version.Features[i]) {
 		if trained[k] == 0 && today[k] == 0 {
 			continue
@@ -96,6 +97,9 @@ func explainColumn(w io.Writer, column registry.Column, version, live *profile.P
 		fmt.Fprintf(t, "    %s\ttoday\t%5.1f%%\t%s%s\n", "", 100*today[k], bar(today[k], longest), moved(trained[k], today[k]))
 	}
 	_ = t.Flush()
+	for line := range strings.Lines(text.String()) {
+		fmt.Fprintln(w, strings.TrimRight(line, " \n"))
+	}
 }
 
 // medians tells the shift of a column of numbers.
@@ -128,7 +132,7 @@ func binLabel(b profile.Bin) string {
 	number := func(v *float64) string { return strconv.FormatFloat(*v, 'g', 4, 64) }
 	switch {
 	case b.Category != "":
-		return clipped(b.Category)
+		return category(b.Category)
 	case b.Lower != nil && b.Upper != nil:
 		return number(b.Lower) + " to " + number(b.Upper)
 	case b.Upper != nil:
@@ -139,9 +143,9 @@ func binLabel(b profile.Bin) string {
 	return "(" + b.Name + ")"
 }
 
-// clipped keeps a category within a column of the terminal, without what would
+// category keeps a category within a column of the terminal, without what would
 // move the cursor.
-func clipped(s string) string {
+func category(s string) string {
 	const most = 24
 	runes := []rune(strings.Map(func(r rune) rune {
 		if strconv.IsPrint(r) {
