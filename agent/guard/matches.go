@@ -30,7 +30,9 @@ type remembered struct {
 	m   matched
 }
 
-func newMatches() *matches { return &matches{by: map[guardKey]remembered{}, matchers: map[guardKey]*registry.Matcher{}} }
+func newMatches() *matches {
+	return &matches{by: map[guardKey]remembered{}, matchers: map[guardKey]*registry.Matcher{}}
+}
 
 // ready returns a guard's matcher with these versions. A guard is visited by one
 // goroutine at a time.
