@@ -1,0 +1,2 @@
+// Package mlflow is a registry in an MLflow tracking server.
+package mlflow
