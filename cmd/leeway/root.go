@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/leeway-dev/leeway/registry"
+	"github.com/leeway-dev/leeway/registry/mlflow"
 	"github.com/leeway-dev/leeway/registry/store"
 )
 
@@ -112,7 +113,8 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.`,
 	root.SetErr(s.err)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	flags := root.PersistentFlags()
-	flags.StringVar(&a.storeURI, "store", a.defaultStore(plugin), "registry: dir:PATH, kube: or kube:NAMESPACE (env LEEWAY_STORE)")
+	flags.StringVar(&a.storeURI, "store", a.defaultStore(plugin), "registry: dir:PATH, kube:, kube:NAMESPACE or mlflow+http(s)://HOST (env LEEWAY_STORE)")
+	flags.Lookup("store").DefValue = store.Redact(a.storeURI)
 	a.cluster.addFlags(flags)
 	root.AddCommand(
 		newProfile(a), newRegister(a), newAdopt(a), newVersions(a), newShow(a), newMatch(a), newDiff(a), newReject(a),
@@ -134,7 +136,7 @@ func (a *app) defaultStore(plugin bool) string {
 
 // open opens the registry, and says from then on in which namespace it is.
 func (a *app) open(ctx context.Context) (registry.Store, error) {
-	return store.Open(ctx, a.storeURI, store.Options{Now: time.Now, Kube: func() (client.Client, string, error) {
+	return store.Open(ctx, a.storeURI, store.Options{Now: time.Now, MLflow: mlflow.FromEnvironment(a.env), Kube: func() (client.Client, string, error) {
 		c, namespace, err := a.cluster.connect()
 		a.storeURI = store.InNamespace(a.storeURI, namespace)
 		return c, namespace, err

@@ -50,6 +50,19 @@ type Credentials struct {
 	CertFile string
 }
 
+// FromEnvironment takes the credentials from the variables that MLflow's own
+// clients use, as env gives them: MLFLOW_TRACKING_USERNAME and
+// MLFLOW_TRACKING_PASSWORD, MLFLOW_TRACKING_TOKEN, and
+// MLFLOW_TRACKING_SERVER_CERT_PATH.
+func FromEnvironment(env func(string) string) Credentials {
+	return Credentials{
+		Username: env("MLFLOW_TRACKING_USERNAME"),
+		Password: env("MLFLOW_TRACKING_PASSWORD"),
+		Token:    env("MLFLOW_TRACKING_TOKEN"),
+		CertFile: env("MLFLOW_TRACKING_SERVER_CERT_PATH"),
+	}
+}
+
 // client calls a tracking server. It follows no redirects: credentials are for
 // the host that was named.
 type client struct {

@@ -18,6 +18,7 @@ import (
 	"github.com/leeway-dev/leeway/registry"
 	"github.com/leeway-dev/leeway/registry/dir"
 	"github.com/leeway-dev/leeway/registry/kube"
+	"github.com/leeway-dev/leeway/registry/mlflow"
 	"github.com/leeway-dev/leeway/registry/v1alpha1"
 )
 
@@ -26,12 +27,15 @@ type Options struct {
 	// Kube connects to the cluster that kube: is in, and says which namespace
 	// kube: without a name means. It is called for kube: only.
 	Kube func() (c client.Client, namespace string, err error)
+	// MLflow is what an MLflow server may ask for.
+	MLflow mlflow.Credentials
 	// Now gives the time of registrations and changes.
 	Now func() time.Time
 }
 
-// Open opens a registry: dir:PATH, kube: or kube:NAMESPACE. It may reach
-// nothing yet: an error of the store itself comes with the first call.
+// Open opens a registry: dir:PATH, kube:, kube:NAMESPACE or
+// mlflow+http(s)://HOST. It may reach nothing yet: an error of the store itself
+// comes with the first call. No error holds a password.
 func Open(ctx context.Context, uri string, o Options) (registry.Store, error) {
 	kind, rest, ok := strings.Cut(uri, ":")
 	switch {
@@ -46,9 +50,14 @@ func Open(ctx context.Context, uri string, o Options) (registry.Store, error) {
 			return nil, fmt.Errorf("registry %s: %w: %w", uri, registry.ErrUnreachable, err)
 		}
 		return kube.New(c, cmp.Or(rest, namespace), o.Now), nil
+	case ok && (kind == "mlflow+http" || kind == "mlflow+https"):
+		return mlflow.New(uri, o.MLflow, o.Now)
 	}
-	return nil, fmt.Errorf("%w: registry %q is none of dir:PATH, kube: and kube:NAMESPACE", registry.ErrInvalid, uri)
+	return nil, fmt.Errorf("%w: registry %q is none of dir:PATH, kube:, kube:NAMESPACE and mlflow+http(s)://HOST", registry.ErrInvalid, Redact(uri))
 }
+
+// Redact returns a registry's URI as it may be shown: without a password.
+func Redact(uri string) string { return mlflow.Redact(uri) }
 
 // InNamespace puts a namespace where a URI says {namespace}, and behind kube:
 // without a name: the registry of the models in that namespace.
