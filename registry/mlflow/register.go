@@ -202,7 +202,7 @@ func (s *Store) draft(ctx context.Context, r *registration) (modelVersion, error
 	if is(err, codeBadValue) {
 		// The server does not take addresses of this kind: those of its own
 		// disk, or whatever its administrator forbade. The document has it.
-		v, err = create("leeway+" + source(r.spec.Artifact.URI))
+		v, err = create("leeway-" + source(r.spec.Artifact.URI))
 	}
 	return v, err
 }
