@@ -169,14 +169,11 @@ func (c *client) call(ctx context.Context, r request, into any) error {
 	for attempt := 1; ; attempt++ {
 		err := c.try(ctx, r, body, into)
 		var f *failure
-		if err == nil || ctx.Err() != nil || !errors.As(err, &f) || attempt == attempts || !f.mayRetry(r.once) {
+		if err == nil || !errors.As(err, &f) || attempt == attempts || !f.mayRetry(r.once) {
 			return err
 		}
-		wait := min(max(f.after, pause/2+rand.N(pause)), maxPause)
-		select {
-		case <-ctx.Done():
-			return err
-		case <-time.After(wait):
+		if stop := wait(ctx, min(max(f.after, pause/2+rand.N(pause)), maxPause)); stop != nil {
+			return fmt.Errorf("%w (%w)", err, stop)
 		}
 		pause *= 2
 	}
@@ -244,6 +241,10 @@ func (c *client) lost(ctx context.Context, r request, err error) error {
 	f.cause = err
 	var dial *net.OpError
 	f.unsent = errors.As(err, &dial) && dial.Op == "dial"
+	if errors.As(err, new(*tls.CertificateVerificationError)) {
+		f.final = true
+		f.text += "; MLFLOW_TRACKING_SERVER_CERT_PATH names a file of certificates to trust"
+	}
 	return f
 }
 

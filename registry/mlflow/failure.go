@@ -28,6 +28,7 @@ type failure struct {
 	cause  error         // of a call without answer
 	after  time.Duration // to wait, as the server says
 	unsent bool          // no connection was made
+	final  bool          // trying again is no use
 }
 
 func (c *client) fail(r request, status int, code string, kind error, text string) *failure {
@@ -56,6 +57,8 @@ func (f *failure) Unwrap() []error {
 // tried again only when the server has not taken it.
 func (f *failure) mayRetry(once bool) bool {
 	switch {
+	case f.final:
+		return false
 	case f.status == http.StatusTooManyRequests, f.unsent:
 		return true
 	case once:

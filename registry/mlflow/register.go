@@ -189,20 +189,24 @@ func (s *Store) draft(ctx context.Context, r *registration) (modelVersion, error
 	if r.key != "" {
 		tags = append(tags, tag{tagKey, r.key})
 	}
-	create := func(source string) (modelVersion, error) {
-		return s.client.createVersion(ctx, r.spec.Model, source, r.run, describe(r.spec), newNonce(), tags)
-	}
-	v, err := create(source(r.spec.Artifact.URI))
-	if errors.Is(err, registry.ErrNotFound) { // the first version
-		if err := s.client.createModel(ctx, r.spec.Model); err != nil {
-			return modelVersion{}, err
+	create := func(source string) (v modelVersion, err error) {
+		for range 2 {
+			v, err = s.client.createVersion(ctx, r.spec.Model, source, r.run, describe(r.spec), newNonce(), tags)
+			if !errors.Is(err, registry.ErrNotFound) {
+				return v, err
+			}
+			if err := s.client.createModel(ctx, r.spec.Model); err != nil { // it is the first version
+				return v, err
+			}
 		}
-		v, err = create(source(r.spec.Artifact.URI))
+		return v, err
 	}
+	address := source(r.spec.Artifact.URI)
+	v, err := create(address)
 	if is(err, codeBadValue) {
 		// The server does not take addresses of this kind: those of its own
 		// disk, or whatever its administrator forbade. The document has it.
-		v, err = create("leeway-" + source(r.spec.Artifact.URI))
+		v, err = create("leeway-" + address)
 	}
 	return v, err
 }
