@@ -105,7 +105,7 @@ func (s *Store) claim(ctx context.Context, l ledger, key, val string) (there str
 	}
 	err = s.client.post(ctx, "runs/log-parameter", map[string]any{"run_id": l.run, "key": key, "value": val}, nil)
 	var f *failure
-	if err == nil || !errors.As(err, &f) || f.status < http.StatusBadRequest || f.status >= http.StatusInternalServerError {
+	if err == nil || !errors.As(err, &f) || f.status != http.StatusBadRequest {
 		return val, err
 	}
 	// It may be taken: the answer's text says so, but nothing that a program
