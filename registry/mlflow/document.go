@@ -49,11 +49,14 @@ type document struct {
 	// ProfileBytes says how long the data set's profile field is, so that a
 	// list asks for no more than it can take.
 	ProfileBytes int `json:"profileBytes,omitempty"`
+	// Created is when a version that was copied here was registered; of others
+	// MLflow knows.
+	Created *time.Time `json:"created,omitempty"`
 }
 
 // encodeSpec makes a spec's tags and the SHA-256 of what they hold together.
-func encodeSpec(spec v1alpha1.ModelVersionSpec, profileBytes int) (tags []tag, sum string, err error) {
-	d := document{Spec: *spec.DeepCopy(), ProfileBytes: profileBytes}
+func encodeSpec(d document) (tags []tag, sum string, err error) {
+	d.Spec = *d.Spec.DeepCopy()
 	if d.Spec.Profile != nil {
 		d.Spec.Profile.Gzip = ""
 	}
@@ -65,7 +68,7 @@ func encodeSpec(spec v1alpha1.ModelVersionSpec, profileBytes int) (tags []tag, s
 	for i := 0; rest != ""; i++ {
 		if i == maxChunks {
 			return nil, "", fmt.Errorf("%w: version of %s takes %d bytes besides its profile, MLflow's tags hold %d: keep this model's versions in a registry s3://bucket/prefix",
-				registry.ErrTooLarge, spec.Model, len(b), maxChunks*maxTag)
+				registry.ErrTooLarge, d.Spec.Model, len(b), maxChunks*maxTag)
 		}
 		n := min(len(rest), maxTag)
 		for n < len(rest) && !utf8.RuneStart(rest[n]) {
@@ -128,6 +131,9 @@ func decode(model string, v modelVersion, live bool) (entry, error) {
 	if there && d.Spec.Model == model { // a copy of another model's version is nobody's
 		e.ours, e.sum, e.bytes, e.draft = true, sum, d.ProfileBytes, tags[tagState] != stateComplete
 		e.version.Spec = registry.Numbered(d.Spec, n)
+		if d.Created != nil {
+			e.version.Created = d.Created.UTC()
+		}
 	} else {
 		e.version.Spec = v1alpha1.ModelVersionSpec{Model: model, Version: n,
 			Artifact: v1alpha1.Artifact{URI: withoutPassword(v.Source)}, Lineage: v1alpha1.Lineage{Run: v.RunID}}

@@ -33,7 +33,7 @@ func spec() v1alpha1.ModelVersionSpec {
 // registered is a model version as Register leaves it.
 func registered(t *testing.T, s v1alpha1.ModelVersionSpec) modelVersion {
 	t.Helper()
-	tags, _, err := encodeSpec(s, 0)
+	tags, _, err := encodeSpec(document{Spec: s})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +67,7 @@ func TestSpecComesBack(t *testing.T) {
 	for i := range 256 {
 		huge.Evaluations = append(huge.Evaluations, v1alpha1.Evaluation{Dataset: strings.Repeat("d", 5000), Metric: fmt.Sprint(i), Value: "1"})
 	}
-	if _, _, err := encodeSpec(huge, 0); !errors.Is(err, registry.ErrTooLarge) || !strings.Contains(err.Error(), "s3://") {
+	if _, _, err := encodeSpec(document{Spec: huge}); !errors.Is(err, registry.ErrTooLarge) || !strings.Contains(err.Error(), "s3://") {
 		t.Errorf("got %v, want too large and where to", err)
 	}
 }
@@ -148,7 +148,7 @@ func TestDecodeRefuses(t *testing.T) {
 
 func TestTamperedSpecIsRefused(t *testing.T) {
 	s := spec()
-	_, sum, err := encodeSpec(s, 0)
+	_, sum, err := encodeSpec(document{Spec: s})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -214,7 +214,7 @@ func FuzzDecode(f *testing.F) {
 	for _, b := range bodies(f) {
 		f.Add(b, false)
 	}
-	tags, _, err := encodeSpec(spec(), 10)
+	tags, _, err := encodeSpec(document{Spec: spec(), ProfileBytes: 10})
 	if err != nil {
 		f.Fatal(err)
 	}

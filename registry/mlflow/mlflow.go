@@ -22,7 +22,7 @@ const (
 )
 
 // Store is a registry in an MLflow tracking server. It implements
-// registry.Store and registry.DeletionLog.
+// registry.Store, registry.Importer and registry.DeletionLog.
 type Store struct {
 	client *client
 	now    func() time.Time
@@ -42,7 +42,7 @@ type content struct {
 }
 
 var (
-	_ registry.Store       = (*Store)(nil)
+	_ registry.Importer    = (*Store)(nil)
 	_ registry.DeletionLog = (*Store)(nil)
 )
 

@@ -87,19 +87,24 @@ func newRegistration(spec v1alpha1.ModelVersionSpec) (*registration, error) {
 	if err := registry.Validate(spec); err != nil {
 		return nil, err
 	}
-	r := &registration{spec: spec}
+	key, err := registry.Key(spec)
+	if err != nil {
+		return nil, err
+	}
+	return prepare(document{Spec: spec}, key)
+}
+
+// prepare makes all that is sent of a version.
+func prepare(d document, key string) (*registration, error) {
+	r := &registration{spec: d.Spec, key: key}
 	var err error
-	if r.key, err = registry.Key(spec); err != nil {
+	if r.input, err = encodeDataset(d.Spec); err != nil {
 		return nil, err
 	}
-	if r.input, err = encodeDataset(spec); err != nil {
-		return nil, err
-	}
-	size := 0
 	if r.input != nil {
-		size = len(r.input.Dataset.Profile)
+		d.ProfileBytes = len(r.input.Dataset.Profile)
 	}
-	r.tags, r.sum, err = encodeSpec(spec, size)
+	r.tags, r.sum, err = encodeSpec(d)
 	return r, err
 }
 
@@ -201,15 +206,22 @@ func (s *Store) draft(ctx context.Context, r *registration) (modelVersion, error
 		}
 		return v, err
 	}
+	// A server does not take every address: not those of its own disk, nor what
+	// its administrator forbade. The document has it in any case.
 	address := source(r.spec.Artifact.URI)
 	v, err := create(address)
-	if is(err, codeBadValue) {
-		// The server does not take addresses of this kind: those of its own
-		// disk, or whatever its administrator forbade. The document has it.
-		v, err = create("leeway-" + address)
+	for _, other := range []string{"leeway-" + address, elsewhere} {
+		if !is(err, codeBadValue) {
+			break
+		}
+		v, err = create(other)
 	}
 	return v, err
 }
+
+// elsewhere is the source of a version whose artifact's URI the server does not
+// take in any form.
+const elsewhere = "leeway://see/tags/" + tagSpec
 
 // source is an artifact's URI with a scheme: without one MLflow takes it for a
 // path of its own.
