@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -74,13 +75,33 @@ func newScheme() (*runtime.Scheme, error) {
 	return s, v1alpha1.AddToScheme(s)
 }
 
-// stores opens the registry of a namespace.
+// maxStores bounds the registries that are kept open.
+const maxStores = 1000
+
+// stores opens the registry of a namespace, once: a store remembers what it has
+// read. Namespaces of one registry share it.
 func (c ControllerConfig) stores(kube client.Client) func(namespace string) (registry.Store, error) {
+	var mu sync.Mutex
+	opened := map[string]registry.Store{}
 	return func(namespace string) (registry.Store, error) {
-		return store.Open(context.Background(), store.InNamespace(c.Registry, namespace), store.Options{
+		mu.Lock()
+		defer mu.Unlock()
+		uri := store.InNamespace(c.Registry, namespace)
+		if s := opened[uri]; s != nil {
+			return s, nil
+		}
+		s, err := store.Open(context.Background(), uri, store.Options{
 			Kube:   func() (client.Client, string, error) { return kube, namespace, nil },
 			MLflow: c.MLflow,
 			Now:    time.Now,
 		})
+		if err != nil {
+			return nil, err
+		}
+		if len(opened) == maxStores { // people may ask for any namespace
+			clear(opened)
+		}
+		opened[uri] = s
+		return s, nil
 	}
 }

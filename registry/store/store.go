@@ -16,9 +16,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/leeway-dev/leeway/registry"
+	"github.com/leeway-dev/leeway/registry/bucket"
 	"github.com/leeway-dev/leeway/registry/dir"
 	"github.com/leeway-dev/leeway/registry/kube"
 	"github.com/leeway-dev/leeway/registry/mlflow"
+	"github.com/leeway-dev/leeway/registry/s3"
 	"github.com/leeway-dev/leeway/registry/v1alpha1"
 )
 
@@ -33,14 +35,21 @@ type Options struct {
 	Now func() time.Time
 }
 
-// Open opens a registry: dir:PATH, kube:, kube:NAMESPACE or
-// mlflow+http(s)://HOST. It may reach nothing yet: an error of the store itself
-// comes with the first call. No error holds a password.
+// Open opens a registry: dir:PATH, kube:, kube:NAMESPACE, s3://BUCKET/PREFIX or
+// mlflow+http(s)://HOST. S3 is reached as the AWS tools do, by AWS_ENDPOINT_URL
+// and the others. It may reach nothing yet: an error of the store itself comes
+// with the first call. No error holds a password.
 func Open(ctx context.Context, uri string, o Options) (registry.Store, error) {
 	kind, rest, ok := strings.Cut(uri, ":")
 	switch {
 	case ok && kind == "dir" && rest != "":
 		return dir.New(rest, o.Now), nil
+	case strings.HasPrefix(uri, "s3://"):
+		s, err := s3.New(uri, bucket.Options{}, o.Now)
+		if err != nil {
+			return nil, err
+		}
+		return s, nil
 	case ok && kind == "kube":
 		if o.Kube == nil {
 			return nil, fmt.Errorf("registry %s: %w: there is no cluster here", uri, registry.ErrInvalid)
@@ -53,7 +62,7 @@ func Open(ctx context.Context, uri string, o Options) (registry.Store, error) {
 	case ok && (kind == "mlflow+http" || kind == "mlflow+https"):
 		return mlflow.New(uri, o.MLflow, o.Now)
 	}
-	return nil, fmt.Errorf("%w: registry %q is none of dir:PATH, kube:, kube:NAMESPACE and mlflow+http(s)://HOST", registry.ErrInvalid, Redact(uri))
+	return nil, fmt.Errorf("%w: registry %q is none of dir:PATH, kube:, kube:NAMESPACE, s3://BUCKET/PREFIX and mlflow+http(s)://HOST", registry.ErrInvalid, Redact(uri))
 }
 
 // Redact returns a registry's URI as it may be shown: without a password.
