@@ -24,7 +24,7 @@ import (
 // What a call may take.
 const (
 	timeout       = time.Minute
-	attempts      = 6
+	attempts      = 5
 	firstPause    = 100 * time.Millisecond
 	maxPause      = 30 * time.Second
 	maxAnswer     = 64 << 20 // of a list, or of a run with its data sets

@@ -60,7 +60,11 @@ func Open(ctx context.Context, uri string, o Options) (registry.Store, error) {
 		}
 		return kube.New(c, cmp.Or(rest, namespace), o.Now), nil
 	case ok && (kind == "mlflow+http" || kind == "mlflow+https"):
-		return mlflow.New(uri, o.MLflow, o.Now)
+		s, err := mlflow.New(uri, o.MLflow, o.Now)
+		if err != nil {
+			return nil, err
+		}
+		return s, nil
 	}
 	return nil, fmt.Errorf("%w: registry %q is none of dir:PATH, kube:, kube:NAMESPACE, s3://BUCKET/PREFIX and mlflow+http(s)://HOST", registry.ErrInvalid, Redact(uri))
 }
