@@ -32,6 +32,19 @@ type ledger struct {
 // once too, together with its tags: so the run that the experiment's creator
 // named is the ledger, for good.
 func (s *Store) ledger(ctx context.Context, model string) (ledger, error) {
+	l, err := s.knownLedger(ctx, model)
+	if !errors.Is(err, registry.ErrNotFound) {
+		return l, err
+	}
+	if err := s.makeLedger(ctx, model); err != nil {
+		return ledger{}, err
+	}
+	return s.knownLedger(ctx, model)
+}
+
+// knownLedger finds a model's ledger, or none. It writes nothing: readers need
+// no right to.
+func (s *Store) knownLedger(ctx context.Context, model string) (ledger, error) {
 	s.mu.Lock()
 	l, ok := s.ledgers[model]
 	s.mu.Unlock()
@@ -39,11 +52,6 @@ func (s *Store) ledger(ctx context.Context, model string) (ledger, error) {
 		return l, nil
 	}
 	l, err := s.findLedger(ctx, model)
-	if errors.Is(err, registry.ErrNotFound) {
-		if err = s.makeLedger(ctx, model); err == nil {
-			l, err = s.findLedger(ctx, model)
-		}
-	}
 	if err != nil {
 		return ledger{}, err
 	}

@@ -126,7 +126,7 @@ func (s *Store) Deletions(ctx context.Context, model string) ([]registry.Deletio
 	for _, e := range entries {
 		there[e.version.Number] = !e.draft
 	}
-	l, err := s.findLedger(ctx, model)
+	l, err := s.knownLedger(ctx, model)
 	if errors.Is(err, registry.ErrNotFound) {
 		return nil, nil
 	}

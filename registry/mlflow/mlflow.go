@@ -178,7 +178,10 @@ func (s *Store) fill(ctx context.Context, model string, entries []entry) error {
 
 // read gets the runs of some versions.
 func (s *Store) read(ctx context.Context, model string, want []entry, found map[string]content) error {
-	l, err := s.ledger(ctx, model)
+	l, err := s.knownLedger(ctx, model)
+	if errors.Is(err, registry.ErrNotFound) { // purged, and the runs with it
+		return nil
+	}
 	if err != nil {
 		return err
 	}
