@@ -162,7 +162,7 @@ func (c *client) refused(r request, answer *http.Response) error {
 	} else if strings.HasPrefix(strings.TrimSpace(text), "<") {
 		text = "a web page" // of a proxy, or of an unknown path
 	}
-	kind, help := explain(answer, said.Code, text)
+	help, kind := explain(answer, said.Code, text)
 	if help != "" {
 		text += "; " + help
 	}

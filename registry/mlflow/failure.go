@@ -80,28 +80,28 @@ func is(err error, code string) bool {
 }
 
 // explain says which of the registry's errors an answer is, and what to do.
-func explain(answer *http.Response, code, text string) (kind error, help string) {
+func explain(answer *http.Response, code, text string) (help string, kind error) {
 	switch s := answer.StatusCode; {
 	case s >= 300 && s < 400:
-		return registry.ErrInvalid, "redirects are not followed: name the server's own address"
+		return "redirects are not followed: name the server's own address", registry.ErrInvalid
 	case s == http.StatusUnauthorized:
-		return registry.ErrForbidden, signInHelp
+		return signInHelp, registry.ErrForbidden
 	case s == http.StatusForbidden && strings.Contains(text, invalidHost):
-		return registry.ErrForbidden, hostHelp
+		return hostHelp, registry.ErrForbidden
 	case s == http.StatusForbidden:
-		return registry.ErrForbidden, "the server does not allow it to this user"
+		return "the server does not allow it to this user", registry.ErrForbidden
 	case s == http.StatusNotFound && code != codeMissing && code != "NOT_FOUND":
-		return registry.ErrInvalid, "there is no MLflow tracking server at this address, or it lacks this call"
+		return "there is no MLflow tracking server at this address, or it lacks this call", registry.ErrInvalid
 	case s == http.StatusNotFound:
-		return registry.ErrNotFound, ""
+		return "", registry.ErrNotFound
 	case code == codeExists:
-		return registry.ErrConflict, ""
+		return "", registry.ErrConflict
 	case s == http.StatusRequestEntityTooLarge:
-		return registry.ErrTooLarge, "a proxy in front of the server has a lower limit"
+		return "a proxy in front of the server has a lower limit", registry.ErrTooLarge
 	case s == http.StatusTooManyRequests || s >= 500:
-		return registry.ErrUnreachable, ""
+		return "", registry.ErrUnreachable
 	}
-	return registry.ErrInvalid, ""
+	return "", registry.ErrInvalid
 }
 
 // clean shortens what a server said and takes out what a terminal would obey.

@@ -36,7 +36,7 @@ elif command == "read":
         "source": version.source,
         "status": str(version.status),
         "description": version.description,
-        "aliases": version.aliases,
+        "aliases": list(version.aliases),
         "metrics": run.data.metrics,
         "run": run.info.status,
         "dataset": inputs[0].dataset.name if inputs else "",
