@@ -41,6 +41,7 @@ const (
 	maxSchema = 1<<20 - 1
 	maxName   = 500
 	digestLen = 36
+	maxSource = 400 // of 500, some for what is put before it
 )
 
 // document is a version without its profile's bytes, as tags hold it.

@@ -170,6 +170,9 @@ func (s *Store) draft(ctx context.Context, r *registration) (modelVersion, error
 	// A server does not take every address: not those of its own disk, nor what
 	// its administrator forbade. The document has it in any case.
 	address := source(r.spec.Artifact.URI)
+	if len(address) > maxSource {
+		address = elsewhere
+	}
 	v, err := create(address)
 	for _, other := range []string{"leeway-" + address, elsewhere} {
 		if !is(err, codeBadValue) {
