@@ -1,3 +1,3 @@
-// Package registry tries the registry's stores on real servers, with other
-// programs beside them. The stores' own tests need none.
+// Package registry runs the registry's suite on real servers, started by the
+// tests.
 package registry

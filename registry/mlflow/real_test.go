@@ -23,19 +23,21 @@ const realEnv = "LEEWAY_TEST_MLFLOW"
 // TestRealServer runs the suite on a real server. The end-to-end tests run it so.
 func TestRealServer(t *testing.T) {
 	address := realServer(t)
-	var each int
 	registrytest.Run(t, func(t *testing.T) func() registry.Store {
 		empty(t, address)
-		each = 5
-		if strings.Contains(t.Name(), "numbers_are_given_once") {
-			each = 20
-		}
 		return func() registry.Store { return open(t, address) }
 	}, func() registrytest.Options {
-		return registrytest.Options{Registrars: 10, Each: each, Delete: func(t *testing.T, model string, number int64) {
+		return registrytest.Options{Registrars: 10, Each: 5, Delete: func(t *testing.T, model string, number int64) {
 			ask(t, address, http.MethodDelete, "model-versions/delete", map[string]any{"name": model, "version": strconv.FormatInt(number, 10)}, nil)
 		}}
 	})
+}
+
+// TestRealRegistrars has ten register twenty versions each at once.
+func TestRealRegistrars(t *testing.T) {
+	address := realServer(t)
+	empty(t, address)
+	registrytest.Registrars(t, func() registry.Store { return open(t, address) }, 10, 20)
 }
 
 func realServer(t *testing.T) string {
