@@ -67,10 +67,12 @@ func TestAnswersThatCantBe(t *testing.T) {
 				}
 			}
 		}, registry.ErrTooLarge, "more than 4194304 bytes"},
-		"nested":       {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, strings.Repeat("[", 100_000)) }, registry.ErrInvalid, "can't be read"},
-		"a web page":   {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>sign in</html>") }, registry.ErrInvalid, "can't be read"},
-		"no number":    {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"model_version":{"version":"one"}}`) }, registry.ErrInvalid, "not a whole number"},
-		"a redirect":   {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "http://elsewhere.example/", http.StatusFound) }, registry.ErrInvalid, "redirects are not followed"},
+		"nested":     {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, strings.Repeat("[", 100_000)) }, registry.ErrInvalid, "can't be read"},
+		"a web page": {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>sign in</html>") }, registry.ErrInvalid, "can't be read"},
+		"no number":  {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"model_version":{"version":"one"}}`) }, registry.ErrInvalid, "not a whole number"},
+		"a redirect": {func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "http://elsewhere.example/", http.StatusFound)
+		}, registry.ErrInvalid, "redirects are not followed"},
 		"a big upload": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(413) }, registry.ErrTooLarge, "proxy"},
 		"sign in":      {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(401) }, registry.ErrForbidden, "MLFLOW_TRACKING_TOKEN"},
 		"a terminal's orders": {func(w http.ResponseWriter, _ *http.Request) {
