@@ -16,12 +16,13 @@ import (
 	"github.com/leeway-dev/leeway/agent/node"
 	"github.com/leeway-dev/leeway/agent/v1alpha1"
 	"github.com/leeway-dev/leeway/registry"
+	"github.com/leeway-dev/leeway/registry/mlflow"
 	"github.com/leeway-dev/leeway/registry/store"
 	"github.com/leeway-dev/leeway/rules"
 )
 
 // ControllerConfig is what the controller role needs. All must be set but
-// RulesDir, AlertmanagerURLs and ExternalURL.
+// RulesDir, MLflow, AlertmanagerURLs and ExternalURL.
 type ControllerConfig struct {
 	Listen               string // of the API, probes and metrics
 	Node, Pod, Namespace string // names
@@ -32,7 +33,9 @@ type ControllerConfig struct {
 	Controllers []node.Controller
 	TokenFile   string
 	// Registry is the URI of the registry; {namespace} is the guard's.
-	Registry         string
+	Registry string
+	// MLflow is what an MLflow server asks for, if the registry is one.
+	MLflow           mlflow.Credentials
 	AlertmanagerURLs []string
 	ExternalURL      string
 	ScrapeInterval   time.Duration // of the node agents
@@ -88,8 +91,9 @@ func (c ControllerConfig) stores(kube client.Client) func(namespace string) (reg
 			return s, nil
 		}
 		s, err := store.Open(context.Background(), uri, store.Options{
-			Kube: func() (client.Client, string, error) { return kube, namespace, nil },
-			Now:  time.Now,
+			Kube:   func() (client.Client, string, error) { return kube, namespace, nil },
+			MLflow: c.MLflow,
+			Now:    time.Now,
 		})
 		if err != nil {
 			return nil, err

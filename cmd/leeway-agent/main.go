@@ -21,6 +21,7 @@ import (
 
 	"github.com/leeway-dev/leeway/agent"
 	"github.com/leeway-dev/leeway/agent/node"
+	"github.com/leeway-dev/leeway/registry/mlflow"
 )
 
 func main() {
@@ -131,7 +132,7 @@ func run(ctx context.Context, f flags) error {
 	case "controller":
 		return agent.RunController(ctx, agent.ControllerConfig{
 			Listen: f.listen, Node: f.node, Pod: f.pod, Namespace: f.namespace, DataDir: f.dataDir, RulesDir: f.rules,
-			Controllers: controllers, TokenFile: f.tokenFile, Registry: f.registry, AlertmanagerURLs: f.alertmanagers,
+			Controllers: controllers, TokenFile: f.tokenFile, Registry: f.registry, MLflow: mlflow.FromEnvironment(os.Getenv), AlertmanagerURLs: f.alertmanagers,
 			ExternalURL: f.externalURL, ScrapeInterval: f.scrapeInterval, DecideInterval: f.decideInterval,
 			LeaseDuration: f.leaseDuration, Kubernetes: kube, Logger: log,
 		})

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/leeway-dev/leeway/registry"
+	"github.com/leeway-dev/leeway/registry/store"
 )
 
 func newCopy(a *app) *cobra.Command {
@@ -33,7 +34,7 @@ them use the other registry.`,
 		Args: exactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if args[0] == args[1] {
-				return usage("%s is both the registry to copy from and to", args[0])
+				return usage("%s is both the registry to copy from and to", store.Redact(args[0]))
 			}
 			from, err := a.openURI(cmd.Context(), &args[0])
 			if err != nil {
@@ -49,10 +50,10 @@ them use the other registry.`,
 			p.done()
 			if err != nil {
 				a.note("%d versions were copied before; the same command goes on from there", total(copied))
-				return fmt.Errorf("from %s to %s: %w", args[0], args[1], err)
+				return fmt.Errorf("from %s to %s: %w", store.Redact(args[0]), store.Redact(args[1]), err)
 			}
 			if len(copied) == 0 {
-				a.note("%s has no versions", args[0])
+				a.note("%s has no versions", store.Redact(args[0]))
 				copied = []registry.Copied{}
 			}
 			if o.DryRun {
@@ -63,7 +64,7 @@ them use the other registry.`,
 				for _, c := range copied {
 					fmt.Fprintf(w, "%s\t%d\t%d\t%d\n", c.Model, c.Versions, c.Copied, c.Deleted)
 					if c.Shortened > 0 {
-						a.note("%s: %d versions have more audit lines than %s keeps: it has the latest", c.Model, c.Shortened, args[1])
+						a.note("%s: %d versions have more audit lines than %s keeps: it has the latest", c.Model, c.Shortened, store.Redact(args[1]))
 					}
 				}
 			})
@@ -83,7 +84,7 @@ func (a *app) openImporter(ctx context.Context, uri *string) (registry.Importer,
 	}
 	to, ok := s.(registry.Importer)
 	if !ok {
-		return nil, usage("%s gives numbers of its own, so versions can't be copied into it; copy into dir:, kube: or s3:", *uri)
+		return nil, usage("%s gives numbers of its own, so versions can't be copied into it; copy into dir:, kube: or s3:", store.Redact(*uri))
 	}
 	return to, nil
 }

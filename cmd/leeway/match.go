@@ -13,6 +13,7 @@ import (
 	"github.com/leeway-dev/leeway/registry"
 	"github.com/leeway-dev/leeway/registry/artifact"
 	"github.com/leeway-dev/leeway/registry/profile"
+	"github.com/leeway-dev/leeway/registry/store"
 )
 
 // worstColumns are shown per version in the table.
@@ -71,7 +72,7 @@ LIVE is what a sidecar serves at /profile, or any other profile.`,
 				return err
 			}
 			if len(versions) == 0 {
-				a.note("%s has no versions in %s", args[0], a.storeURI)
+				a.note("%s has no versions in %s", args[0], store.Redact(a.storeURI))
 			}
 			if check {
 				if o.Findings, err = a.checkArtifacts(cmd.Context(), versions); err != nil {

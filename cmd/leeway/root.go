@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/leeway-dev/leeway/registry"
+	"github.com/leeway-dev/leeway/registry/mlflow"
 	"github.com/leeway-dev/leeway/registry/store"
 )
 
@@ -112,7 +113,8 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.`,
 	root.SetErr(s.err)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	flags := root.PersistentFlags()
-	flags.StringVar(&a.storeURI, "store", a.defaultStore(plugin), "registry: dir:PATH, kube:, kube:NAMESPACE or s3://BUCKET/PREFIX (env LEEWAY_STORE)")
+	flags.StringVar(&a.storeURI, "store", a.defaultStore(plugin), "registry: dir:PATH, kube:, kube:NAMESPACE, s3://BUCKET/PREFIX or mlflow+http(s)://HOST (env LEEWAY_STORE)")
+	flags.Lookup("store").DefValue = store.Redact(a.storeURI)
 	a.cluster.addFlags(flags)
 	root.AddCommand(
 		newProfile(a), newRegister(a), newAdopt(a), newVersions(a), newShow(a), newMatch(a), newDiff(a), newReject(a), newCopy(a),
@@ -147,7 +149,7 @@ func (a *app) openURI(ctx context.Context, uri *string) (registry.Store, error) 
 		}
 		*uri = store.InNamespace(*uri, namespace)
 	}
-	return store.Open(ctx, *uri, store.Options{Now: time.Now, Kube: func() (client.Client, string, error) {
+	return store.Open(ctx, *uri, store.Options{Now: time.Now, MLflow: mlflow.FromEnvironment(a.env), Kube: func() (client.Client, string, error) {
 		c, namespace, err := a.cluster.connect()
 		*uri = store.InNamespace(*uri, namespace)
 		return c, namespace, err

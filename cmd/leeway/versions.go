@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/leeway-dev/leeway/registry/store"
 )
 
 func newVersions(a *app) *cobra.Command {
@@ -29,7 +31,7 @@ func newVersions(a *app) *cobra.Command {
 				views = append(views, view(v))
 			}
 			if len(vs) == 0 {
-				a.note("%s has no versions in %s", args[0], a.storeURI)
+				a.note("%s has no versions in %s", args[0], store.Redact(a.storeURI))
 				if f == "table" {
 					return nil
 				}

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/leeway-dev/leeway/registry"
 	"github.com/leeway-dev/leeway/registry/dir"
 	"github.com/leeway-dev/leeway/registry/kube"
+	"github.com/leeway-dev/leeway/registry/mlflow"
 	"github.com/leeway-dev/leeway/registry/s3"
 	"github.com/leeway-dev/leeway/registry/store"
 )
@@ -24,6 +26,16 @@ func TestOpen(t *testing.T) {
 		s, err := store.Open(t.Context(), uri, o)
 		if _, ok := s.(*kube.Store); !ok || err != nil {
 			t.Errorf("%s: got %T, %v", uri, s, err)
+		}
+	}
+	s, err = store.Open(t.Context(), "mlflow+http://ada:secret@127.0.0.1:5000", o)
+	if _, ok := s.(*mlflow.Store); !ok || err != nil {
+		t.Errorf("mlflow: got %T, %v", s, err)
+	}
+	for _, uri := range []string{"mlflow+ftp://ada:secret@host", "mlflow+http://ada:secret@", "mlflow+http://ada:secret@host:port", "mlflow+http://ada:sec ret@host?x"} {
+		_, err := store.Open(t.Context(), uri, o)
+		if !errors.Is(err, registry.ErrInvalid) || strings.Contains(err.Error(), "sec") {
+			t.Errorf("%s: got %v, want invalid and no password", uri, err)
 		}
 	}
 	s, err = store.Open(t.Context(), "s3://bucket/prefix", o)
