@@ -109,6 +109,10 @@ type Column struct {
 	// independent rows the rows of a window resemble each other (φ ≥ 1), where
 	// the training rows are ordered in time.
 	Clustering map[string]float64 `json:"clustering,omitempty"`
+
+	// Importance of the feature to the model, in whatever unit its maker has;
+	// nil where it was not said.
+	Importance *float64 `json:"importance,omitempty"`
 }
 
 // Bin counts the rows whose value lies in [Lower, Upper) or is Category. The
