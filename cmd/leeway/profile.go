@@ -21,10 +21,13 @@ const shownBadRows = 5
 
 func newProfile(a *app) *cobra.Command {
 	var (
-		o      dataset.Options
-		maxBad string
-		out    string
-		quiet  bool
+		o       dataset.Options
+		types   []string
+		weights []string
+		as      string
+		maxBad  string
+		out     string
+		quiet   bool
 	)
 	cmd := &cobra.Command{
 		Use:   "profile FILE...",
