@@ -37,6 +37,8 @@ type cell struct {
 	kind   cellKind
 	number float64
 	text   []byte
+	vector []float64 // of isList; nil: text has it
+	at     time.Time // of isTime
 }
 
 type cellKind uint8
@@ -45,7 +47,8 @@ const (
 	absent   cellKind = iota
 	isNumber          // number, and its text where it had one
 	isText
-	isList // text of a JSON list
+	isList // of numbers
+	isTime // and its text
 )
 
 func newBatch(p *plan, dec *decimals) *batch {
@@ -70,7 +73,7 @@ func (b *batch) field(text []byte) cell {
 		return cell{}
 	}
 	if v := b.dec.number(text); finite(v) {
-		return cell{isNumber, v, text}
+		return cell{kind: isNumber, number: v, text: text}
 	}
 	return cell{kind: isText, text: text}
 }
@@ -87,7 +90,7 @@ func (b *batch) push() (reason string) {
 			}
 			b.cells[slot].times = append(b.cells[slot].times[:b.rows], at)
 		case col.mode == number && col.told && c.kind != absent:
-			if c.kind != isNumber {
+			if c.kind != isNumber { // as text it may spell a number
 				c.number = profile.ParseNumber(string(c.text))
 			}
 			if !finite(c.number) {
@@ -134,7 +137,7 @@ func (b *batch) witness(i int, c cell) {
 	switch c.kind {
 	case isNumber:
 		b.seen[i] |= sawNumber
-	case isText, isList:
+	case isText, isList, isTime:
 		if b.seen[i]&sawText == 0 {
 			_, seen := b.summarised(c)
 			b.seen[i] |= seen
@@ -148,11 +151,17 @@ func (b *batch) summarised(c cell) (sums [summary.Columns]float64, seen evidence
 	switch c.kind {
 	case isNumber:
 		seen = sawNumber
+	case isTime:
+		seen = sawText
 	case isText, isList:
 		seen = sawText
-		var ok bool
-		if b.vector, ok = summary.Parse(string(c.text), b.vector); ok {
-			sums = summary.Of(b.vector)
+		vector, ok := c.vector, true
+		if vector == nil {
+			vector, ok = summary.Parse(string(c.text), b.vector)
+			b.vector = vector
+		}
+		if ok {
+			sums = summary.Of(vector)
 			if !math.IsInf(sums[summary.Norm], 0) {
 				return sums, sawVector
 			}

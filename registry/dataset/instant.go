@@ -9,7 +9,10 @@ import (
 
 // instantOf is the time that a cell of the column of time says.
 func instantOf(c *cell) (time.Time, bool) {
-	if c.kind == isNumber {
+	switch {
+	case c.kind == isTime:
+		return inRange(c.at)
+	case c.kind == isNumber && c.text == nil:
 		return unix(c.number)
 	}
 	return parseTime(strings.TrimSpace(string(c.text)))

@@ -2,7 +2,6 @@ package dataset
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -124,9 +123,8 @@ func (r *run) produce(ctx context.Context, p *plan, i int, s Source, tell *telle
 			return context.Cause(ctx)
 		}
 	}
-	switch format {
-	case Parquet, Arrow:
-		return errors.New("not yet")
+	if format == Parquet || format == Arrow {
+		return r.produceArrow(ctx, p, i, s, format, in, give)
 	}
 	return r.produceText(ctx, p, in, format, give)
 }

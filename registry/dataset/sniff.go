@@ -27,7 +27,7 @@ func (r *run) sniffSource(ctx context.Context, s Source) error {
 	}
 	defer f.Close()
 	if format == Parquet || format == Arrow {
-		return fmt.Errorf("not yet")
+		return r.sniffArrow(f, format)
 	}
 	text, done, err := unpack(f)
 	if err != nil {
