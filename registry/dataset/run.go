@@ -10,6 +10,8 @@ import (
 	"github.com/leeway-dev/leeway/registry/profile/summary"
 )
 
+var errChanged = errors.New("the files have changed while they were read")
+
 // run makes one profile.
 type run struct {
 	options  Options
@@ -57,7 +59,7 @@ func (r *run) profile(ctx context.Context) (*profile.Profile, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", r.sources[len(r.sources)-1].Name, err)
 	}
-	return p, nil
+	return r.tally(ctx, p)
 }
 
 func (r *run) checkRows() error {
@@ -146,7 +148,7 @@ func (r *run) gather(ctx context.Context, wanted map[int]bool) error {
 	if r.passes == 1 {
 		r.report = report
 	} else if report.Rows != r.report.Rows || report.Bad != r.report.Bad {
-		return errors.New("the files have changed while they were read")
+		return errChanged
 	}
 	for i := range seen {
 		r.seen[i] |= seen[i]
