@@ -8,10 +8,11 @@ import (
 
 // csvReader reads chunks of CSV into a batch.
 type csvReader struct {
-	batch  *batch
-	fields [][]byte
-	own    []byte
-	marks  []int // columns that may be proven by the row at hand
+	batch   *batch
+	fields  [][]byte
+	own     []byte
+	marks   []int // columns that may be proven by the row at hand
+	careful bool  // without the fast way
 }
 
 // bom may stand at the beginning of a file.
@@ -48,10 +49,12 @@ func (r *csvReader) read(file int, name string, c chunk) {
 	r.own = r.own[:0]
 	data, line := c.data, c.line
 	for at := 0; at < len(data); {
-		if next := r.fast(data, at); next > at {
-			at = next
-			line++
-			continue
+		if !r.careful {
+			if next := r.fast(data, at); next > at {
+				at = next
+				line++
+				continue
+			}
 		}
 		fields, own, next, lines, reason := record(data, at, r.fields, r.own)
 		r.fields, r.own = fields, own
