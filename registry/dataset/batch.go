@@ -122,7 +122,9 @@ func (b *batch) put(into *cells, i int, c cell) {
 			text = []byte(profile.NumberText(c.number))
 		}
 		into.texts = append(into.texts, text)
-		b.witness(i, c)
+		if !b.plan.columns[i].told {
+			b.witness(i, c)
+		}
 	case vector:
 		sums, seen := b.summarised(c)
 		b.seen[i] |= seen

@@ -48,7 +48,9 @@ func record(data []byte, at int, fields [][]byte, own []byte) (_ [][]byte, _ []b
 				}
 				own = append(own, '\n')
 				line, next = oneLine(data, next)
-				lines++
+				if len(line) > 0 || data[next-1] == '\n' { // a mere "\r" at the end is no line
+					lines++
+				}
 				continue
 			}
 			own = append(own, line[:i]...)
