@@ -107,11 +107,12 @@ func TestImportDirections(t *testing.T) {
 func TestForbiddenDependencies(t *testing.T) {
 	small := []string{
 		"k8s.io/", "sigs.k8s.io/", "github.com/prometheus/prometheus/", "google.golang.org/grpc", "golang.org/x/net/http2",
+		"github.com/apache/arrow-go/",
 	}
 	forbidden := map[string][]string{
 		"sidecar":                small,
 		"cmd/leeway-sidecar":     small,
-		"registry/profile":       {"k8s.io/", "sigs.k8s.io/", "github.com/prometheus/"},
+		"registry/profile":       {"k8s.io/", "sigs.k8s.io/", "github.com/prometheus/", "github.com/apache/arrow-go/"},
 		"registry/receipt":       {"k8s.io/", "sigs.k8s.io/", "github.com/", "net"},
 		"agent/decide":           {"k8s.io/", "sigs.k8s.io/", "net", "os/exec", "github.com/"},
 		"rules":                  {"k8s.io/api", "sigs.k8s.io/controller-runtime"},

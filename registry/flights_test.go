@@ -1,13 +1,16 @@
 package registry_test
 
 import (
+	"compress/gzip"
 	"encoding/csv"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/leeway-dev/leeway/registry"
+	"github.com/leeway-dev/leeway/registry/dataset"
 	"github.com/leeway-dev/leeway/registry/profile"
 	"github.com/leeway-dev/leeway/registry/v1alpha1"
 )
@@ -16,12 +19,16 @@ import (
 // versions are trained on or every fifth, which is held out.
 func seasons(t *testing.T) func(held bool, months ...int) string {
 	t.Helper()
-	f, err := profile.OpenCSV("profile/testdata/flights-8000-per-month.csv.gz")
+	f, err := os.Open("profile/testdata/flights-8000-per-month.csv.gz")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	all, err := csv.NewReader(f).ReadAll()
+	unzipped, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := csv.NewReader(unzipped).ReadAll()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +52,7 @@ func seasons(t *testing.T) func(held bool, months ...int) string {
 func TestMatchFlights(t *testing.T) {
 	csvOf := seasons(t)
 	describe := func(text string) *profile.Profile {
-		p, _, err := profile.FromCSV("flights.csv", strings.NewReader(text), profile.CSVOptions{})
+		p, _, err := dataset.FromCSV("flights.csv", strings.NewReader(text), dataset.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}

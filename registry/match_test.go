@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/leeway-dev/leeway/registry"
+	"github.com/leeway-dev/leeway/registry/dataset"
 	"github.com/leeway-dev/leeway/registry/profile"
 	"github.com/leeway-dev/leeway/registry/v1alpha1"
 )
@@ -29,7 +30,7 @@ func rows(n int, shift float64) string {
 
 func parse(t *testing.T, csv string) *profile.Profile {
 	t.Helper()
-	p, _, err := profile.FromCSV("test.csv", strings.NewReader(csv), profile.CSVOptions{Predictions: []string{"prediction"}})
+	p, _, err := dataset.FromCSV("test.csv", strings.NewReader(csv), dataset.Options{Predictions: []string{"prediction"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -232,7 +233,7 @@ func TestMatchWithoutHighest(t *testing.T) {
 	for i := range 100 {
 		fmt.Fprintf(&csv, "%d,%g,%g\n", i, float64(i)/100, 1-float64(i)/100)
 	}
-	p, _, err := profile.FromCSV("test.csv", strings.NewReader(csv.String()), profile.CSVOptions{Predictions: []string{"cat", "dog"}})
+	p, _, err := dataset.FromCSV("test.csv", strings.NewReader(csv.String()), dataset.Options{Predictions: []string{"cat", "dog"}})
 	if err != nil || len(p.Predictions) != 3 {
 		t.Fatalf("%d predictions, %v", len(p.Predictions), err)
 	}

@@ -18,7 +18,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest"
 
-	"github.com/leeway-dev/leeway/registry/profile"
+	"github.com/leeway-dev/leeway/registry/dataset"
 	"github.com/leeway-dev/leeway/sidecar"
 )
 
@@ -55,7 +55,7 @@ func train(seed int) ([]byte, error) {
 	for i := range 400 {
 		fmt.Fprintf(&csv, "%d,%g,%s,%d\n", i%100+seed, float64(i)/4, []string{"x", "y", "z"}[i%3], i%50)
 	}
-	p, _, err := profile.FromCSV("train.csv", strings.NewReader(csv.String()), profile.CSVOptions{Predictions: []string{"y"}})
+	p, _, err := dataset.FromCSV("train.csv", strings.NewReader(csv.String()), dataset.Options{Predictions: []string{"y"}})
 	if err != nil {
 		return nil, err
 	}

@@ -30,6 +30,7 @@ import (
 	"github.com/leeway-dev/leeway/registry"
 	"github.com/leeway-dev/leeway/registry/artifact"
 	"github.com/leeway-dev/leeway/registry/dir"
+	"github.com/leeway-dev/leeway/registry/dataset"
 	"github.com/leeway-dev/leeway/registry/profile"
 	registryv1 "github.com/leeway-dev/leeway/registry/v1alpha1"
 )
@@ -152,7 +153,7 @@ func csvProfile(t *testing.T, centre float64) *profile.Profile {
 	for i := range 2000 {
 		fmt.Fprintf(&b, "%g\n", centre+float64(i%200)/100)
 	}
-	p, _, err := profile.FromCSV("test.csv", strings.NewReader(b.String()), profile.CSVOptions{})
+	p, _, err := dataset.FromCSV("test.csv", strings.NewReader(b.String()), dataset.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/leeway-dev/leeway/agent/reference"
+	"github.com/leeway-dev/leeway/registry/dataset"
 	"github.com/leeway-dev/leeway/registry/profile"
 )
 
@@ -23,7 +24,7 @@ const csv = `dist,carrier,eta
 // train is a profile as it is registered: through bytes.
 func train(t *testing.T) *profile.Profile {
 	t.Helper()
-	p, _, err := profile.FromCSV("train.csv", strings.NewReader(csv), profile.CSVOptions{Predictions: []string{"eta"}})
+	p, _, err := dataset.FromCSV("train.csv", strings.NewReader(csv), dataset.Options{Predictions: []string{"eta"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -76,7 +76,7 @@ func diff(from, to registry.Version) difference {
 		{"lifecycle", string(a.Lifecycle), string(b.Lifecycle)},
 		{"artifact", a.Artifact.URI, b.Artifact.URI},
 		{"sha256", a.Artifact.SHA256, b.Artifact.SHA256},
-		{"dataset", dataset(a.Dataset), dataset(b.Dataset)},
+		{"dataset", datasetText(a.Dataset), datasetText(b.Dataset)},
 		{"dataset commit", a.Dataset.Commit, b.Dataset.Commit},
 		{"parent", strconv.FormatInt(a.Lineage.Parent, 10), strconv.FormatInt(b.Lineage.Parent, 10)},
 		{"run", a.Lineage.Run, b.Lineage.Run},

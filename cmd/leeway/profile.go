@@ -1,15 +1,18 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/leeway-dev/leeway/registry/dataset"
 	"github.com/leeway-dev/leeway/registry/profile"
 )
 
@@ -18,31 +21,43 @@ const shownBadRows = 5
 
 func newProfile(a *app) *cobra.Command {
 	var (
-		o      profile.CSVOptions
-		types  []string
-		maxBad string
-		out    string
-		quiet  bool
+		o       dataset.Options
+		types   []string
+		weights []string
+		as      string
+		maxBad  string
+		out     string
+		quiet   bool
 	)
 	cmd := &cobra.Command{
 		Use:   "profile FILE...",
 		Short: "Describe training data: types, bins, quantiles",
 		Long: `Describe training data, for a version to be registered with and found by.
 
-Reads CSV with a header, plain or gzip; - is standard input. Several files are
-read as one and must have the same header. The same rows give the same bytes. A
-column is a number when all its values are; the types found are shown, and
+Reads CSV with a header and JSON Lines (both plain, gzip or zstd), Parquet and
+Arrow files; of a folder, all files of these formats below it. - is standard
+input, which is copied to a temporary file, for it may have to be read twice.
+Several files are read as one and must have the same columns. Files may be
+larger than memory. The same rows give the same bytes.
+
+A column is a number when all its values are; the types found are shown, and
 --type mends a wrong one. A column of vectors, written [0.1,0.2], becomes nine
 columns of numbers: its norm and projections. Predictions that are probabilities
 of classes get one more, the highest of each row.
 
+With --time it also says how much the rows of an hour, a day, a week resemble
+each other; with --label and --prediction how wrong the predictions are. A time
+is RFC 3339 or like 2024-05-31 23:59:59 (UTC), a date, or seconds, milli-, micro-
+or nanoseconds since 1970.
+
 Rows that can't be read are counted and shown; with more than --max-bad of them
 it fails and writes nothing.`,
 		Example: `  leeway profile train.csv.gz --label churned --prediction score --ignore id,date -o train.json
-  leeway profile jan.csv feb.csv --label churned --type zip=category -o winter.json`,
+  leeway profile data/2024/ --time pickup_at --label duration --prediction eta -o taxi.json
+  leeway profile jan.parquet feb.parquet --type zip=category --importance zip=0.2,age=0.5 -o winter.json`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return usage("name at least one CSV file, or - for standard input")
+				return usage("name at least one file or folder, or - for standard input")
 			}
 			return nil
 		},
@@ -54,7 +69,13 @@ it fails and writes nothing.`,
 			if o.MaxBadRatio, err = badRatio(maxBad); err != nil {
 				return usageError{err}
 			}
-			p, report, err := a.profileFiles(cmd.Context(), args, o)
+			if o.Importance, err = a.importances(weights); err != nil {
+				return usageError{err}
+			}
+			if as != "" && !slices.Contains(dataset.Formats(), as) {
+				return usage("--format %q: write one of %s", as, strings.Join(dataset.Formats(), ", "))
+			}
+			p, report, err := a.profileFiles(cmd.Context(), args, dataset.Format(as), o)
 			a.tellBadRows(report)
 			if err != nil {
 				return err
@@ -74,10 +95,13 @@ it fails and writes nothing.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.Label, "label", "", "`column` with the truth; left out")
+	f.StringVar(&o.Time, "time", "", "`column` with the time of the row; left out")
 	f.StringSliceVar(&o.Predictions, "prediction", nil, "`columns` with the model's answers: of several outputs, or one for each class")
 	f.StringSliceVar(&o.Ignore, "ignore", nil, "`columns` to leave out")
 	f.StringSliceVar(&types, "type", nil, "`column=number` or column=category, where the type found is wrong")
 	f.StringSliceVar(&o.Redact, "redact", nil, "`columns` whose categories are kept as hashes only")
+	f.StringSliceVar(&weights, "importance", nil, "`column=number`: how much a feature matters to the model; or @FILE, a JSON object of such")
+	f.StringVar(&as, "format", "", "`format` of the input: "+strings.Join(dataset.Formats(), ", ")+" (default: what name and content say)")
 	f.StringVar(&maxBad, "max-bad", "1%", "share of rows that may be unreadable")
 	f.StringVarP(&out, "output", "o", "-", "`FILE` to write; - is standard output")
 	f.BoolVarP(&quiet, "quiet", "q", false, "don't show what was found")
@@ -94,6 +118,30 @@ func columnTypes(list []string) (map[string]profile.Type, error) {
 		types[s[:i]] = profile.Type(s[i+1:])
 	}
 	return types, nil
+}
+
+// importances reads COLUMN=NUMBER, or @FILE with a JSON object of numbers.
+func (a *app) importances(list []string) (map[string]float64, error) {
+	all := map[string]float64{}
+	for _, s := range list {
+		if file, ok := strings.CutPrefix(s, "@"); ok {
+			b, err := a.readFile(file, profile.MaxColumn)
+			if err == nil {
+				err = json.Unmarshal(b, &all)
+			}
+			if err != nil {
+				return nil, fmt.Errorf("--importance %s: %w", s, err)
+			}
+			continue
+		}
+		i := strings.LastIndex(s, "=")
+		v, err := strconv.ParseFloat(s[i+1:], 64)
+		if i <= 0 || err != nil || !(v >= 0) {
+			return nil, fmt.Errorf("--importance %q: write COLUMN=NUMBER, with a number of at least 0", s)
+		}
+		all[s[:i]] = v
+	}
+	return all, nil
 }
 
 // badRatio reads a share such as 1% or 0.01, in the library's terms, where none
@@ -113,7 +161,7 @@ func badRatio(s string) (float64, error) {
 	return f, nil
 }
 
-func (a *app) tellBadRows(r profile.Report) {
+func (a *app) tellBadRows(r dataset.Report) {
 	if r.Bad == 0 {
 		return
 	}
@@ -121,7 +169,7 @@ func (a *app) tellBadRows(r profile.Report) {
 		if i == shownBadRows {
 			break
 		}
-		a.note("%s: line %d is left out: %s", b.File, b.Line, b.Reason)
+		a.note("%s: %s is left out: %s", b.File, b.At, b.Reason)
 	}
 	a.note("%d of %d rows are left out", r.Bad, r.Rows+r.Bad)
 }

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/term"
+
+	"github.com/leeway-dev/leeway/registry/dataset"
 )
 
 // progressEvery is how often a person is told how far it got.
@@ -35,6 +37,19 @@ func (p *progress) add(n int) {
 		p.told = time.Now()
 		fmt.Fprintf(p.w, "\rread %.0f MB%s", float64(p.bytes)/1e6, p.more)
 	}
+}
+
+// show tells how far a dataset was read: in percent, and in which pass.
+func (p *progress) show(d dataset.Progress) {
+	if p.w == nil || time.Since(p.told) < progressEvery {
+		return
+	}
+	p.told = time.Now()
+	again := ""
+	if d.Pass > 1 {
+		again = fmt.Sprintf(", pass %d", d.Pass)
+	}
+	fmt.Fprintf(p.w, "\r\033[Kread %.0f of %.0f MB (%.0f%%)%s", float64(d.Bytes)/1e6, float64(d.Size)/1e6, 100*float64(d.Bytes)/float64(max(d.Size, 1)), again)
 }
 
 // done clears the line.

@@ -39,7 +39,7 @@ func newVersions(a *app) *cobra.Command {
 			return f.print(a.out, views, func(w io.Writer) {
 				fmt.Fprintln(w, "VERSION\tLIFECYCLE\tCREATED\tDATA\tMETRICS\tARTIFACT")
 				for _, v := range views {
-					fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", v.Version, v.Lifecycle, v.Created.UTC().Format(time.DateTime), dataset(v.Dataset), metrics(v.Metrics), v.Artifact.URI)
+					fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", v.Version, v.Lifecycle, v.Created.UTC().Format(time.DateTime), datasetText(v.Dataset), metrics(v.Metrics), v.Artifact.URI)
 				}
 			})
 		},

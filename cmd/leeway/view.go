@@ -87,7 +87,7 @@ func (v versionView) table(w io.Writer) {
 	line("Reason", v.Reason)
 	line("Artifact", v.Artifact.URI)
 	line("SHA-256", v.Artifact.SHA256)
-	line("Dataset", dataset(v.Dataset))
+	line("Dataset", datasetText(v.Dataset))
 	line("Dataset URI", v.Dataset.URI)
 	if p := v.Profile; p == nil {
 		line("Profile", "none: never matched, its data never compared")
@@ -115,7 +115,7 @@ func (v versionView) table(w io.Writer) {
 	}
 }
 
-func dataset(d v1alpha1.Dataset) string {
+func datasetText(d v1alpha1.Dataset) string {
 	var parts []string
 	if d.Name != "" {
 		parts = append(parts, d.Name)

@@ -142,17 +142,7 @@ func adoptNumbers(live, into *Column, prediction bool) error {
 	if _, _, derived := summary.Split(into.Name); derived {
 		prediction = false // a norm from 0 to 1 is no probability
 	}
-	into.cut(list, prediction)
-	into.Quantiles = make([]float64, QuantileCount)
-	n := into.Rows - into.Missing
-	k, upTo := 0, list[0].count
-	for i := range into.Quantiles {
-		for rank := max(rankOf(i, n), 1); rank > upTo; upTo += list[k].count {
-			k++
-		}
-		into.Quantiles[i] = list[k].value
-	}
-	return nil
+	return into.describe(list, prediction)
 }
 
 // adoptCategories keeps the names. Rows of names that were not kept will look
@@ -168,6 +158,5 @@ func adoptCategories(live, into *Column) {
 	list := sorted(counts)
 	into.Categories, into.Folded = list, live.Folded
 	into.Binary = len(list) == 2 && live.Folded == 0
-	into.Bins = categoryColumnBins(list, into.Rows-into.Missing, into.Missing, len(list))
-	into.Bins[len(into.Bins)-2].Count += live.Folded
+	into.Bins = categoryColumnBins(list, into.Rows-into.Missing, into.Missing)
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/leeway-dev/leeway/registry/dataset"
 	"github.com/leeway-dev/leeway/registry/profile"
 )
 
@@ -245,7 +246,7 @@ func TestAdoptRefuses(t *testing.T) {
 	if _, _, err := profile.Adopt(all, empty, text); !errors.Is(err, profile.ErrSchema) {
 		t.Errorf("two types: %v", err)
 	}
-	trained, _, err := profile.FromCSV("t.csv", strings.NewReader("x\n1\n2\n"), profile.CSVOptions{})
+	trained, _, err := dataset.FromCSV("t.csv", strings.NewReader("x\n1\n2\n"), dataset.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/leeway-dev/leeway/registry/dataset"
 	"github.com/leeway-dev/leeway/registry/profile"
 )
 
@@ -16,7 +17,7 @@ func BenchmarkBinner(b *testing.B) {
 		for range n {
 			cells = append(cells, fmt.Sprint(rng.NormFloat64()))
 		}
-		binner, err := profile.NewBinner(fromColumn(b, cells, profile.CSVOptions{}))
+		binner, err := profile.NewBinner(fromColumn(b, cells, dataset.Options{}))
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -41,7 +42,7 @@ func BenchmarkNumbers(b *testing.B) {
 		values[i] = rng.NormFloat64()
 		cells = append(cells, fmt.Sprint(values[i]))
 	}
-	c := fromColumn(b, cells, profile.CSVOptions{})
+	c := fromColumn(b, cells, dataset.Options{})
 	r := recorder(b, []profile.Column{c}, nil)
 	counts := make([]int64, len(c.Bins))
 	now := noon

@@ -113,7 +113,7 @@ func (b *Binner) Number(v float64) int {
 		return b.missing
 	}
 	if b.order == nil {
-		return b.Category(numberText(v))
+		return b.Category(NumberText(v))
 	}
 	return b.order[b.below(v)]
 }
@@ -213,9 +213,9 @@ func one(c bool) int {
 // spells, or missing.
 func (b *Binner) Category(name string) int {
 	if b.order != nil {
-		return b.Number(parseNumber(name))
+		return b.Number(ParseNumber(name))
 	}
-	if isMissing(name) {
+	if IsMissing(name) {
 		return b.missing
 	}
 	return b.key(Key(name, b.redacted))

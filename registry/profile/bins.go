@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 )
@@ -19,74 +20,52 @@ const (
 	categoryBins    = 30
 )
 
-// run is a distinct value with the number of rows that have it.
-type run struct {
-	value float64
-	count int64
-}
-
-// runs lists the distinct values of ascending values.
-func runs(ascending []float64) []run {
-	var list []run
-	for _, v := range ascending {
-		if n := len(list); n > 0 && list[n-1].value == v {
-			list[n-1].count++
-		} else {
-			list = append(list, run{v, 1})
+// cuts chooses where to cut n values into about so many bins with equally many
+// rows: positions from 0 to n, each between two distinct values. probes are the
+// runs of cutProbes. A value with heavyShare of the rows stands alone; what lies
+// between heavy values is not cut into bins of less than half the usual size,
+// for sparse bins make a poor reference.
+func cuts(probes []Run, n int64, bins int) []int64 {
+	fixed := map[int64]bool{0: true, n: true}
+	for _, r := range probes {
+		if float64(r.Count) >= heavyShare*float64(n) {
+			fixed[r.Below], fixed[r.end()] = true, true
 		}
 	}
-	return list
-}
-
-// cuts chooses where to cut values into about n bins with equally many rows: a
-// cut k lies before list[k]. A value with heavyShare of the rows stands alone;
-// what lies between heavy values is not cut into bins of less than half the
-// usual size, for sparse bins make a poor reference.
-func cuts(list []run, n int) []int {
-	before := make([]int64, len(list)+1) // rows before each run
-	for i, r := range list {
-		before[i+1] = before[i] + r.count
+	wanted := make(map[int64]bool)
+	for i := 1; i < bins; i++ {
+		wanted[nearest(probes, position(i, bins, n))] = true
 	}
-	total := before[len(list)]
-	fixed := map[int]bool{0: true, len(list): true}
-	for i, r := range list {
-		if float64(r.count) >= heavyShare*float64(total) {
-			fixed[i], fixed[i+1] = true, true
-		}
-	}
-	wanted := make(map[int]bool)
-	for i := 1; i < n; i++ {
-		wanted[nearest(before, float64(total)*float64(i)/float64(n))] = true
-	}
-	least := float64(total) / float64(n) / 2
-	var chosen []int
-	for k := range len(list) + 1 {
-		switch {
-		case fixed[k]:
+	least := float64(n) / float64(bins) / 2
+	var chosen []int64
+	for _, at := range slices.Sorted(maps.Keys(union(fixed, wanted))) {
+		if fixed[at] {
 			// A wanted cut too near before a fixed one gives way to it.
-			for len(chosen) > 0 && !fixed[chosen[len(chosen)-1]] && float64(before[k]-before[chosen[len(chosen)-1]]) < least {
+			for len(chosen) > 0 && !fixed[chosen[len(chosen)-1]] && float64(at-chosen[len(chosen)-1]) < least {
 				chosen = chosen[:len(chosen)-1]
 			}
-			chosen = append(chosen, k)
-		case wanted[k] && float64(before[k]-before[chosen[len(chosen)-1]]) >= least:
-			chosen = append(chosen, k)
+			chosen = append(chosen, at)
+		} else if float64(at-chosen[len(chosen)-1]) >= least {
+			chosen = append(chosen, at)
 		}
 	}
 	return chosen
 }
 
-// nearest is the index of the ascending number nearest to x, the lower of two.
-func nearest(ascending []int64, x float64) int {
-	i, _ := slices.BinarySearchFunc(ascending, x, func(n int64, x float64) int {
-		if float64(n) < x {
-			return -1
-		}
-		return 1
-	})
-	if i == len(ascending) || i > 0 && x-float64(ascending[i-1]) <= float64(ascending[i])-x {
-		i--
+func union(a, b map[int64]bool) map[int64]bool {
+	all := maps.Clone(a)
+	maps.Copy(all, b)
+	return all
+}
+
+// nearest is the end of a run that is nearest to x, the lower of two; one of the
+// runs is around x.
+func nearest(probes []Run, x float64) int64 {
+	i := slices.IndexFunc(probes, func(r Run) bool { return float64(r.Below) <= x && x < float64(r.end()) })
+	if r := probes[i]; x-float64(r.Below) > float64(r.end())-x {
+		return r.end()
 	}
-	return i
+	return probes[i].Below
 }
 
 // between is a number above a and at most b: midway, where there is room.
@@ -98,35 +77,37 @@ func between(a, b float64) float64 {
 	return m
 }
 
-// numberColumnBins cuts the runs of a column's values, of which there is at
-// least one, into about n bins, with their counts.
-func numberColumnBins(list []run, missing int64, n int) []Bin {
-	chosen := cuts(list, n)
-	lowest, highest := list[0].value, list[len(list)-1].value
-	edge := func(k int) float64 {
-		switch k {
-		case 0:
-			return lowest
-		case len(list):
-			return highest
+// numberColumnBins makes the bins between cuts of values, of which there is at
+// least one, with their counts.
+func numberColumnBins(values Values, chosen []int64, missing int64) ([]Bin, error) {
+	// The values before and behind each cut; the ends are values themselves.
+	var ranks []int64
+	for _, at := range chosen {
+		ranks = append(ranks, max(at-1, 0), min(at, values.Len()-1))
+	}
+	around, err := values.Find(ranks)
+	if err != nil {
+		return nil, err
+	}
+	edge := func(i int) *float64 {
+		before, behind := around[2*i].Value, around[2*i+1].Value
+		if before == behind {
+			return new(before)
 		}
-		return between(list[k-1].value, list[k].value)
+		return new(between(before, behind))
 	}
 	var bins []Bin
 	for i := range len(chosen) - 1 {
-		bin := Bin{Name: binName(i), Lower: new(edge(chosen[i])), Upper: new(edge(chosen[i+1]))}
-		for _, r := range list[chosen[i]:chosen[i+1]] {
-			bin.Count += r.count
-		}
-		bins = append(bins, bin)
+		bins = append(bins, Bin{Name: binName(i), Lower: edge(i), Upper: edge(i + 1), Count: chosen[i+1] - chosen[i]})
 	}
+	lowest, highest := around[0].Value, around[len(around)-1].Value
 	low, high := far(lowest, highest)
 	return append(bins,
 		Bin{Name: Under, Lower: &low, Upper: &lowest},
 		Bin{Name: Over, Lower: &highest, Upper: &high},
 		Bin{Name: FarUnder, Upper: &low},
 		Bin{Name: FarOver, Lower: &high},
-		Bin{Name: Missing, Count: missing})
+		Bin{Name: Missing, Count: missing}), nil
 }
 
 // far is where values are outside of a range by more than its width. A range
@@ -142,20 +123,22 @@ func far(lowest, highest float64) (low, high float64) {
 	return low, high
 }
 
-// categoryColumnBins gives a bin to each frequent category of a sorted list;
-// values is the sum of its counts, and the known ones are those that the
-// profile will remember. The expected share of unseen categories is that of
-// the categories seen once (Good 1953, after Turing); what can't be remembered
-// will look unseen as well.
-func categoryColumnBins(list []CategoryCount, values, missing int64, known int) []Bin {
+// categoryColumnBins gives a bin to each frequent category of a sorted list,
+// those that the profile will remember; values is how many rows have one, of the
+// list or not. The expected share of unseen categories is that of the categories
+// seen once (Good 1953, after Turing); what can't be remembered will look unseen
+// as well.
+func categoryColumnBins(list []CategoryCount, values, missing int64) []Bin {
 	var bins []Bin
-	var other, unseen int64
+	var other int64
+	unseen := values
 	for i, c := range list {
+		unseen -= c.Count
 		switch {
 		case c.Count >= categoryRows && float64(c.Count) >= categoryShare*float64(values) && i < categoryBins:
 			bins = append(bins, Bin{Name: binName(i), Category: c.Name, Count: c.Count})
-		case c.Count == 1 || i >= known:
-			unseen += c.Count
+		case c.Count == 1:
+			unseen++
 		default:
 			other += c.Count
 		}

@@ -9,20 +9,21 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/leeway-dev/leeway/registry/dataset"
 	"github.com/leeway-dev/leeway/registry/profile"
 )
 
 // fromColumn profiles one column of text.
-func fromColumn(tb testing.TB, cells []string, o profile.CSVOptions) profile.Column {
+func fromColumn(tb testing.TB, cells []string, o dataset.Options) profile.Column {
 	tb.Helper()
-	p, _, err := profile.FromCSV("x.csv", strings.NewReader("x,y\n"+strings.Join(cells, ",1\n")+",1\n"), withIgnored(o, "y"))
+	p, _, err := dataset.FromCSV("x.csv", strings.NewReader("x,y\n"+strings.Join(cells, ",1\n")+",1\n"), withIgnored(o, "y"))
 	if err != nil {
 		tb.Fatal(err)
 	}
 	return reread(tb, p).Features[0]
 }
 
-func withIgnored(o profile.CSVOptions, name string) profile.CSVOptions {
+func withIgnored(o dataset.Options, name string) dataset.Options {
 	o.Ignore = append(o.Ignore, name)
 	return o
 }
@@ -90,7 +91,7 @@ func holds(bins []profile.Bin, i int, v float64) bool {
 func TestNumberBins(t *testing.T) {
 	for name, values := range samples() {
 		t.Run(name, func(t *testing.T) {
-			c := fromColumn(t, append(text(values), "", "NA", "null", "nan"), profile.CSVOptions{})
+			c := fromColumn(t, append(text(values), "", "NA", "null", "nan"), dataset.Options{})
 			b, err := profile.NewBinner(c)
 			if err != nil {
 				t.Fatal(err)
@@ -152,7 +153,7 @@ func TestNumberBinsAreOfEqualFrequency(t *testing.T) {
 		{"constant", 50, 50, 0, 1},
 		{"binary", 10, 90, 0, 2},
 	} {
-		c := fromColumn(t, text(all[test.name]), profile.CSVOptions{})
+		c := fromColumn(t, text(all[test.name]), dataset.Options{})
 		interior := c.Bins[:len(c.Bins)-5]
 		if len(interior) != test.bins {
 			t.Errorf("%s: %d bins, want %d", test.name, len(interior), test.bins)
@@ -168,7 +169,7 @@ func TestNumberBinsAreOfEqualFrequency(t *testing.T) {
 // A value with a tenth of the rows or more is alone in its bin.
 func TestHeavyValues(t *testing.T) {
 	for name, values := range samples() {
-		c := fromColumn(t, text(values), profile.CSVOptions{})
+		c := fromColumn(t, text(values), dataset.Options{})
 		counts := make(map[float64]int64)
 		for _, v := range values {
 			counts[v]++
@@ -186,7 +187,7 @@ func TestHeavyValues(t *testing.T) {
 }
 
 func TestEdgesLieMidway(t *testing.T) {
-	c := fromColumn(t, []string{"1", "2", "4", "8"}, profile.CSVOptions{})
+	c := fromColumn(t, []string{"1", "2", "4", "8"}, dataset.Options{})
 	var uppers []float64
 	for _, b := range c.Bins[:4] {
 		uppers = append(uppers, *b.Upper)
@@ -200,8 +201,8 @@ func TestEdgesLieMidway(t *testing.T) {
 }
 
 func TestMinusZeroIsZero(t *testing.T) {
-	a := fromColumn(t, []string{"-0", "1"}, profile.CSVOptions{})
-	b := fromColumn(t, []string{"0", "1"}, profile.CSVOptions{})
+	a := fromColumn(t, []string{"-0", "1"}, dataset.Options{})
+	b := fromColumn(t, []string{"0", "1"}, dataset.Options{})
 	if a.Binning != b.Binning || math.Signbit(a.Quantiles[0]) {
 		t.Errorf("-0 differs from 0: %v, %v", a.Quantiles[0], b.Quantiles[0])
 	}
@@ -213,7 +214,7 @@ func TestProbabilityHas20Bins(t *testing.T) {
 	for i := range 1000 {
 		fmt.Fprintf(&csv, "%d,%v\n", i, float64(i)/1000)
 	}
-	p, _, err := profile.FromCSV("x.csv", strings.NewReader(csv.String()), profile.CSVOptions{Predictions: []string{"p"}})
+	p, _, err := dataset.FromCSV("x.csv", strings.NewReader(csv.String()), dataset.Options{Predictions: []string{"p"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -237,7 +238,7 @@ func TestCategoryBins(t *testing.T) {
 		add(fmt.Sprintf("once%d", i), 1)
 	}
 	add("", 10)
-	c := fromColumn(t, cells, profile.CSVOptions{})
+	c := fromColumn(t, cells, dataset.Options{})
 	want := []profile.Bin{
 		{Name: "00", Category: "often", Count: 4000}, {Name: "01", Category: "also", Count: 935},
 		{Name: "other", Count: 25}, {Name: "unseen", Count: 30}, {Name: "missing", Count: 10},
@@ -263,7 +264,7 @@ func TestCategoryBinsAreAtMost30(t *testing.T) {
 	for i := range 40 {
 		cells = append(cells, slices.Repeat([]string{fmt.Sprintf("c%02d", i)}, 100)...)
 	}
-	c := fromColumn(t, cells, profile.CSVOptions{})
+	c := fromColumn(t, cells, dataset.Options{})
 	if n := len(c.Bins); n != 33 || c.Bins[30].Count != 1000 || c.Bins[29].Category != "c29" {
 		t.Errorf("%d bins, the last of a category %v, other %v", n, c.Bins[29], c.Bins[30])
 	}
@@ -277,7 +278,7 @@ func TestManyCategories(t *testing.T) {
 	for i := range n {
 		cells = append(cells, fmt.Sprintf("user%06d", i), fmt.Sprintf("user%06d", i))
 	}
-	c := fromColumn(t, cells, profile.CSVOptions{})
+	c := fromColumn(t, cells, dataset.Options{})
 	if len(c.Categories) != profile.MaxCategories || c.Folded != 2*(n-profile.MaxCategories) {
 		t.Errorf("%d categories, %d rows folded", len(c.Categories), c.Folded)
 	}
@@ -301,7 +302,7 @@ func TestManyCategories(t *testing.T) {
 
 func TestRedactedCategories(t *testing.T) {
 	cells := slices.Repeat([]string{"alice@example.com", "bob@example.com"}, 100)
-	c := fromColumn(t, cells, profile.CSVOptions{Redact: []string{"x"}})
+	c := fromColumn(t, cells, dataset.Options{Redact: []string{"x"}})
 	if name := c.Categories[0].Name; !strings.HasPrefix(name, "sha256:") || len(name) != 23 {
 		t.Errorf("category %q, want a hash", name)
 	}
@@ -316,7 +317,7 @@ func TestRedactedCategories(t *testing.T) {
 
 // The true of JSON is the True that others write into CSV files.
 func TestTruthValues(t *testing.T) {
-	c := fromColumn(t, append(slices.Repeat([]string{"True"}, 30), slices.Repeat([]string{"FALSE"}, 20)...), profile.CSVOptions{})
+	c := fromColumn(t, append(slices.Repeat([]string{"True"}, 30), slices.Repeat([]string{"FALSE"}, 20)...), dataset.Options{})
 	r := recorder(t, []profile.Column{c}, nil)
 	r.Lock(noon)
 	defer r.Unlock()

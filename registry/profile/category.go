@@ -39,21 +39,28 @@ func isHash(name string) bool {
 	return len(name) == len(hashPrefix)+16 && strings.HasPrefix(name, hashPrefix)
 }
 
-// numberText is how a number is written where a column holds categories.
-func numberText(v float64) string {
+// NumberText is how a number is written where a column holds categories.
+func NumberText(v float64) string {
 	if math.Abs(v) < 1e15 {
 		return strconv.FormatFloat(v, 'f', -1, 64)
 	}
 	return strconv.FormatFloat(v, 'g', -1, 64)
 }
 
-// parseNumber reads text in a column of numbers; NaN is not a number.
-func parseNumber(text string) float64 {
+// ParseNumber reads text in a column of numbers; NaN is not a number. Infinity
+// is none that training data may have.
+func ParseNumber(text string) float64 {
 	v, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
 	if err != nil && !math.IsInf(v, 0) {
 		return math.NaN()
 	}
 	return v
+}
+
+// IsMissing says whether text stands for no value.
+func IsMissing(text string) bool {
+	text = strings.TrimSpace(text)
+	return text == "" || text == "NA" || strings.EqualFold(text, "NaN") || strings.EqualFold(text, "null")
 }
 
 // hash is what stands for a category in Column.Seen.

@@ -86,6 +86,9 @@ func (c *Column) check() error {
 	case c.Type == Category && (len(c.Quantiles) > 0 || len(c.Sketch) > 0):
 		return errors.New("quantiles, sketch: in a column of categories")
 	}
+	if v := c.Importance; v != nil && !(*v >= 0 && *v <= math.MaxFloat64) {
+		return fmt.Errorf("importance: is %v, want a number of at least 0", *v)
+	}
 	if len(c.Bins) > 0 {
 		if err := checkBins(c); err != nil {
 			return err

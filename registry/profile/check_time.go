@@ -90,23 +90,29 @@ func checkClustering(windows map[string]float64) error {
 	return nil
 }
 
+// checkErrors compares with the rows of the column: a category that was seen once
+// is counted as unseen, but its error where it belongs.
 func checkErrors(bins []Bin) error {
+	var rows int64
+	for _, b := range bins {
+		rows += b.Count
+	}
 	for i, b := range bins {
 		if b.Error == nil {
 			continue
 		}
-		if err := b.Error.check(b.Count); err != nil {
+		if err := b.Error.check(rows); err != nil {
 			return fmt.Errorf("bins[%d].error: %w", i, err)
 		}
 	}
 	return nil
 }
 
-func (e *BinError) check(count int64) error {
+func (e *BinError) check(rows int64) error {
 	number := func(v *float64) bool { return v != nil && *v >= 0 && *v <= math.MaxFloat64 }
 	switch {
-	case e.Rows < 1 || e.Rows > count:
-		return fmt.Errorf("rows: %d is not between 1 and the bin's, %d", e.Rows, count)
+	case e.Rows < 1 || e.Rows > rows:
+		return fmt.Errorf("rows: %d is not between 1 and the column's, %d", e.Rows, rows)
 	case e.Rate != nil && (e.MAE != nil || e.RMSE != nil):
 		return errors.New("rate: beside mae or rmse; a column is a classification or a regression")
 	case e.Rate != nil && !(*e.Rate >= 0 && *e.Rate <= 1):

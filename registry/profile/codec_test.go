@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/leeway-dev/leeway/registry/dataset"
 	"github.com/leeway-dev/leeway/registry/profile"
 )
 
@@ -25,7 +26,7 @@ const small = "n,c\n1,a\n2,b\n2,b\n4,\n"
 // examples are a training profile and a live one of the same columns.
 func examples(tb testing.TB) (training, live *profile.Profile) {
 	tb.Helper()
-	training, _, err := profile.FromCSV("small.csv", strings.NewReader(small), profile.CSVOptions{})
+	training, _, err := dataset.FromCSV("small.csv", strings.NewReader(small), dataset.Options{})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -229,7 +230,7 @@ func FuzzSketch(f *testing.F) {
 		r.Unlock()
 		f.Add(r.Profile(noon, noon).Features[0].Sketch, int64(n))
 	}
-	reference := fromColumn(f, []string{"1", "2", "30", "4000"}, profile.CSVOptions{})
+	reference := fromColumn(f, []string{"1", "2", "30", "4000"}, dataset.Options{})
 	f.Fuzz(func(t *testing.T, sketch []byte, n int64) {
 		c := profile.Column{Name: "x", Type: profile.Number, Rows: n, Sketch: sketch}
 		p := &profile.Profile{Format: profile.Format, Rows: n, Features: []profile.Column{c}}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/leeway-dev/leeway/registry/dataset"
 	"github.com/leeway-dev/leeway/registry/profile"
 )
 
@@ -34,7 +35,7 @@ func TestNumberShares(t *testing.T) {
 		if name == "extreme" || name == "adjacent" {
 			continue // float32 can't tell these apart
 		}
-		reference := fromColumn(t, append(text(values), ""), profile.CSVOptions{})
+		reference := fromColumn(t, append(text(values), ""), dataset.Options{})
 		binner, err := profile.NewBinner(reference)
 		if err != nil {
 			t.Fatal(err)
@@ -56,7 +57,7 @@ func TestNumberShares(t *testing.T) {
 				exact[binner.Number(v)] += 1 / float64(n+1)
 			}
 			exact[binner.Missing()] += 1 / float64(n+1)
-			trained := fromColumn(t, append(text(data), ""), profile.CSVOptions{})
+			trained := fromColumn(t, append(text(data), ""), dataset.Options{})
 			for kind, c := range map[string]profile.Column{"live": liveNumbers(t, append(data, math.NaN())), "training": trained} {
 				_, shares, err := profile.Shares(reference, c)
 				if err != nil {
@@ -80,7 +81,7 @@ func TestNumberShares(t *testing.T) {
 }
 
 func TestInfiniteValuesAreFarOut(t *testing.T) {
-	reference := fromColumn(t, []string{"0.1", "0.2", "0.7"}, profile.CSVOptions{})
+	reference := fromColumn(t, []string{"0.1", "0.2", "0.7"}, dataset.Options{})
 	data := liveNumbers(t, []float64{math.Inf(1), math.Inf(-1), math.MaxFloat64, 0.1, 0.7})
 	_, shares, err := profile.Shares(reference, data)
 	if err != nil {
@@ -114,7 +115,7 @@ func TestCompareEnds(t *testing.T) {
 
 func trainText(tb testing.TB, file string) *profile.Profile {
 	tb.Helper()
-	p, _, err := profile.FromCSV("t.csv", strings.NewReader(file), profile.CSVOptions{})
+	p, _, err := dataset.FromCSV("t.csv", strings.NewReader(file), dataset.Options{})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -128,7 +129,7 @@ func TestCategoryShares(t *testing.T) {
 	for name, n := range map[string]int{"a": 600, "b": 300, "rare": 4, "once": 1} {
 		cells = append(cells, slices.Repeat([]string{name}, n)...)
 	}
-	reference := fromColumn(t, cells, profile.CSVOptions{})
+	reference := fromColumn(t, cells, dataset.Options{})
 	r := recorder(t, []profile.Column{{Name: "x", Type: profile.Category}}, nil)
 	r.Lock(noon)
 	for name, n := range map[string]int{"b": 50, "rare": 20, "once": 10, "new": 15} {
@@ -160,7 +161,7 @@ func TestFoldedShares(t *testing.T) {
 	for i := range 900 {
 		cells = append(cells, fmt.Sprint("known", i), fmt.Sprint("known", i))
 	}
-	reference := fromColumn(t, cells, profile.CSVOptions{})
+	reference := fromColumn(t, cells, dataset.Options{})
 	r := recorder(t, []profile.Column{{Name: "x", Type: profile.Category}}, nil)
 	r.Lock(noon)
 	for i := range 1500 { // 750 known, 750 new, of which 1000 have names
@@ -210,8 +211,8 @@ func TestCompareErrors(t *testing.T) {
 // round there is nothing to compare.
 func TestRedactedShares(t *testing.T) {
 	cells := slices.Repeat([]string{"a", "a", "b", strings.Repeat("long", 50)}, 50)
-	plain := fromColumn(t, cells, profile.CSVOptions{})
-	redacted := fromColumn(t, cells, profile.CSVOptions{Redact: []string{"x"}})
+	plain := fromColumn(t, cells, dataset.Options{})
+	redacted := fromColumn(t, cells, dataset.Options{Redact: []string{"x"}})
 	ref, dat, err := profile.Shares(redacted, plain)
 	if err != nil || !slices.Equal(ref, dat) {
 		t.Errorf("shares %v and %v, %v", ref, dat, err)

@@ -11,6 +11,7 @@ import (
 	"github.com/apache/datasketches-go/common"
 	"github.com/apache/datasketches-go/kll"
 
+	"github.com/leeway-dev/leeway/registry/dataset"
 	"github.com/leeway-dev/leeway/registry/profile"
 )
 
@@ -104,7 +105,7 @@ func TestNumbersInBulk(t *testing.T) {
 		for range n {
 			cells = append(cells, fmt.Sprint(math.Round(rng.NormFloat64()*100)/100))
 		}
-		c := fromColumn(t, cells, profile.CSVOptions{})
+		c := fromColumn(t, cells, dataset.Options{})
 		if i == 4 { // as many bins as there are places for in the same number of steps
 			c = split(c, 12)
 		}

@@ -1,6 +1,7 @@
 package profile_test
 
 import (
+	"compress/gzip"
 	"encoding/csv"
 	"encoding/json"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/leeway-dev/leeway/registry/dataset"
 	"github.com/leeway-dev/leeway/registry/profile"
 )
 
@@ -35,12 +37,16 @@ type flight struct {
 
 func flights(tb testing.TB) []flight {
 	tb.Helper()
-	f, err := profile.OpenCSV(flightsFile)
+	f, err := os.Open(flightsFile)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	defer f.Close()
-	in := csv.NewReader(f)
+	unzipped, err := gzip.NewReader(f)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	in := csv.NewReader(unzipped)
 	header, err := in.Read()
 	if err != nil {
 		tb.Fatal(err)
@@ -84,7 +90,7 @@ func train(tb testing.TB, rows []flight) *profile.Profile {
 	for _, f := range rows {
 		text.WriteString(strings.Join(f.fields, ",") + "\n")
 	}
-	p, report, err := profile.FromCSV("flights.csv", strings.NewReader(text.String()), profile.CSVOptions{})
+	p, report, err := dataset.FromCSV("flights.csv", strings.NewReader(text.String()), dataset.Options{})
 	if err != nil || report.Bad > 0 {
 		tb.Fatal(err, report)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/leeway-dev/leeway/registry/dataset"
 	"github.com/leeway-dev/leeway/registry/profile"
 )
 
@@ -119,7 +120,7 @@ func TestMergedSketchError(t *testing.T) {
 	for range 5000 {
 		cells = append(cells, fmt.Sprint(rng.NormFloat64()))
 	}
-	reference := fromColumn(t, cells, profile.CSVOptions{})
+	reference := fromColumn(t, cells, dataset.Options{})
 	binner, err := profile.NewBinner(reference)
 	if err != nil {
 		t.Fatal(err)

@@ -114,6 +114,10 @@ type Column struct {
 	Clustering map[string]float64 `json:"clustering,omitempty"`
 	// Blocks are the distances of Profile.Blocks of this column, by window.
 	Blocks map[string]Quantiles `json:"blocks,omitempty"`
+
+	// Importance of the feature to the model, in whatever unit its maker has;
+	// nil where it was not said.
+	Importance *float64 `json:"importance,omitempty"`
 }
 
 // Bin counts the rows whose value lies in [Lower, Upper) or is Category. The

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/leeway-dev/leeway/registry/dataset"
 	"github.com/leeway-dev/leeway/registry/profile"
 )
 
@@ -33,7 +34,7 @@ func TestHideRare(t *testing.T) {
 	if got := fmt.Sprint(p.Features[0].Categories); got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
-	reference := fromColumn(t, append(strings.Split(strings.Repeat("c0 ", 50)+"c1", " "), "c3"), profile.CSVOptions{})
+	reference := fromColumn(t, append(strings.Split(strings.Repeat("c0 ", 50)+"c1", " "), "c3"), dataset.Options{})
 	r := recorder(t, []profile.Column{reference}, nil)
 	r.Lock(noon)
 	r.AddRows(4)
@@ -51,7 +52,7 @@ func TestHideRare(t *testing.T) {
 
 // A hidden name compares as the name would.
 func TestHiddenShares(t *testing.T) {
-	reference := fromColumn(t, strings.Split(strings.Repeat("c0 c1 ", 50)+"c2 c2", " "), profile.CSVOptions{})
+	reference := fromColumn(t, strings.Split(strings.Repeat("c0 c1 ", 50)+"c2 c2", " "), dataset.Options{})
 	_, hidden, err := profile.Shares(reference, crowd(t, 30, 10, 5, 5).Features[0])
 	if err != nil {
 		t.Fatal(err)
@@ -71,7 +72,7 @@ func TestHiddenAmongSeen(t *testing.T) {
 	for i := range 3000 { // 1,000 of them are named
 		cells = append(cells, fmt.Sprintf("n%04d", i), fmt.Sprintf("n%04d", i))
 	}
-	reference := fromColumn(t, cells, profile.CSVOptions{})
+	reference := fromColumn(t, cells, dataset.Options{})
 	r := recorder(t, []profile.Column{{Name: "x", Type: profile.Category}}, nil)
 	r.Lock(noon)
 	for name, n := range map[string]int{"n0001": 30, "new": 30, "n2999": 20, "n2998": 10, "newer": 10} {

@@ -181,7 +181,7 @@ func (s *Series) Number(v float64) int {
 		return s.Missing()
 	}
 	if s.definition.Type == Category {
-		return s.Category(numberText(v))
+		return s.Category(NumberText(v))
 	}
 	s.open.rows++
 	s.open.numbers.add(v)
@@ -230,9 +230,9 @@ func (s *Series) Bool(v bool) int {
 // spells, or missing. The name may live in a buffer that is used again.
 func (s *Series) Category(name string) int {
 	if s.definition.Type == Number {
-		return s.Number(parseNumber(name))
+		return s.Number(ParseNumber(name))
 	}
-	if isMissing(name) {
+	if IsMissing(name) {
 		return s.Missing()
 	}
 	key := Key(name, s.definition.Redacted)

@@ -8,11 +8,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/leeway-dev/leeway/registry/dataset"
 	"github.com/leeway-dev/leeway/registry/profile"
 )
 
 // randomColumn has numbers or categories of some shape.
-func randomColumn(tb testing.TB, r *rand.Rand, typ profile.Type, rows int, o profile.CSVOptions) profile.Column {
+func randomColumn(tb testing.TB, r *rand.Rand, typ profile.Type, rows int, o dataset.Options) profile.Column {
 	tb.Helper()
 	var cells []string
 	shift, kinds := r.NormFloat64(), 1+r.IntN(40)
@@ -42,7 +43,7 @@ func TestReferencesAgreeWithCompare(t *testing.T) {
 		for round := range 12 {
 			var versions []*profile.Profile
 			for k := range 6 {
-				o := profile.CSVOptions{}
+				o := dataset.Options{}
 				if k == 5 && typ == profile.Category {
 					o.Redact = []string{"x"}
 				}

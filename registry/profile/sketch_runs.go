@@ -9,11 +9,17 @@ import (
 	"strconv"
 )
 
+// sketchRun is a value and the number of values that it stands for.
+type sketchRun struct {
+	value float64
+	count int64
+}
+
 // sketchRuns lists the values that a sketch has kept, each with the number of
 // values that it stands for, ascending. The first and the last are the least
 // and the greatest of all values, which a sketch remembers even where it did
 // not keep them.
-func sketchRuns(b []byte) ([]run, error) {
+func sketchRuns(b []byte) (Runs, error) {
 	n, err := checkSketch(b)
 	if err != nil {
 		return nil, err
@@ -23,7 +29,7 @@ func sketchRuns(b []byte) ([]run, error) {
 	}
 	if n == 1 && b[3]&flagSingle != 0 {
 		v := floats(b[sketchHead:])[0]
-		return []run{{decimal(v), 1}}, nil
+		return Runs{{decimal(v), 0, 1}}, nil
 	}
 	levels := int(b[18])
 	data := floats(b[sketchFull+4*levels:])
@@ -39,23 +45,29 @@ func sketchRuns(b []byte) ([]run, error) {
 			counts[v+0] += 1 << i // -0 is 0
 		}
 	}
-	list := make([]run, 0, len(counts)+2)
+	list := make([]sketchRun, 0, len(counts)+2)
 	for v, count := range counts {
-		list = append(list, run{float64(v), count})
+		list = append(list, sketchRun{float64(v), count})
 	}
-	slices.SortFunc(list, func(a, b run) int { return cmp.Compare(a.value, b.value) })
-	return written(withEnds(list, float64(lowest)+0, float64(highest)+0)), nil
+	slices.SortFunc(list, func(a, b sketchRun) int { return cmp.Compare(a.value, b.value) })
+	var runs Runs
+	var below int64
+	for _, r := range written(withEnds(list, float64(lowest)+0, float64(highest)+0)) {
+		runs = append(runs, Run{r.value, below, r.count})
+		below += r.count
+	}
+	return runs, nil
 }
 
 // withEnds makes the least and the greatest value the ends of a list. Each is
 // one of the values that the nearest kept one stands for.
-func withEnds(list []run, lowest, highest float64) []run {
+func withEnds(list []sketchRun, lowest, highest float64) []sketchRun {
 	if first := &list[0]; first.value > lowest {
 		if first.count == 1 {
 			first.value = lowest
 		} else {
 			first.count--
-			list = slices.Insert(list, 0, run{lowest, 1})
+			list = slices.Insert(list, 0, sketchRun{lowest, 1})
 		}
 	}
 	if last := &list[len(list)-1]; last.value < highest {
@@ -63,7 +75,7 @@ func withEnds(list []run, lowest, highest float64) []run {
 			last.value = highest
 		} else if last.count > 1 {
 			last.count--
-			list = append(list, run{highest, 1})
+			list = append(list, sketchRun{highest, 1})
 		}
 	}
 	return list
@@ -73,7 +85,7 @@ func withEnds(list []run, lowest, highest float64) []run {
 // was given. Where six digits don't say that for certain, the ends reach as far
 // as values do that are rounded to them: what has been seen is not below the
 // least.
-func written(list []run) []run {
+func written(list []sketchRun) []sketchRun {
 	end := len(list) - 1
 	lowest, highest := float32(list[0].value), float32(list[end].value)
 	for i := range list {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/leeway-dev/leeway/registry/dataset"
 	"github.com/leeway-dev/leeway/registry/profile"
 	"github.com/leeway-dev/leeway/registry/profile/summary"
 )
@@ -19,9 +20,9 @@ func names(columns []profile.Column) string {
 	return strings.Join(list, ", ")
 }
 
-func trainOn(t *testing.T, csv string, o profile.CSVOptions) *profile.Profile {
+func trainOn(t *testing.T, csv string, o dataset.Options) *profile.Profile {
 	t.Helper()
-	p, _, err := profile.FromCSV("t.csv", strings.NewReader(csv), o)
+	p, _, err := dataset.FromCSV("t.csv", strings.NewReader(csv), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +46,7 @@ func embeddings(seed uint64, center float64) string {
 
 // A column of vectors becomes columns of numbers, which compare as any other.
 func TestVectorColumn(t *testing.T) {
-	p := trainOn(t, "emb,a\n\"[3,4]\",1\n\"[1, null]\",2\n,3\n[],4\n\"[-3,-4,0]\",5\n", profile.CSVOptions{})
+	p := trainOn(t, "emb,a\n\"[3,4]\",1\n\"[1, null]\",2\n,3\n[],4\n\"[-3,-4,0]\",5\n", dataset.Options{})
 	want := "emb[norm] number 3, emb[p0] number 3, emb[p1] number 3, emb[p2] number 3, emb[p3] number 3, " +
 		"emb[p4] number 3, emb[p5] number 3, emb[p6] number 3, emb[p7] number 3, a number 0"
 	if got := names(p.Features); got != want {
@@ -58,8 +59,8 @@ func TestVectorColumn(t *testing.T) {
 	if q := p.Features[1].Quantiles; q[0] != of[1] && q[len(q)-1] != of[1] {
 		t.Errorf("projections from %v to %v, want %v among them", q[0], q[len(q)-1], of[1])
 	}
-	january, again := trainOn(t, embeddings(1, 0), profile.CSVOptions{}), trainOn(t, embeddings(2, 0), profile.CSVOptions{})
-	july := trainOn(t, embeddings(3, 2), profile.CSVOptions{})
+	january, again := trainOn(t, embeddings(1, 0), dataset.Options{}), trainOn(t, embeddings(2, 0), dataset.Options{})
+	july := trainOn(t, embeddings(3, 2), dataset.Options{})
 	same, err := profile.Compare(january, again)
 	if err != nil {
 		t.Fatal(err)
@@ -73,16 +74,16 @@ func TestVectorColumn(t *testing.T) {
 // What is not a vector in every row is what it was: categories.
 func TestNoVectorColumn(t *testing.T) {
 	for _, cell := range []string{`x`, `"[1,x]"`, `"[[1],[2]]"`, `"[1e200,1e200]"`, `"[1e999]"`, `3`} {
-		p := trainOn(t, "v,a\n\"[1,2]\",1\n"+cell+",2\n", profile.CSVOptions{})
+		p := trainOn(t, "v,a\n\"[1,2]\",1\n"+cell+",2\n", dataset.Options{})
 		if got := names(p.Features); got != "v category 0, a number 0" {
 			t.Errorf("%s: %s", cell, got)
 		}
 	}
-	p := trainOn(t, "v,a\n\"[1,2]\",1\n", profile.CSVOptions{Types: map[string]profile.Type{"v": profile.Category}})
+	p := trainOn(t, "v,a\n\"[1,2]\",1\n", dataset.Options{Types: map[string]profile.Type{"v": profile.Category}})
 	if got := names(p.Features); got != "v category 0, a number 0" {
 		t.Errorf("told to be a category: %s", got)
 	}
-	if p = trainOn(t, "v,a\n[],1\n[],1\n", profile.CSVOptions{}); names(p.Features) != "v category 0, a number 0" {
+	if p = trainOn(t, "v,a\n[],1\n[],1\n", dataset.Options{}); names(p.Features) != "v category 0, a number 0" {
 		t.Errorf("without a value: %s", names(p.Features))
 	}
 }
@@ -96,7 +97,7 @@ func TestHighest(t *testing.T) {
 		fmt.Fprintf(&csv, "%d,%.4f,%.4f,%.4f\n", i, p, (1-p)/4, 3*(1-p)/4)
 	}
 	classes := []string{"cat", "dog", "cow"}
-	p := trainOn(t, csv.String()+"1,0.2,,0.8\n", profile.CSVOptions{Predictions: classes})
+	p := trainOn(t, csv.String()+"1,0.2,,0.8\n", dataset.Options{Predictions: classes})
 	if got := names(p.Predictions); got != "cat number 0, dog number 1, cow number 0, [highest] number 1" {
 		t.Fatal(got)
 	}
@@ -105,12 +106,12 @@ func TestHighest(t *testing.T) {
 		t.Errorf("%d bins, probability %v, from %v to %v", len(c.Bins), c.Probability, c.Quantiles[0], c.Quantiles[1024])
 	}
 	for why, row := range map[string]string{"a sum of 1.1": "1,0.5,0.5,0.1\n", "a score": "1,-1,1,1\n"} {
-		p := trainOn(t, csv.String()+row, profile.CSVOptions{Predictions: classes})
+		p := trainOn(t, csv.String()+row, dataset.Options{Predictions: classes})
 		if n := len(p.Predictions); n != 3 {
 			t.Errorf("%s: %d predictions", why, n)
 		}
 	}
-	if p := trainOn(t, csv.String(), profile.CSVOptions{Predictions: []string{"cat"}}); len(p.Predictions) != 1 {
+	if p := trainOn(t, csv.String(), dataset.Options{Predictions: []string{"cat"}}); len(p.Predictions) != 1 {
 		t.Errorf("of one: %d predictions", len(p.Predictions))
 	}
 }

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strconv"
-	"strings"
 
 	"google.golang.org/protobuf/encoding/protowire"
 
@@ -75,19 +75,30 @@ func modelMessage(name string, shape []int, field protowire.Number, raw []byte) 
 
 // trained is a profile of such rows, encoded.
 func trained(columns int) ([]byte, error) {
-	var csv strings.Builder
-	for i := range columns {
-		fmt.Fprintf(&csv, "f%d,", i)
-	}
-	csv.WriteString("y\n")
-	t := random(1000, columns, 0)
-	for i, v := range t.cells {
-		fmt.Fprintf(&csv, "%g,", v)
-		if i%columns == columns-1 {
-			fmt.Fprintln(&csv, i/columns%50)
+	const rows = 1000
+	t := random(rows, columns, 0)
+	var features []profile.Column
+	for k := range columns + 1 {
+		var values []float64
+		for row := range rows {
+			if k < columns {
+				values = append(values, t.cells[row*columns+k])
+			} else {
+				values = append(values, float64(row%50))
+			}
 		}
+		slices.Sort(values)
+		name := fmt.Sprintf("f%d", k)
+		if k == columns {
+			name = "y"
+		}
+		c, err := profile.NumberColumn(name, 0, profile.RunsOf(values), k == columns)
+		if err != nil {
+			return nil, err
+		}
+		features = append(features, c)
 	}
-	p, _, err := profile.FromCSV("train.csv", strings.NewReader(csv.String()), profile.CSVOptions{Predictions: []string{"y"}})
+	p, err := profile.New(rows, features[:columns], features[columns:])
 	if err != nil {
 		return nil, err
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
-	"github.com/leeway-dev/leeway/registry/profile"
+	"github.com/leeway-dev/leeway/registry/dataset"
 	"github.com/leeway-dev/leeway/sidecar/metrics"
 	"github.com/leeway-dev/leeway/sidecar/observe"
 	"github.com/leeway-dev/leeway/sidecar/protocol"
@@ -36,7 +36,7 @@ func BenchmarkObserve(b *testing.B) {
 	for i := range columns {
 		head = strings.Replace(head, "x", fmt.Sprint("c", i), 1)
 	}
-	p, _, err := profile.FromCSV("train.csv", strings.NewReader(head+",y\n"+rows(500, ",1\n")), profile.CSVOptions{Predictions: []string{"y"}})
+	p, _, err := dataset.FromCSV("train.csv", strings.NewReader(head+",y\n"+rows(500, ",1\n")), dataset.Options{Predictions: []string{"y"}})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/leeway-dev/leeway/registry/profile"
+	"github.com/leeway-dev/leeway/registry/dataset"
 	"github.com/leeway-dev/leeway/sidecar/metrics"
 )
 
@@ -117,7 +117,7 @@ func TestForms(t *testing.T) {
 // What tritonclient sent over one connection, and what the servers answered: binary tensors, JSON, and binary tensors
 // under gzip. Requests that are refused are rows all the same; only their answers do not count.
 func TestTritonClient(t *testing.T) {
-	p, _, err := profile.FromCSV("train.csv", strings.NewReader("distance,temp,carrier_code,y\n1400,39,2,184\n229,72.5,4,40\n"), profile.CSVOptions{Predictions: []string{"y"}})
+	p, _, err := dataset.FromCSV("train.csv", strings.NewReader("distance,temp,carrier_code,y\n1400,39,2,184\n229,72.5,4,40\n"), dataset.Options{Predictions: []string{"y"}})
 	if err != nil {
 		t.Fatal(err)
 	}

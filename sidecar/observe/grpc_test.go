@@ -13,7 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"go.uber.org/zap"
 
-	"github.com/leeway-dev/leeway/registry/profile"
+	"github.com/leeway-dev/leeway/registry/dataset"
 	"github.com/leeway-dev/leeway/sidecar/follow"
 	"github.com/leeway-dev/leeway/sidecar/metrics"
 	"github.com/leeway-dev/leeway/sidecar/protocol"
@@ -27,7 +27,7 @@ const (
 // observing is an observer with a reference whose parser does not run: what it would parse stays in its queue.
 func observing(t *testing.T) (*Observer, *prometheus.Registry) {
 	t.Helper()
-	p, _, err := profile.FromCSV("t.csv", strings.NewReader("a,y\n1,1\n2,2\n3,3\n"), profile.CSVOptions{Predictions: []string{"y"}})
+	p, _, err := dataset.FromCSV("t.csv", strings.NewReader("a,y\n1,1\n2,2\n3,3\n"), dataset.Options{Predictions: []string{"y"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +125,7 @@ func TestMessages(t *testing.T) {
 // What real clients and servers said: two requests of two rows, the second compressed.
 func TestRealMessages(t *testing.T) {
 	csv := "a,b,c,y\n1,1,1,1\n2,2,2,2\n3,3,3,3\n"
-	p, _, err := profile.FromCSV("t.csv", strings.NewReader(csv), profile.CSVOptions{Predictions: []string{"y"}})
+	p, _, err := dataset.FromCSV("t.csv", strings.NewReader(csv), dataset.Options{Predictions: []string{"y"}})
 	if err != nil {
 		t.Fatal(err)
 	}

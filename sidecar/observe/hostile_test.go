@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
 
+	"github.com/leeway-dev/leeway/registry/dataset"
 	"github.com/leeway-dev/leeway/registry/profile"
 	"github.com/leeway-dev/leeway/sidecar/metrics"
 	"github.com/leeway-dev/leeway/sidecar/observe"
@@ -39,7 +40,7 @@ func TestMillions(t *testing.T) {
 		t.Skip("parses a hundred MB")
 	}
 	const bodies, each = 200, 5000
-	o, r, send := watching(t, hostileTraining, profile.CSVOptions{Predictions: []string{"y"}}, zap.NewNop())
+	o, r, send := watching(t, hostileTraining, dataset.Options{Predictions: []string{"y"}}, zap.NewNop())
 	before := len(series(t, r))
 	grown := held(func() {
 		for i := range bodies {
@@ -116,7 +117,7 @@ func TestLearnMillions(t *testing.T) {
 
 // Whatever is sent, nothing panics, and each row of what can be read counts once in each column.
 func TestHostileBodies(t *testing.T) {
-	o, r, send := watching(t, hostileTraining, profile.CSVOptions{Predictions: []string{"y"}}, zap.NewNop())
+	o, r, send := watching(t, hostileTraining, dataset.Options{Predictions: []string{"y"}}, zap.NewNop())
 	labels := []string{`"a\nb"`, `"a\"b"`, `"a\\b"`, `"\u0000"`, `"{}"`, `"é"`, `"` + strings.Repeat("x", 100_000) + `"`, `"sha256:0123456789abcdef"`, `" "`, `""`}
 	rows := 0.0
 	for _, label := range labels {
@@ -173,7 +174,7 @@ func TestNothingInPlain(t *testing.T) {
 	for range 30 {
 		csv.WriteString("secret-of-training,x,secret-answer\n")
 	}
-	o, r, send := watching(t, csv.String(), profile.CSVOptions{Predictions: []string{"y"}, Redact: []string{"c", "y"}}, zap.New(core))
+	o, r, send := watching(t, csv.String(), dataset.Options{Predictions: []string{"y"}, Redact: []string{"c", "y"}}, zap.New(core))
 	for i := range 30 {
 		send(fmt.Sprintf(`{"instances":[{"c":"secret-of-training","d":"x"},{"c":"secret-new","d":"secret-%d"}]}`, i), `{"predictions":["secret-answer","secret-other"]}`)
 		if logs.Len() > 0 {

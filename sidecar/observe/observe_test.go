@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"go.uber.org/zap"
 
+	"github.com/leeway-dev/leeway/registry/dataset"
 	"github.com/leeway-dev/leeway/registry/profile"
 	"github.com/leeway-dev/leeway/sidecar/follow"
 	"github.com/leeway-dev/leeway/sidecar/metrics"
@@ -20,7 +21,7 @@ import (
 
 func reference(t *testing.T) *profile.Profile {
 	t.Helper()
-	p, _, err := profile.FromCSV("train.csv", strings.NewReader("a,y\n1,1\n2,2\n3,3\n"), profile.CSVOptions{Predictions: []string{"y"}})
+	p, _, err := dataset.FromCSV("train.csv", strings.NewReader("a,y\n1,1\n2,2\n3,3\n"), dataset.Options{Predictions: []string{"y"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
+	"github.com/leeway-dev/leeway/registry/dataset"
 	"github.com/leeway-dev/leeway/registry/profile"
 	"github.com/leeway-dev/leeway/sidecar/metrics"
 	"github.com/leeway-dev/leeway/sidecar/observe"
@@ -37,9 +38,9 @@ func series(t testing.TB, r *prometheus.Registry) map[string]float64 {
 }
 
 // watching returns an observer with a reference, its metrics, and how to show it a body and its answer.
-func watching(t testing.TB, csv string, o profile.CSVOptions, log *zap.Logger) (*observe.Observer, *prometheus.Registry, func(body, answer string)) {
+func watching(t testing.TB, csv string, o dataset.Options, log *zap.Logger) (*observe.Observer, *prometheus.Registry, func(body, answer string)) {
 	t.Helper()
-	p, _, err := profile.FromCSV("t.csv", strings.NewReader(csv), o)
+	p, _, err := dataset.FromCSV("t.csv", strings.NewReader(csv), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +108,7 @@ func TestVectorsOfTrainingAndTraffic(t *testing.T) {
 		emb, size, p, q, s := row()
 		fmt.Fprintf(&csv, "\"%s\",%d,%.4f,%.4f,%.4f\n", emb, size, p, q, s)
 	}
-	o, r, send := watching(t, csv.String(), profile.CSVOptions{Predictions: []string{"p", "q", "s"}}, zap.NewNop())
+	o, r, send := watching(t, csv.String(), dataset.Options{Predictions: []string{"p", "q", "s"}}, zap.NewNop())
 	const n = 1000
 	for range n {
 		emb, size, p, q, s := row()

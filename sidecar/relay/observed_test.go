@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
+	"github.com/leeway-dev/leeway/registry/dataset"
 	"github.com/leeway-dev/leeway/registry/profile"
 	"github.com/leeway-dev/leeway/sidecar/follow"
 	"github.com/leeway-dev/leeway/sidecar/metrics"
@@ -69,7 +70,7 @@ func trained(t testing.TB) *profile.Profile {
 	for i := range 200 {
 		fmt.Fprintf(&csv, "%d,%g,%d,%d\n", i%100, float64(i)/4, i%7, i%50)
 	}
-	p, _, err := profile.FromCSV("train.csv", strings.NewReader(csv.String()), profile.CSVOptions{Predictions: []string{"y"}})
+	p, _, err := dataset.FromCSV("train.csv", strings.NewReader(csv.String()), dataset.Options{Predictions: []string{"y"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,60 @@
+package dataset
+
+import (
+	"context"
+	"slices"
+
+	"github.com/leeway-dev/leeway/registry/profile"
+)
+
+// blockSource scans the values of a column.
+type blockSource struct {
+	ctx     context.Context
+	store   *store
+	values  columnValues
+	numbers []float64
+	bytes   []byte
+}
+
+func (b *blockSource) scan(many func([]float64), weighted func(counted)) error {
+	for _, c := range b.values.counted {
+		weighted(c)
+	}
+	for _, blk := range b.values.blocks {
+		if err := b.ctx.Err(); err != nil {
+			return err
+		}
+		numbers, bytes, err := b.store.read(blk, b.numbers, b.bytes)
+		if err != nil {
+			return err
+		}
+		b.bytes = bytes
+		if blk.numbers == nil {
+			b.numbers = numbers
+		}
+		many(numbers)
+	}
+	return nil
+}
+
+// few values are sorted at once.
+const few = 4096
+
+// ordered is the values of a column in order.
+func ordered(ctx context.Context, s *store, v columnValues, l limits) (profile.Values, error) {
+	source := &blockSource{ctx: ctx, store: s, values: v}
+	if len(v.blocks) == 0 {
+		return runsOf(v.counted, 0), nil
+	}
+	if v.n > few {
+		return newSelection(source, v.n, l, 0)
+	}
+	list := v.counted
+	err := source.scan(func(values []float64) {
+		for _, v := range values {
+			list = append(list, counted{v, 1})
+		}
+	}, func(counted) {})
+	slices.SortFunc(list, byValue)
+	return runsOf(compact(list), 0), err
+}
