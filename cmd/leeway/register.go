@@ -24,9 +24,11 @@ type registration struct {
 	encoded     []byte // or the profile itself
 	endpoint    string
 	metrics     []string
+	params      []string
 	evaluations []string
 	from, to    string
 	parent      string
+	dvc         dvcFlags
 }
 
 func newRegister(a *app) *cobra.Command {
@@ -45,13 +47,20 @@ registered: an S3 object (s3://bucket/key; credentials and AWS_ENDPOINT_URL as
 the AWS tools read them), a file, all of a folder (a URI that ends in "/"), or
 an image pinned by @sha256:....
 
+With --dvc DIR the version is filled from a DVC repository: the training data's
+name, MD5 and URI in the remote, the git commit, parameters and metrics. The
+data is read, must have the MD5 that DVC has locked, and is profiled here, with
+the flags of "leeway profile"; a --profile must then be that very profile. Other
+flags count more than what the repository says.
+
 Inside a retraining Job the flags --model, --parent and --decision have the
 values that the agent gave to it, and registering the same content for the same
 decision again prints the version that is there.`,
 		Example: `  leeway register --model churn --artifact s3://models/churn/7 --profile train.json \
     --metric auc=0.91 --dataset-name 2026-spring --dataset-rows 120000
   leeway register --model churn --artifact ./model.bin --profile train.json --parent 6 \
-    --evaluation self@spring:auc=0.91 --evaluation 6@spring:auc=0.88`,
+    --evaluation self@spring:auc=0.91 --evaluation 6@spring:auc=0.88
+  leeway register --model churn --artifact model.bin --dvc . --dvc-data data/train.csv --label churned`,
 		Args: exactArgs(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			v, err := a.register(cmd.Context(), r)
@@ -76,6 +85,7 @@ decision again prints the version that is there.`,
 	fs.StringVar(&s.Dataset.MD5, "dataset-md5", "", "DVC's hash of the training data")
 	fs.StringVar(&s.Dataset.Commit, "dataset-commit", "", "git commit that the training data belongs to")
 	fs.StringVar(&s.Lineage.Decision, "decision", a.env("LEEWAY_DECISION"), "decision that asked for the training (env LEEWAY_DECISION)")
+	r.dvc.addFlags(fs)
 	f.addTo(cmd)
 	return cmd
 }
@@ -87,6 +97,7 @@ func (r *registration) addFlags(a *app, fs *pflag.FlagSet) {
 	fs.StringVar(&s.Artifact.SHA256, "sha256", "", "what the artifact's SHA-256 must be; by default it is computed")
 	fs.StringVar(&r.endpoint, "s3-endpoint", "", "`URL` of an S3-compatible server (env AWS_ENDPOINT_URL)")
 	fs.StringArrayVar(&r.metrics, "metric", nil, "`NAME=VALUE` on the version's hold-out rows; may be repeated")
+	fs.StringArrayVar(&r.params, "param", nil, "`NAME=VALUE` that it was trained with, NAME such as train.lr or params.yaml:train.lr; may be repeated")
 	fs.StringArrayVar(&r.evaluations, "evaluation", nil, "`VERSION@DATASET:METRIC=VALUE`, where VERSION self is this one; may be repeated")
 	fs.StringVar(&s.Dataset.Name, "dataset-name", "", "name of the training data")
 	fs.StringVar(&s.Dataset.URI, "dataset-uri", "", "where the training data is")
@@ -103,6 +114,9 @@ func (a *app) register(ctx context.Context, r registration) (registry.Version, e
 	}
 	if err := r.parse(&spec); err != nil {
 		return none, usageError{err}
+	}
+	if err := a.addDVC(ctx, &spec, &r); err != nil {
+		return none, err
 	}
 	var err error
 	if spec.Artifact.URI, err = artifact.Absolute(spec.Artifact.URI); err != nil {
@@ -141,6 +155,16 @@ func (r registration) parse(spec *v1alpha1.ModelVersionSpec) (err error) {
 			spec.Metrics = map[string]string{}
 		}
 		spec.Metrics[name] = value
+	}
+	for _, p := range r.params {
+		name, value, ok := strings.Cut(p, "=")
+		if !ok || name == "" {
+			return fmt.Errorf("--param %q: write NAME=VALUE", p)
+		}
+		if spec.Params == nil {
+			spec.Params = map[string]v1alpha1.Value{}
+		}
+		spec.Params[name] = v1alpha1.Value(value)
 	}
 	for _, s := range r.evaluations {
 		e, err := parseEvaluation(s)

@@ -77,3 +77,12 @@ func digestFile(ctx context.Context, path string) (string, error) {
 	}
 	return digest, nil
 }
+
+// Path is the path of an artifact that is a file: URI of this machine.
+func Path(uri string) (path string, ok bool) {
+	u, err := url.Parse(uri)
+	if err != nil || u.Scheme != "file" || u.Host != "" && u.Host != "localhost" {
+		return "", false
+	}
+	return filepath.FromSlash(u.Path), true
+}
