@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -28,6 +30,7 @@ type registration struct {
 	evaluations []string
 	from, to    string
 	parent      string
+	allow       []string // patterns of artifacts
 	dvc         dvcFlags
 }
 
@@ -96,6 +99,7 @@ func (r *registration) addFlags(a *app, fs *pflag.FlagSet) {
 	fs.StringVar(&s.Artifact.URI, "artifact", "", "`URI` of what a model server loads")
 	fs.StringVar(&s.Artifact.SHA256, "sha256", "", "what the artifact's SHA-256 must be; by default it is computed")
 	fs.StringVar(&r.endpoint, "s3-endpoint", "", "`URL` of an S3-compatible server (env AWS_ENDPOINT_URL)")
+	fs.StringSliceVar(&r.allow, "artifact-allow", splitEnv(a.env("LEEWAY_ARTIFACT_ALLOW")), "`PATTERNS` of artifacts that may be read, such as s3://models/*; by default all (env LEEWAY_ARTIFACT_ALLOW)")
 	fs.StringArrayVar(&r.metrics, "metric", nil, "`NAME=VALUE` on the version's hold-out rows; may be repeated")
 	fs.StringArrayVar(&r.params, "param", nil, "`NAME=VALUE` that it was trained with, NAME such as train.lr or params.yaml:train.lr; may be repeated")
 	fs.StringArrayVar(&r.evaluations, "evaluation", nil, "`VERSION@DATASET:METRIC=VALUE`, where VERSION self is this one; may be repeated")
@@ -104,6 +108,13 @@ func (r *registration) addFlags(a *app, fs *pflag.FlagSet) {
 	fs.StringVar(&r.parent, "parent", a.env("LEEWAY_PARENT_VERSION"), "`VERSION` that was live when this one was trained (env LEEWAY_PARENT_VERSION)")
 	fs.StringVar(&s.Lineage.Run, "run", "", "name of the training run")
 	fs.StringVar(&s.Compat, "compat", "", "free text: versions with another value are not exchangeable")
+}
+
+func splitEnv(s string) []string {
+	if s == "" {
+		return nil
+	}
+	return strings.Split(s, ",")
 }
 
 func (a *app) register(ctx context.Context, r registration) (registry.Version, error) {
@@ -135,7 +146,7 @@ func (a *app) register(ctx context.Context, r registration) (registry.Version, e
 	if err := known(ctx, s, spec); err != nil {
 		return none, err
 	}
-	if err := addDigest(ctx, &spec, artifact.Options{Endpoint: r.endpoint}); err != nil {
+	if err := a.addDigest(ctx, &spec, r); err != nil {
 		return none, err
 	}
 	return s.Register(ctx, spec)
@@ -271,13 +282,40 @@ func known(ctx context.Context, s registry.Store, spec v1alpha1.ModelVersionSpec
 	return nil
 }
 
-// addDigest reads the artifact: what can't be read can't be deployed.
-func addDigest(ctx context.Context, spec *v1alpha1.ModelVersionSpec, o artifact.Options) error {
-	c := artifact.New(o)
-	if spec.Artifact.SHA256 != "" {
-		return c.Check(ctx, spec.Artifact.URI, spec.Artifact.SHA256)
+// addDigest reads the artifact: what can't be read can't be deployed. An image
+// whose registry does not tell is taken by its pin.
+func (a *app) addDigest(ctx context.Context, spec *v1alpha1.ModelVersionSpec, r registration) error {
+	allow, err := r.allowed()
+	if err != nil {
+		return err
 	}
-	var err error
-	spec.Artifact.SHA256, err = c.Digest(ctx, spec.Artifact.URI)
-	return err
+	p := newProgress(a.err)
+	p.more = " of the artifact"
+	c := artifact.New(artifact.Options{Endpoint: r.endpoint, Allow: allow, Keychain: authn.DefaultKeychain, Progress: p.add})
+	digest, err := c.Digest(ctx, spec.Artifact.URI)
+	p.done()
+	if pin, ok := artifact.Pin(spec.Artifact.URI); ok && errors.Is(err, artifact.ErrUnreachable) && ctx.Err() == nil {
+		a.note("whether the image is there is not known: %v", err)
+		digest, err = pin, nil
+	}
+	if err != nil {
+		return err
+	}
+	if want := spec.Artifact.SHA256; want != "" && want != digest {
+		return fmt.Errorf("%s: %w: it is %s, --sha256 is %s", spec.Artifact.URI, artifact.ErrDigest, digest, want)
+	}
+	spec.Artifact.SHA256 = digest
+	return nil
+}
+
+// allowed is what --artifact-allow says; without it, everything.
+func (r registration) allowed() (artifact.Allow, error) {
+	if len(r.allow) == 0 {
+		return artifact.Allow{}, nil
+	}
+	allow, err := artifact.ParseAllow(r.allow)
+	if err != nil {
+		return allow, usageError{fmt.Errorf("--artifact-allow: %w", err)}
+	}
+	return allow, nil
 }
