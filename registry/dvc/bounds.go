@@ -43,7 +43,7 @@ type bounds struct {
 }
 
 // limits of every YAML, JSON and TOML file but directory objects.
-var limits = bounds{bytes: 8 << 20, nodes: 500_000, depth: 64}
+var limits = bounds{bytes: 8 << 20, nodes: 200_000, depth: 64}
 
 // budget is what is left of them.
 type budget struct {

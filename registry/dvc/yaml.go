@@ -162,7 +162,7 @@ func scalar(n *yaml.Node) (Value, error) {
 		return false, nil
 	}
 	switch {
-	case len(s) > maxDigits:
+	case !strings.ContainsRune("+-.0123456789", rune(s[0])) || len(s) > maxDigits:
 		return s, nil
 	case yamlInt.MatchString(s):
 		return yamlWhole(s)
