@@ -16,6 +16,7 @@ import (
 	"github.com/leeway-dev/leeway/agent/node"
 	"github.com/leeway-dev/leeway/agent/v1alpha1"
 	"github.com/leeway-dev/leeway/registry"
+	"github.com/leeway-dev/leeway/registry/artifact"
 	"github.com/leeway-dev/leeway/registry/mlflow"
 	"github.com/leeway-dev/leeway/registry/store"
 	"github.com/leeway-dev/leeway/rules"
@@ -35,7 +36,10 @@ type ControllerConfig struct {
 	// Registry is the URI of the registry; {namespace} is the guard's.
 	Registry string
 	// MLflow is what an MLflow server asks for, if the registry is one.
-	MLflow           mlflow.Credentials
+	MLflow mlflow.Credentials
+	// ArtifactAllow says which artifacts the controller reads, to compare their
+	// digest, and which registries of images it asks.
+	ArtifactAllow    artifact.Allow
 	AlertmanagerURLs []string
 	ExternalURL      string
 	ScrapeInterval   time.Duration // of the node agents

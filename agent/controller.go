@@ -163,7 +163,7 @@ func (r *controller) loop() (*guard.Loop, error) {
 	return guard.New(guard.Config{
 		Client: kube, Live: r.manager.GetAPIReader(), Source: source{r.engine}, Store: r.stores(kube),
 		LiveProfile:   guard.FetchProfiles(&http.Client{Timeout: 5 * time.Second}),
-		CheckArtifact: artifact.New(artifact.Options{Schemes: []string{"s3", "image"}}).Check,
+		CheckArtifact: artifact.New(artifact.Options{Allow: r.ArtifactAllow}).Check,
 		CanPatch:      guard.Permission(kube, time.Now),
 		Event: func(object runtime.Object, kind, reason, message string) {
 			recorder.Eventf(object, nil, kind, reason, "Decide", "%s", message)

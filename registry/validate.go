@@ -16,6 +16,8 @@ const (
 	maxName        = 63
 	maxText        = 1024
 	maxMetrics     = 256
+	maxValues      = 1024 // parameters, and reported metrics
+	maxValue       = 4096
 	maxEvaluations = 256
 )
 
@@ -54,6 +56,12 @@ func Validate(spec v1alpha1.ModelVersionSpec) error {
 		}
 	}
 	if err := validateNumbers(spec); err != nil {
+		return err
+	}
+	if err := validateValues("params", spec.Params); err != nil {
+		return err
+	}
+	if err := validateValues("reported", spec.Reported); err != nil {
 		return err
 	}
 	for field, text := range map[string]string{
@@ -127,6 +135,21 @@ func validateNumbers(spec v1alpha1.ModelVersionSpec) error {
 			return fmt.Errorf("%w: evaluation %d: it needs a dataset and a metric", ErrInvalid, i+1)
 		case !decimal(e.Value):
 			return fmt.Errorf("%w: evaluation %d: %s=%q is not a finite number", ErrInvalid, i+1, e.Metric, e.Value)
+		}
+	}
+	return nil
+}
+
+func validateValues(field string, values map[string]v1alpha1.Value) error {
+	if len(values) > maxValues {
+		return fmt.Errorf("%w: %s has %d values, at most %d are allowed", ErrInvalid, field, len(values), maxValues)
+	}
+	for name, value := range values {
+		if name == "" || len(name) > maxText {
+			return fmt.Errorf("%w: %s: name %.100q has %d bytes, 1 to %d are allowed", ErrInvalid, field, name, len(name), maxText)
+		}
+		if len(value) > maxValue {
+			return fmt.Errorf("%w: %s: %s has %d bytes, at most %d are allowed", ErrInvalid, field, name, len(value), maxValue)
 		}
 	}
 	return nil

@@ -46,9 +46,14 @@ func (c *checks) do(ctx context.Context, now func() time.Time, a registryv1.Arti
 		return err
 	}
 	if t := now(); t.Sub(began) > slowCheck {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.good[a] = t
+		c.hold(t, a)
 	}
 	return nil
+}
+
+// hold has an artifact hold good for checkFor.
+func (c *checks) hold(t time.Time, a registryv1.Artifact) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.good[a] = t
 }

@@ -85,15 +85,17 @@ func (v *visit) usableTarget(ctx context.Context, m *matched, judge func(decide.
 	return decide.Decision{}, fmt.Errorf("no end of versions whose artifact is unusable")
 }
 
-// artifactState is why an artifact can't be deployed, or empty. An image is not
-// looked for: its registry is asked by the kubelet, with its own credentials.
+// artifactState is why an artifact can't be deployed, or empty. An image whose
+// registry can't be asked is no obstacle: its pin says what it is, and the
+// kubelet asks with credentials of its own.
 func (v *visit) artifactState(ctx context.Context, version string) (decide.Reason, error) {
 	r := v.version(version)
 	if r == nil {
 		return decide.ReasonUnregistered, nil
 	}
-	if v.guard.Spec.Artifact.Image {
-		return "", nil
+	_, isPinned := artifact.Pin(r.Spec.Artifact.URI)
+	if v.guard.Spec.Artifact.Image && !isPinned {
+		return "", nil // which Auto does not deploy
 	}
 	err := v.checks.do(v.leading, v.Now, r.Spec.Artifact, v.CheckArtifact)
 	if err == nil {
@@ -104,6 +106,11 @@ func (v *visit) artifactState(ctx context.Context, version string) (decide.Reaso
 		return decide.ReasonArtifactMissing, nil
 	case errors.Is(err, artifact.ErrDigest):
 		return decide.ReasonArtifactDigest, nil
+	case errors.Is(err, artifact.ErrScheme):
+		return decide.ReasonNotAllowed, nil
+	case errors.Is(err, artifact.ErrUnreachable) && isPinned:
+		v.checks.hold(v.Now(), r.Spec.Artifact)
+		return "", nil
 	case err != nil:
 		return "", fmt.Errorf("check the artifact of version %s, %s: %w", version, r.Spec.Artifact.URI, err)
 	}

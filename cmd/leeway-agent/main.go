@@ -21,6 +21,7 @@ import (
 
 	"github.com/leeway-dev/leeway/agent"
 	"github.com/leeway-dev/leeway/agent/node"
+	"github.com/leeway-dev/leeway/registry/artifact"
 	"github.com/leeway-dev/leeway/registry/mlflow"
 )
 
@@ -43,6 +44,7 @@ type flags struct {
 
 	// controller only
 	rules, registry               string
+	artifactAllow                 []string
 	alertmanagers                 []string
 	decideInterval, leaseDuration time.Duration
 	externalURL                   string
@@ -83,6 +85,8 @@ Every flag can also be set in the environment: --data-dir as LEEWAY_DATA_DIR.`,
 	v.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
 	v.StringVar(&f.rules, "rules", "", "controller: folder of rule files (default: the rules that ship with Leeway)")
 	v.StringVar(&f.registry, "registry", "kube:{namespace}", "controller: the registry, kube:NAMESPACE, s3://BUCKET/PREFIX or dir:PATH; {namespace} is the guard's")
+	v.StringSliceVar(&f.artifactAllow, "artifact-allow", []string{"s3://*", "image:*"},
+		"controller: artifacts that it reads before a rollback: s3://BUCKET/PREFIX*, file:///PATH/*; image:HOST/REPOSITORY* is looked for at HOST, image:* is taken by its pin")
 	v.StringSliceVar(&f.alertmanagers, "alertmanager-url", nil, "controller: Alertmanagers that get the firing alerts")
 	v.StringVar(&f.externalURL, "external-url", "", "controller: where people reach this API, for links in alerts")
 	v.DurationVar(&f.decideInterval, "decide-interval", 5*time.Second, "controller: how often every guard is looked at")
@@ -130,10 +134,15 @@ func run(ctx context.Context, f flags) error {
 			TokenFile: f.tokenFile, ScrapeInterval: f.scrapeInterval, Kubernetes: kube, Logger: log,
 		})
 	case "controller":
+		allow, err := artifact.ParseAllow(f.artifactAllow)
+		if err != nil {
+			return fmt.Errorf("--artifact-allow: %w", err)
+		}
 		return agent.RunController(ctx, agent.ControllerConfig{
 			Listen: f.listen, Node: f.node, Pod: f.pod, Namespace: f.namespace, DataDir: f.dataDir, RulesDir: f.rules,
-			Controllers: controllers, TokenFile: f.tokenFile, Registry: f.registry, MLflow: mlflow.FromEnvironment(os.Getenv), AlertmanagerURLs: f.alertmanagers,
-			ExternalURL: f.externalURL, ScrapeInterval: f.scrapeInterval, DecideInterval: f.decideInterval,
+			Controllers: controllers, TokenFile: f.tokenFile, Registry: f.registry, MLflow: mlflow.FromEnvironment(os.Getenv), ArtifactAllow: allow,
+			AlertmanagerURLs: f.alertmanagers,
+			ExternalURL:      f.externalURL, ScrapeInterval: f.scrapeInterval, DecideInterval: f.decideInterval,
 			LeaseDuration: f.leaseDuration, Kubernetes: kube, Logger: log,
 		})
 	}

@@ -6,10 +6,12 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/leeway-dev/leeway/registry"
+	"github.com/leeway-dev/leeway/registry/dvc"
 	"github.com/leeway-dev/leeway/registry/profile"
 )
 
@@ -20,6 +22,7 @@ type difference struct {
 	To      string          `json:"to"`
 	Fields  []changedField  `json:"fields"`
 	Metrics []changedMetric `json:"metrics"`
+	Params  []changedField  `json:"params"`
 	// Distance of To's training data on the bins of From, null where it can't
 	// be said; then Why says why.
 	Distance *profile.Distance `json:"distance"`
@@ -40,12 +43,21 @@ type changedMetric struct {
 }
 
 func newDiff(a *app) *cobra.Command {
-	var f format
+	var (
+		f  format
+		md markdown
+	)
 	cmd := &cobra.Command{
-		Use:     "diff MODEL VERSION VERSION",
-		Short:   "Compare two versions: metrics, data, origin",
-		Example: "  leeway diff churn 6 7",
-		Args:    exactArgs(3),
+		Use:   "diff MODEL VERSION VERSION",
+		Short: "Compare two versions: metrics, parameters, data, origin",
+		Long: `Compare two versions: metrics, parameters, data, origin.
+
+With --md it prints the tables that "dvc metrics diff --md" and "dvc params diff
+--md" print, one after the other, for a comment on a pull request. The columns
+are headed by the versions as you write them.`,
+		Example: `  leeway diff churn 6 7
+  leeway diff churn v6 v7 --md >> report.md`,
+		Args: exactArgs(3),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := a.open(cmd.Context())
 			if err != nil {
@@ -61,22 +73,29 @@ func newDiff(a *app) *cobra.Command {
 					return err
 				}
 			}
+			if md.on {
+				_, err := io.WriteString(a.out, md.report(vs[0], vs[1], args[1], args[2]))
+				return err
+			}
 			d := diff(vs[0], vs[1])
 			return f.print(a.out, d, d.table)
 		},
 	}
+	md.addFlags(cmd.Flags())
 	f.addTo(cmd)
+	cmd.MarkFlagsMutuallyExclusive("md", "output")
 	return cmd
 }
 
 func diff(from, to registry.Version) difference {
 	a, b := view(from), view(to)
-	d := difference{Model: a.Model, From: a.Version, To: b.Version, Fields: []changedField{}, Metrics: []changedMetric{}}
+	d := difference{Model: a.Model, From: a.Version, To: b.Version, Fields: []changedField{}, Metrics: []changedMetric{}, Params: []changedField{}}
 	for _, f := range []changedField{
 		{"lifecycle", string(a.Lifecycle), string(b.Lifecycle)},
 		{"artifact", a.Artifact.URI, b.Artifact.URI},
 		{"sha256", a.Artifact.SHA256, b.Artifact.SHA256},
 		{"dataset", datasetText(a.Dataset), datasetText(b.Dataset)},
+		{"dataset MD5", a.Dataset.MD5, b.Dataset.MD5},
 		{"dataset commit", a.Dataset.Commit, b.Dataset.Commit},
 		{"parent", strconv.FormatInt(a.Lineage.Parent, 10), strconv.FormatInt(b.Lineage.Parent, 10)},
 		{"run", a.Lineage.Run, b.Lineage.Run},
@@ -101,6 +120,9 @@ func diff(from, to registry.Version) difference {
 			m.Diff = &change
 		}
 		d.Metrics = append(d.Metrics, m)
+	}
+	for _, c := range dvc.Diff(from.Spec.Params, to.Spec.Params, false) {
+		d.Params = append(d.Params, changedField{strings.TrimPrefix(c.File+":"+c.Key, ":"), paramText(c.Old), paramText(c.New)})
 	}
 	d.Distance, d.Why = distance(from, to)
 	return d
@@ -142,6 +164,9 @@ func (d difference) table(w io.Writer) {
 			change = fmt.Sprintf("%+.4g", *m.Diff)
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", m.Name, dash(m.Old), dash(m.New), change)
+	}
+	for _, p := range d.Params {
+		fmt.Fprintf(w, "%s\t%s\t%s\t\n", p.Name, dash(p.Old), dash(p.New))
 	}
 	if d.Distance == nil {
 		fmt.Fprintf(w, "\nTraining data: can't be compared: %s\n", d.Why)

@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -24,9 +26,12 @@ type registration struct {
 	encoded     []byte // or the profile itself
 	endpoint    string
 	metrics     []string
+	params      []string
 	evaluations []string
 	from, to    string
 	parent      string
+	allow       []string // patterns of artifacts
+	dvc         dvcFlags
 }
 
 func newRegister(a *app) *cobra.Command {
@@ -45,13 +50,20 @@ registered: an S3 object (s3://bucket/key; credentials and AWS_ENDPOINT_URL as
 the AWS tools read them), a file, all of a folder (a URI that ends in "/"), or
 an image pinned by @sha256:....
 
+With --dvc DIR the version is filled from a DVC repository: the training data's
+name, MD5 and URI in the remote, the git commit, parameters and metrics. The
+data is read, must have the MD5 that DVC has locked, and is profiled here, with
+the flags of "leeway profile"; a --profile must then be that very profile. Other
+flags count more than what the repository says.
+
 Inside a retraining Job the flags --model, --parent and --decision have the
 values that the agent gave to it, and registering the same content for the same
 decision again prints the version that is there.`,
 		Example: `  leeway register --model churn --artifact s3://models/churn/7 --profile train.json \
     --metric auc=0.91 --dataset-name 2026-spring --dataset-rows 120000
   leeway register --model churn --artifact ./model.bin --profile train.json --parent 6 \
-    --evaluation self@spring:auc=0.91 --evaluation 6@spring:auc=0.88`,
+    --evaluation self@spring:auc=0.91 --evaluation 6@spring:auc=0.88
+  leeway register --model churn --artifact model.bin --dvc . --dvc-data data/train.csv --label churned`,
 		Args: exactArgs(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			v, err := a.register(cmd.Context(), r)
@@ -76,6 +88,7 @@ decision again prints the version that is there.`,
 	fs.StringVar(&s.Dataset.MD5, "dataset-md5", "", "DVC's hash of the training data")
 	fs.StringVar(&s.Dataset.Commit, "dataset-commit", "", "git commit that the training data belongs to")
 	fs.StringVar(&s.Lineage.Decision, "decision", a.env("LEEWAY_DECISION"), "decision that asked for the training (env LEEWAY_DECISION)")
+	r.dvc.addFlags(fs)
 	f.addTo(cmd)
 	return cmd
 }
@@ -86,13 +99,22 @@ func (r *registration) addFlags(a *app, fs *pflag.FlagSet) {
 	fs.StringVar(&s.Artifact.URI, "artifact", "", "`URI` of what a model server loads")
 	fs.StringVar(&s.Artifact.SHA256, "sha256", "", "what the artifact's SHA-256 must be; by default it is computed")
 	fs.StringVar(&r.endpoint, "s3-endpoint", "", "`URL` of an S3-compatible server (env AWS_ENDPOINT_URL)")
+	fs.StringSliceVar(&r.allow, "artifact-allow", splitEnv(a.env("LEEWAY_ARTIFACT_ALLOW")), "`PATTERNS` of artifacts that may be read, such as s3://models/*; by default all (env LEEWAY_ARTIFACT_ALLOW)")
 	fs.StringArrayVar(&r.metrics, "metric", nil, "`NAME=VALUE` on the version's hold-out rows; may be repeated")
+	fs.StringArrayVar(&r.params, "param", nil, "`NAME=VALUE` that it was trained with, NAME such as train.lr or params.yaml:train.lr; may be repeated")
 	fs.StringArrayVar(&r.evaluations, "evaluation", nil, "`VERSION@DATASET:METRIC=VALUE`, where VERSION self is this one; may be repeated")
 	fs.StringVar(&s.Dataset.Name, "dataset-name", "", "name of the training data")
 	fs.StringVar(&s.Dataset.URI, "dataset-uri", "", "where the training data is")
 	fs.StringVar(&r.parent, "parent", a.env("LEEWAY_PARENT_VERSION"), "`VERSION` that was live when this one was trained (env LEEWAY_PARENT_VERSION)")
 	fs.StringVar(&s.Lineage.Run, "run", "", "name of the training run")
 	fs.StringVar(&s.Compat, "compat", "", "free text: versions with another value are not exchangeable")
+}
+
+func splitEnv(s string) []string {
+	if s == "" {
+		return nil
+	}
+	return strings.Split(s, ",")
 }
 
 func (a *app) register(ctx context.Context, r registration) (registry.Version, error) {
@@ -103,6 +125,9 @@ func (a *app) register(ctx context.Context, r registration) (registry.Version, e
 	}
 	if err := r.parse(&spec); err != nil {
 		return none, usageError{err}
+	}
+	if err := a.addDVC(ctx, &spec, &r); err != nil {
+		return none, err
 	}
 	var err error
 	if spec.Artifact.URI, err = artifact.Absolute(spec.Artifact.URI); err != nil {
@@ -121,7 +146,7 @@ func (a *app) register(ctx context.Context, r registration) (registry.Version, e
 	if err := known(ctx, s, spec); err != nil {
 		return none, err
 	}
-	if err := addDigest(ctx, &spec, artifact.Options{Endpoint: r.endpoint}); err != nil {
+	if err := a.addDigest(ctx, &spec, r); err != nil {
 		return none, err
 	}
 	return s.Register(ctx, spec)
@@ -141,6 +166,16 @@ func (r registration) parse(spec *v1alpha1.ModelVersionSpec) (err error) {
 			spec.Metrics = map[string]string{}
 		}
 		spec.Metrics[name] = value
+	}
+	for _, p := range r.params {
+		name, value, ok := strings.Cut(p, "=")
+		if !ok || name == "" {
+			return fmt.Errorf("--param %q: write NAME=VALUE", p)
+		}
+		if spec.Params == nil {
+			spec.Params = map[string]v1alpha1.Value{}
+		}
+		spec.Params[name] = v1alpha1.Value(value)
 	}
 	for _, s := range r.evaluations {
 		e, err := parseEvaluation(s)
@@ -247,13 +282,40 @@ func known(ctx context.Context, s registry.Store, spec v1alpha1.ModelVersionSpec
 	return nil
 }
 
-// addDigest reads the artifact: what can't be read can't be deployed.
-func addDigest(ctx context.Context, spec *v1alpha1.ModelVersionSpec, o artifact.Options) error {
-	c := artifact.New(o)
-	if spec.Artifact.SHA256 != "" {
-		return c.Check(ctx, spec.Artifact.URI, spec.Artifact.SHA256)
+// addDigest reads the artifact: what can't be read can't be deployed. An image
+// whose registry does not tell is taken by its pin.
+func (a *app) addDigest(ctx context.Context, spec *v1alpha1.ModelVersionSpec, r registration) error {
+	allow, err := r.allowed()
+	if err != nil {
+		return err
 	}
-	var err error
-	spec.Artifact.SHA256, err = c.Digest(ctx, spec.Artifact.URI)
-	return err
+	p := newProgress(a.err)
+	p.more = " of the artifact"
+	c := artifact.New(artifact.Options{Endpoint: r.endpoint, Allow: allow, Keychain: authn.DefaultKeychain, Progress: p.add})
+	digest, err := c.Digest(ctx, spec.Artifact.URI)
+	p.done()
+	if pin, ok := artifact.Pin(spec.Artifact.URI); ok && errors.Is(err, artifact.ErrUnreachable) && ctx.Err() == nil {
+		a.note("whether the image is there is not known: %v", err)
+		digest, err = pin, nil
+	}
+	if err != nil {
+		return err
+	}
+	if want := spec.Artifact.SHA256; want != "" && want != digest {
+		return fmt.Errorf("%s: %w: it is %s, --sha256 is %s", spec.Artifact.URI, artifact.ErrDigest, digest, want)
+	}
+	spec.Artifact.SHA256 = digest
+	return nil
+}
+
+// allowed is what --artifact-allow says; without it, everything.
+func (r registration) allowed() (artifact.Allow, error) {
+	if len(r.allow) == 0 {
+		return artifact.Allow{}, nil
+	}
+	allow, err := artifact.ParseAllow(r.allow)
+	if err != nil {
+		return allow, usageError{fmt.Errorf("--artifact-allow: %w", err)}
+	}
+	return allow, nil
 }

@@ -15,19 +15,22 @@ import (
 
 // versionView is a version as it is printed: all but the profile's bytes.
 type versionView struct {
-	Model       string               `json:"model"`
-	Version     string               `json:"version"`
-	Created     time.Time            `json:"created"`
-	Lifecycle   v1alpha1.Lifecycle   `json:"lifecycle"`
-	Reason      string               `json:"reason,omitempty"`
-	Artifact    v1alpha1.Artifact    `json:"artifact"`
-	Dataset     v1alpha1.Dataset     `json:"dataset"`
-	Profile     *profileView         `json:"profile,omitempty"`
-	Metrics     map[string]string    `json:"metrics,omitempty"`
-	Evaluations []evaluationView     `json:"evaluations,omitempty"`
-	Lineage     v1alpha1.Lineage     `json:"lineage"`
-	Compat      string               `json:"compat,omitempty"`
-	Audit       []v1alpha1.AuditLine `json:"audit,omitempty"`
+	Model     string             `json:"model"`
+	Version   string             `json:"version"`
+	Created   time.Time          `json:"created"`
+	Lifecycle v1alpha1.Lifecycle `json:"lifecycle"`
+	Reason    string             `json:"reason,omitempty"`
+	Artifact  v1alpha1.Artifact  `json:"artifact"`
+	Dataset   v1alpha1.Dataset   `json:"dataset"`
+	Profile   *profileView       `json:"profile,omitempty"`
+	Metrics   map[string]string  `json:"metrics,omitempty"`
+	// Reported and Params are as ModelVersionSpec has them.
+	Reported    map[string]v1alpha1.Value `json:"reported,omitempty"`
+	Params      map[string]v1alpha1.Value `json:"params,omitempty"`
+	Evaluations []evaluationView          `json:"evaluations,omitempty"`
+	Lineage     v1alpha1.Lineage          `json:"lineage"`
+	Compat      string                    `json:"compat,omitempty"`
+	Audit       []v1alpha1.AuditLine      `json:"audit,omitempty"`
 }
 
 type profileView struct {
@@ -50,6 +53,7 @@ func view(v registry.Version) versionView {
 	w := versionView{
 		Model: v.Model, Version: strconv.FormatInt(v.Number, 10), Created: v.Created, Lifecycle: v.Lifecycle, Reason: v.Reason,
 		Artifact: v.Spec.Artifact, Dataset: v.Spec.Dataset, Metrics: v.Spec.Metrics, Lineage: v.Spec.Lineage, Compat: v.Spec.Compat, Audit: v.Audit,
+		Reported: v.Spec.Reported, Params: v.Spec.Params,
 	}
 	for _, e := range v.Spec.Evaluations {
 		w.Evaluations = append(w.Evaluations, evaluationView{strconv.FormatInt(e.Version, 10), e.Dataset, e.Metric, e.Value})
@@ -89,6 +93,8 @@ func (v versionView) table(w io.Writer) {
 	line("SHA-256", v.Artifact.SHA256)
 	line("Dataset", datasetText(v.Dataset))
 	line("Dataset URI", v.Dataset.URI)
+	line("Dataset MD5", v.Dataset.MD5)
+	line("Commit", v.Dataset.Commit)
 	if p := v.Profile; p == nil {
 		line("Profile", "none: never matched, its data never compared")
 	} else {
@@ -100,6 +106,9 @@ func (v versionView) table(w io.Writer) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(v.Metrics)) {
 		line("Metric", name+" = "+v.Metrics[name])
+	}
+	for _, name := range slices.Sorted(maps.Keys(v.Params)) {
+		line("Parameter", name+" = "+string(v.Params[name]))
 	}
 	for _, e := range v.Evaluations {
 		line("Evaluation", fmt.Sprintf("version %s on %s: %s = %s", e.Version, e.Dataset, e.Metric, e.Value))

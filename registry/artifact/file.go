@@ -27,18 +27,18 @@ func Absolute(uri string) (string, error) {
 	return (&url.URL{Scheme: "file", Path: filepath.ToSlash(path)}).String(), nil
 }
 
-func digestPath(ctx context.Context, uri, path string) (string, error) {
+func (c *Checker) digestPath(ctx context.Context, uri, path string) (string, error) {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", fmt.Errorf("%s: %w: there is no such file (an image must be pinned by @sha256:…)", show(uri), ErrMissing)
 	}
 	if err != nil {
-		return "", fmt.Errorf("artifact: %w", err)
+		return "", fmt.Errorf("%s: %w: %w", show(uri), ErrUnreachable, err)
 	}
+	k := c.content(ctx)
 	if !info.IsDir() {
-		return digestFile(ctx, path)
+		return k.digestFile(path)
 	}
-	var f folder
 	err = filepath.WalkDir(path, func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
@@ -50,30 +50,47 @@ func digestPath(ctx context.Context, uri, path string) (string, error) {
 		if err != nil {
 			return err
 		}
-		digest, err := digestFile(ctx, name)
+		digest, err := k.digestFile(name)
 		if err != nil {
 			return err
 		}
-		return f.add(filepath.ToSlash(relative), digest)
+		return k.add(filepath.ToSlash(relative), digest)
 	})
 	if err != nil {
 		return "", fmt.Errorf("artifact %s: %w", show(uri), err)
 	}
-	if len(f.lines) == 0 {
+	if len(k.lines) == 0 {
 		return "", fmt.Errorf("%s: %w: the folder is empty", show(uri), ErrMissing)
 	}
-	return f.digest(), nil
+	return k.digest(), nil
 }
 
-func digestFile(ctx context.Context, path string) (string, error) {
+// digestFile reads regular files only: a named pipe would be waited for.
+func (k *content) digestFile(path string) (string, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return "", fmt.Errorf("artifact: %w: %w", ErrUnreachable, err)
+	}
+	if !info.Mode().IsRegular() {
+		return "", fmt.Errorf("artifact: %s is neither a file nor a folder", path)
+	}
 	f, err := os.Open(path)
 	if err != nil {
-		return "", fmt.Errorf("artifact: %w", err)
+		return "", fmt.Errorf("artifact: %w: %w", ErrUnreachable, err)
 	}
 	defer f.Close()
-	digest, err := sum(ctx, f)
+	digest, err := k.sum(f)
 	if err != nil {
 		return "", fmt.Errorf("artifact %s: %w", path, err)
 	}
 	return digest, nil
+}
+
+// Path is the path of an artifact that is a file: URI of this machine.
+func Path(uri string) (path string, ok bool) {
+	u, err := url.Parse(uri)
+	if err != nil || u.Scheme != "file" || u.Host != "" && u.Host != "localhost" {
+		return "", false
+	}
+	return filepath.FromSlash(u.Path), true
 }

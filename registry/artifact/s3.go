@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"strings"
 
@@ -12,6 +13,17 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
+
+// guarded keeps what the SDK knows of proxies and certificates, and refuses
+// link-local addresses and redirects to another host.
+func guarded(client s3.HTTPClient) s3.HTTPClient {
+	b, ok := client.(*awshttp.BuildableClient)
+	if !ok {
+		return client
+	}
+	b = b.WithDialerOptions(func(d *net.Dialer) { d.Control = refusing(true) })
+	return &http.Client{Transport: sameHost{b.GetTransport()}, Timeout: b.GetTimeout()}
+}
 
 func (c *Checker) digestS3(ctx context.Context, uri, rest string) (string, error) {
 	bucket, key, _ := strings.Cut(rest, "/")
@@ -23,30 +35,29 @@ func (c *Checker) digestS3(ctx context.Context, uri, rest string) (string, error
 		return "", err
 	}
 	if key == "" || strings.HasSuffix(key, "/") {
-		return digestPrefix(ctx, client, uri, bucket, key)
+		return c.content(ctx).digestPrefix(client, uri, bucket, key)
 	}
-	digest, err := digestObject(ctx, client, bucket, key)
+	digest, err := c.content(ctx).digestObject(client, bucket, key)
 	if err != nil {
 		return "", explain(uri, err)
 	}
 	return digest, nil
 }
 
-func digestObject(ctx context.Context, client *s3.Client, bucket, key string) (string, error) {
-	o, err := client.GetObject(ctx, &s3.GetObjectInput{Bucket: &bucket, Key: &key})
+func (k *content) digestObject(client *s3.Client, bucket, key string) (string, error) {
+	o, err := client.GetObject(k.ctx, &s3.GetObjectInput{Bucket: &bucket, Key: &key})
 	if err != nil {
 		return "", err
 	}
 	defer o.Body.Close()
-	return sum(ctx, o.Body)
+	return k.sum(o.Body)
 }
 
 // digestPrefix reads all objects below a prefix, as the files of a folder.
-func digestPrefix(ctx context.Context, client *s3.Client, uri, bucket, prefix string) (string, error) {
-	var f folder
+func (k *content) digestPrefix(client *s3.Client, uri, bucket, prefix string) (string, error) {
 	pages := s3.NewListObjectsV2Paginator(client, &s3.ListObjectsV2Input{Bucket: &bucket, Prefix: &prefix})
 	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
+		page, err := pages.NextPage(k.ctx)
 		if err != nil {
 			return "", explain(uri, err)
 		}
@@ -55,19 +66,19 @@ func digestPrefix(ctx context.Context, client *s3.Client, uri, bucket, prefix st
 			if strings.HasSuffix(key, "/") { // how some tools mark a folder
 				continue
 			}
-			digest, err := digestObject(ctx, client, bucket, key)
+			digest, err := k.digestObject(client, bucket, key)
 			if err != nil {
 				return "", explain(uri, err)
 			}
-			if err := f.add(strings.TrimPrefix(key, prefix), digest); err != nil {
+			if err := k.add(strings.TrimPrefix(key, prefix), digest); err != nil {
 				return "", fmt.Errorf("artifact %s: %w", show(uri), err)
 			}
 		}
 	}
-	if len(f.lines) == 0 {
+	if len(k.lines) == 0 {
 		return "", fmt.Errorf("%s: %w: nothing lies below it", show(uri), ErrMissing)
 	}
-	return f.digest(), nil
+	return k.digest(), nil
 }
 
 // explain says what an answer of S3 means, and what to do.
@@ -75,15 +86,18 @@ func explain(uri string, err error) error {
 	if key, bucket := (*types.NoSuchKey)(nil), (*types.NoSuchBucket)(nil); errors.As(err, &key) || errors.As(err, &bucket) {
 		return fmt.Errorf("%s: %w: %w", show(uri), ErrMissing, err)
 	}
+	if errors.Is(err, errTooLarge) {
+		return fmt.Errorf("artifact %s: %w", show(uri), err)
+	}
 	var answer *awshttp.ResponseError
 	if !errors.As(err, &answer) {
-		return fmt.Errorf("artifact %s: is AWS_ENDPOINT_URL right, and are there credentials? %w", show(uri), err)
+		return fmt.Errorf("artifact %s: %w: is AWS_ENDPOINT_URL right, and are there credentials? %w", show(uri), ErrUnreachable, err)
 	}
 	switch answer.HTTPStatusCode() {
 	case http.StatusNotFound:
 		return fmt.Errorf("%s: %w: %w", show(uri), ErrMissing, err)
 	case http.StatusForbidden, http.StatusUnauthorized:
-		return fmt.Errorf("artifact %s: the credentials may not read it: %w", show(uri), err)
+		return fmt.Errorf("artifact %s: %w: the credentials may not read it: %w", show(uri), ErrUnreachable, err)
 	}
-	return fmt.Errorf("artifact %s: %w", show(uri), err)
+	return fmt.Errorf("artifact %s: %w: %w", show(uri), ErrUnreachable, err)
 }

@@ -31,6 +31,9 @@ type Options struct {
 	// Patience is how long the server may take to begin an answer; 30 s when 0.
 	// A request is tried three times.
 	Patience time.Duration
+	// Wrap makes the HTTP client that is used of the one that would be; nil
+	// leaves that as it is.
+	Wrap func(s3.HTTPClient) s3.HTTPClient
 }
 
 // connections to one server that are kept open.
@@ -60,6 +63,9 @@ func NewClient(ctx context.Context, o Options) (*s3.Client, error) {
 				t.ResponseHeaderTimeout = cmp.Or(o.Patience, 30*time.Second)
 				t.MaxIdleConnsPerHost = connections
 			})
+		}
+		if o.Wrap != nil {
+			s.HTTPClient = o.Wrap(s.HTTPClient)
 		}
 	}), nil
 }

@@ -57,6 +57,15 @@ type ModelVersionSpec struct {
 	Profile *Profile `json:"profile,omitempty"`
 	// Metrics of the version on its own hold-out rows, as decimal numbers.
 	Metrics map[string]string `json:"metrics,omitempty"`
+	// Reported are the metrics as the files of the training run have them, words
+	// and booleans too, by "FILE:KEY" with the keys of nested maps joined by
+	// dots: what "leeway diff --md" prints. A value is written as a Value is.
+	// +kubebuilder:validation:MaxProperties=1024
+	Reported map[string]Value `json:"reported,omitempty"`
+	// Params that the version was trained with, by "FILE:KEY", or by a name
+	// alone.
+	// +kubebuilder:validation:MaxProperties=1024
+	Params map[string]Value `json:"params,omitempty"`
 	// Evaluations of this and of other versions on named data sets.
 	// +kubebuilder:validation:MaxItems=256
 	Evaluations []Evaluation `json:"evaluations,omitempty"`
@@ -65,6 +74,12 @@ type ModelVersionSpec struct {
 	// Compat is free text: versions with another value are not exchangeable.
 	Compat string `json:"compat,omitempty"`
 }
+
+// Value is a parameter or a metric: JSON, as 0.1, 50, true or ["a","b"], or a
+// string as it is. A string that would read as JSON is written as a JSON string.
+//
+// +kubebuilder:validation:MaxLength=4096
+type Value string
 
 // Artifact names the files or the image of a version.
 type Artifact struct {

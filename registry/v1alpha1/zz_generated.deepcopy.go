@@ -168,6 +168,20 @@ func (in *ModelVersionSpec) DeepCopyInto(out *ModelVersionSpec) {
 			(*out)[key] = val
 		}
 	}
+	if in.Reported != nil {
+		in, out := &in.Reported, &out.Reported
+		*out = make(map[string]Value, len(*in))
+		for key, val := range *in {
+			(*out)[key] = val
+		}
+	}
+	if in.Params != nil {
+		in, out := &in.Params, &out.Params
+		*out = make(map[string]Value, len(*in))
+		for key, val := range *in {
+			(*out)[key] = val
+		}
+	}
 	if in.Evaluations != nil {
 		in, out := &in.Evaluations, &out.Evaluations
 		*out = make([]Evaluation, len(*in))
