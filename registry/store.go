@@ -9,7 +9,8 @@ import (
 )
 
 // Store keeps the versions of models. Its implementations are safe for use by
-// many goroutines, and many processes may share what they keep.
+// many goroutines, and many processes may share what they keep. What they
+// return is the caller's, who may change it.
 //
 // A version is immutable once it is registered; only its lifecycle changes.
 // Errors wrap one of the sentinels below where one fits; their text says what
@@ -30,13 +31,23 @@ type Store interface {
 	// Get returns one version, or ErrNotFound.
 	Get(ctx context.Context, model string, number int64) (Version, error)
 	// List returns the versions of a model by rising number; none is not an
-	// error. A version that is still being written is not in it.
+	// error. A version that is still being written is not in it. What never
+	// changes of a version is read once and remembered, so that listing again
+	// is cheap: Watch lists every few seconds.
 	List(ctx context.Context, model string) ([]Version, error)
 	// SetLifecycle changes a lifecycle from one value to another and leaves an
 	// audit line that says by whom and why. It returns ErrConflict, and changes
 	// nothing, when the lifecycle is not from; of several callers at once one
 	// wins. It returns ErrInvalid for a change that CheckTransition refuses.
 	SetLifecycle(ctx context.Context, model string, number int64, from, to v1alpha1.Lifecycle, by, reason string) error
+	// Models returns the names of the models that have versions, sorted.
+	Models(ctx context.Context) ([]string, error)
+	// Delete removes a version for good. Its number is not given again; who
+	// deleted it, when and why is kept where the store has a place for it (see
+	// DeletionLog). It returns ErrConflict, and removes nothing, when the
+	// version is live, and ErrNotFound when it is not there. A deletion that
+	// died half way is finished by deleting again.
+	Delete(ctx context.Context, model string, number int64, by, reason string) error
 }
 
 // What a Store's errors wrap.

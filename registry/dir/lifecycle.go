@@ -26,27 +26,40 @@ func (s *Store) SetLifecycle(ctx context.Context, model string, number int64, fr
 	if err := registry.ValidateModel(model); err != nil {
 		return err
 	}
+	line := v1alpha1.AuditLine{From: from, To: to, By: by, Reason: reason}
+	return s.change(ctx, model, number, func(v registry.Version) (v1alpha1.AuditLine, error) {
+		line.Time = metav1.NewMicroTime(s.now())
+		if v.Lifecycle != from {
+			return line, fmt.Errorf("version %d of %s: %w: it is %s, not %s", number, model, registry.ErrConflict, v.Lifecycle, from)
+		}
+		return line, nil
+	})
+}
+
+// change adds the line that next gives for the version as it is. When somebody
+// is faster, next is asked again.
+func (s *Store) change(ctx context.Context, model string, number int64, next func(registry.Version) (v1alpha1.AuditLine, error)) error {
 	for {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		changes, err := s.changes(model)
+		changes, err := s.changesOf(model, number)
 		if err != nil {
 			return err
 		}
-		v, err := s.read(model, number, changes[number])
+		v, err := s.read(model, number, changes)
 		if err != nil {
 			return err
 		}
-		if v.Lifecycle != from {
-			return fmt.Errorf("version %d of %s: %w: it is %s, not %s", number, model, registry.ErrConflict, v.Lifecycle, from)
+		line, err := next(v)
+		if err != nil {
+			return err
 		}
-		next := int64(1)
-		if c := changes[number]; len(c) > 0 {
-			next = c[len(c)-1] + 1
+		name := int64(1)
+		if len(changes) > 0 {
+			name = changes[len(changes)-1] + 1
 		}
-		line := v1alpha1.AuditLine{Time: metav1.NewMicroTime(s.now()), From: from, To: to, By: by, Reason: reason}
-		err = s.create(model, s.changeFile(model, number, next), line)
+		err = s.create(model, s.changeFile(model, number, name), line)
 		if errors.Is(err, fs.ErrExist) {
 			continue // somebody was first: look again
 		}
@@ -55,6 +68,12 @@ func (s *Store) SetLifecycle(ctx context.Context, model string, number int64, fr
 		}
 		return nil
 	}
+}
+
+// changesOf lists the numbers of a version's changes, rising.
+func (s *Store) changesOf(model string, number int64) ([]int64, error) {
+	changes, err := s.changes(model)
+	return changes[number], err
 }
 
 // changes lists, by version, the numbers of its changes, rising.

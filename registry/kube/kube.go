@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -27,14 +28,22 @@ const (
 	LabelKey = "leeway.dev/registration"
 )
 
-// Store is a registry in a namespace. It implements registry.Store.
+// AnnotationCreated holds the time of registration of a version that was copied
+// from another store; the object itself is younger.
+const AnnotationCreated = "leeway.dev/created"
+
+// Store is a registry in a namespace. It implements registry.Store,
+// registry.DeletionLog and registry.Importer.
 type Store struct {
 	client    client.Client
 	namespace string
 	now       func() time.Time
 }
 
-var _ registry.Store = (*Store)(nil)
+var (
+	_ registry.Importer    = (*Store)(nil)
+	_ registry.DeletionLog = (*Store)(nil)
+)
 
 // New returns the registry in a namespace. The client's scheme must know
 // ModelVersion and ConfigMap. A client that reads from a cache will do for Get,
@@ -77,6 +86,22 @@ func (s *Store) List(ctx context.Context, model string) ([]registry.Version, err
 	return versions, nil
 }
 
+// Models implements registry.Store. It reads names alone, which say the model.
+func (s *Store) Models(ctx context.Context) ([]string, error) {
+	names, err := s.names(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var models []string
+	for _, name := range names {
+		if model, _, ok := cutName(name); ok {
+			models = append(models, model)
+		}
+	}
+	slices.Sort(models)
+	return slices.Compact(models), nil
+}
+
 func (s *Store) get(ctx context.Context, model string, number int64) (*v1alpha1.ModelVersion, error) {
 	o := &v1alpha1.ModelVersion{}
 	err := s.client.Get(ctx, client.ObjectKey{Namespace: s.namespace, Name: Name(model, number)}, o)
@@ -97,16 +122,36 @@ func Name(model string, number int64) string {
 	return model + "-" + strconv.FormatInt(number, 10)
 }
 
+// cutName is Name the other way round.
+func cutName(name string) (model string, number int64, ok bool) {
+	i := strings.LastIndexByte(name, '-')
+	if i < 1 {
+		return "", 0, false
+	}
+	number, err := strconv.ParseInt(name[i+1:], 10, 64)
+	if err != nil || number < 1 || Name(name[:i], number) != name || registry.ValidateModel(name[:i]) != nil {
+		return "", 0, false
+	}
+	return name[:i], number, true
+}
+
 func version(o *v1alpha1.ModelVersion) registry.Version {
 	return registry.Version{
 		Model:     o.Spec.Model,
 		Number:    o.Spec.Version,
-		Created:   o.CreationTimestamp.UTC(),
+		Created:   created(o),
 		Spec:      o.Spec,
 		Lifecycle: lifecycle(o),
 		Reason:    o.Status.Reason,
 		Audit:     o.Status.Audit,
 	}
+}
+
+func created(o *v1alpha1.ModelVersion) time.Time {
+	if t, err := time.Parse(time.RFC3339Nano, o.Annotations[AnnotationCreated]); err == nil {
+		return t.UTC()
+	}
+	return o.CreationTimestamp.UTC()
 }
 
 // lifecycle of a version that nobody has changed yet is registered: to write

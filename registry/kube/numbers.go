@@ -95,63 +95,103 @@ func (g *given) pend(key string, number int64) {
 	delete(g.Pending, oldest)
 }
 
-// change reads a model's entry, lets f change it, and writes it against what
-// was read, again and again until nobody was faster. f says whether there is
-// anything to write.
+// change changes a model's entry in the ConfigMap of the numbers.
 func (s *Store) change(ctx context.Context, model string, f func(*given) (bool, error)) error {
+	return changeEntry(ctx, s, Numbers, model, f)
+}
+
+// raise sees to it that numbers up to this one are not given.
+func (s *Store) raise(ctx context.Context, model string, number int64) error {
+	return s.change(ctx, model, func(g *given) (bool, error) {
+		if g.Last >= number {
+			return false, nil
+		}
+		if g.Last == 0 { // the ConfigMap was lost
+			highest, err := s.highest(ctx, model)
+			if err != nil {
+				return false, err
+			}
+			g.Last = highest
+		}
+		g.Last = max(g.Last, number)
+		return true, nil
+	})
+}
+
+// changeEntry reads a model's entry of a ConfigMap, lets f change it, and
+// writes it against what was read, again and again until nobody was faster. f
+// says whether there is anything to write.
+func changeEntry[T any](ctx context.Context, s *Store, name, model string, f func(*T) (bool, error)) error {
 	b := wait.Backoff{Duration: 5 * time.Millisecond, Factor: 1, Jitter: 4, Steps: math.MaxInt}
 	return wait.ExponentialBackoffWithContext(ctx, b, func(ctx context.Context) (bool, error) {
-		m, err := s.numbers(ctx)
+		m, err := s.configMap(ctx, name)
 		if err != nil {
 			return false, err
 		}
-		var g given
-		if entry := m.Data[model]; entry != "" {
-			if err := json.Unmarshal([]byte(entry), &g); err != nil {
-				return false, fmt.Errorf("configmap %s/%s: entry %s: %w: %w", s.namespace, Numbers, model, registry.ErrInvalid, err)
-			}
+		e, err := entry[T](m, model)
+		if err != nil {
+			return false, err
 		}
-		write, err := f(&g)
+		write, err := f(&e)
 		if err != nil || !write {
 			return err == nil, err
 		}
-		entry, err := json.Marshal(g)
+		text, err := json.Marshal(e)
 		if err != nil {
 			return false, err
 		}
 		if m.Data == nil {
 			m.Data = map[string]string{}
 		}
-		m.Data[model] = string(entry)
+		m.Data[model] = string(text)
 		err = s.client.Update(ctx, m)
 		if apierrors.IsConflict(err) {
 			return false, nil
 		}
 		if err != nil {
-			return false, s.explain(err, "update the configmap "+Numbers)
+			return false, s.explain(err, "update the configmap "+name)
 		}
 		return true, nil
 	})
 }
 
-// numbers returns the ConfigMap, made if need be.
-func (s *Store) numbers(ctx context.Context) (*corev1.ConfigMap, error) {
+func entry[T any](m *corev1.ConfigMap, model string) (e T, err error) {
+	if text := m.Data[model]; text != "" {
+		if err := json.Unmarshal([]byte(text), &e); err != nil {
+			return e, fmt.Errorf("configmap %s/%s: entry %s: %w: %w", m.Namespace, m.Name, model, registry.ErrInvalid, err)
+		}
+	}
+	return e, nil
+}
+
+// configMap returns one of the store's ConfigMaps, made if need be.
+func (s *Store) configMap(ctx context.Context, name string) (*corev1.ConfigMap, error) {
 	for {
 		m := &corev1.ConfigMap{}
-		err := s.client.Get(ctx, client.ObjectKey{Namespace: s.namespace, Name: Numbers}, m)
+		err := s.client.Get(ctx, client.ObjectKey{Namespace: s.namespace, Name: name}, m)
 		if err == nil {
 			return m, nil
 		}
 		if !apierrors.IsNotFound(err) {
-			return nil, s.explain(err, "get the configmap "+Numbers)
+			return nil, s.explain(err, "get the configmap "+name)
 		}
-		m = &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: Numbers}}
+		m = &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: name}}
 		err = s.client.Create(ctx, m)
 		if err == nil {
 			return m, nil
 		}
 		if !apierrors.IsAlreadyExists(err) {
-			return nil, s.explain(err, "create the configmap "+Numbers)
+			return nil, s.explain(err, "create the configmap "+name)
 		}
 	}
+}
+
+// readMap returns one of the store's ConfigMaps, empty when it is not there.
+func (s *Store) readMap(ctx context.Context, name string) (*corev1.ConfigMap, error) {
+	m := &corev1.ConfigMap{}
+	err := s.client.Get(ctx, client.ObjectKey{Namespace: s.namespace, Name: name}, m)
+	if client.IgnoreNotFound(err) != nil {
+		return nil, s.explain(err, "get the configmap "+name)
+	}
+	return m, nil
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strconv"
-	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -109,17 +107,29 @@ func (s *Store) registered(ctx context.Context, model, key string) (*v1alpha1.Mo
 
 // highest number of the model's objects, by their names alone.
 func (s *Store) highest(ctx context.Context, model string) (int64, error) {
-	list := &metav1.PartialObjectMetadataList{}
-	list.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("ModelVersionList"))
-	if err := s.client.List(ctx, list, client.InNamespace(s.namespace)); err != nil {
-		return 0, s.explain(err, "list modelversions")
+	names, err := s.names(ctx)
+	if err != nil {
+		return 0, err
 	}
 	var highest int64
-	for _, o := range list.Items {
-		number, ok := strings.CutPrefix(o.Name, model+"-")
-		if n, err := strconv.ParseInt(number, 10, 64); ok && err == nil {
+	for _, name := range names {
+		if m, n, ok := cutName(name); ok && m == model {
 			highest = max(highest, n)
 		}
 	}
 	return highest, nil
+}
+
+// names of the objects in the namespace.
+func (s *Store) names(ctx context.Context) ([]string, error) {
+	list := &metav1.PartialObjectMetadataList{}
+	list.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("ModelVersionList"))
+	if err := s.client.List(ctx, list, client.InNamespace(s.namespace)); err != nil {
+		return nil, s.explain(err, "list modelversions")
+	}
+	names := make([]string, len(list.Items))
+	for i := range list.Items {
+		names[i] = list.Items[i].Name
+	}
+	return names, nil
 }

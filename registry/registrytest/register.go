@@ -202,25 +202,6 @@ func numbersOnce(t *testing.T, open func() registry.Store, o Options) {
 	}
 }
 
-func numbersGone(t *testing.T, open func() registry.Store, o Options) {
-	for range 3 {
-		mustRegister(t, open(), Spec("churn"))
-	}
-	o.Delete(t, "churn", 3)
-	o.Delete(t, "churn", 1)
-	if got := numbers(t, open(), "churn"); !slices.Equal(got, []int64{2}) {
-		t.Fatalf("after deleting 3 and 1: got %v, want [2]", got)
-	}
-	if v := mustRegister(t, open(), Spec("churn")); v.Number != 4 {
-		t.Errorf("after deleting the newest: got number %d, want 4", v.Number)
-	}
-	o.Delete(t, "churn", 2)
-	o.Delete(t, "churn", 4)
-	if v := mustRegister(t, open(), Spec("churn")); v.Number != 5 {
-		t.Errorf("after deleting all: got number %d, want 5", v.Number)
-	}
-}
-
 func cancelled(t *testing.T, open func() registry.Store, _ Options) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
