@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,11 +9,9 @@ import (
 	"go.uber.org/zap"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/rest"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/leeway-dev/leeway/agent/node"
 	"github.com/leeway-dev/leeway/agent/v1alpha1"
-	"github.com/leeway-dev/leeway/registry"
 	"github.com/leeway-dev/leeway/registry/store"
 	"github.com/leeway-dev/leeway/rules"
 )
@@ -69,14 +66,4 @@ func newScheme() (*runtime.Scheme, error) {
 		return nil, err
 	}
 	return s, v1alpha1.AddToScheme(s)
-}
-
-// stores opens the registry of a namespace.
-func (c ControllerConfig) stores(kube client.Client) func(namespace string) (registry.Store, error) {
-	return func(namespace string) (registry.Store, error) {
-		return store.Open(context.Background(), store.InNamespace(c.Registry, namespace), store.Options{
-			Kube: func() (client.Client, string, error) { return kube, namespace, nil },
-			Now:  time.Now,
-		})
-	}
 }
