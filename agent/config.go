@@ -1,17 +1,21 @@
 package agent
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/leeway-dev/leeway/agent/node"
 	"github.com/leeway-dev/leeway/agent/v1alpha1"
+	"github.com/leeway-dev/leeway/registry"
 	"github.com/leeway-dev/leeway/registry/store"
 	"github.com/leeway-dev/leeway/rules"
 )
@@ -66,4 +70,34 @@ func newScheme() (*runtime.Scheme, error) {
 		return nil, err
 	}
 	return s, v1alpha1.AddToScheme(s)
+}
+
+// maxStores bounds the registries that are kept open.
+const maxStores = 1000
+
+// stores opens the registry of a namespace, once: a store remembers what it has
+// read. Namespaces of one registry share it.
+func (c ControllerConfig) stores(kube client.Client) func(namespace string) (registry.Store, error) {
+	var mu sync.Mutex
+	opened := map[string]registry.Store{}
+	return func(namespace string) (registry.Store, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		uri := store.InNamespace(c.Registry, namespace)
+		if s := opened[uri]; s != nil {
+			return s, nil
+		}
+		s, err := store.Open(context.Background(), uri, store.Options{
+			Kube: func() (client.Client, string, error) { return kube, namespace, nil },
+			Now:  time.Now,
+		})
+		if err != nil {
+			return nil, err
+		}
+		if len(opened) == maxStores { // people may ask for any namespace
+			clear(opened)
+		}
+		opened[uri] = s
+		return s, nil
+	}
 }

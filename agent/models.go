@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"sync"
-	"time"
 
 	"go.uber.org/zap"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -14,7 +12,6 @@ import (
 	"github.com/leeway-dev/leeway/agent/auth"
 	"github.com/leeway-dev/leeway/registry"
 	"github.com/leeway-dev/leeway/registry/api"
-	"github.com/leeway-dev/leeway/registry/store"
 )
 
 // A controller that is to register for others, by its HTTP API, needs these
@@ -70,27 +67,3 @@ type refused struct {
 }
 
 func (r refused) Unwrap() []error { return []error{r.error, r.is} }
-
-// stores opens the registry of a namespace, and keeps it: stores remember what
-// they have read.
-func (c ControllerConfig) stores(kube client.Client) func(namespace string) (registry.Store, error) {
-	var (
-		mu   sync.Mutex
-		open = map[string]registry.Store{}
-	)
-	return func(namespace string) (registry.Store, error) {
-		mu.Lock()
-		defer mu.Unlock()
-		if s, ok := open[namespace]; ok {
-			return s, nil
-		}
-		s, err := store.Open(context.Background(), store.InNamespace(c.Registry, namespace), store.Options{
-			Kube: func() (client.Client, string, error) { return kube, namespace, nil },
-			Now:  time.Now,
-		})
-		if err == nil {
-			open[namespace] = s
-		}
-		return s, err
-	}
-}

@@ -81,7 +81,7 @@ Every flag can also be set in the environment: --data-dir as LEEWAY_DATA_DIR.`,
 	v.DurationVar(&f.scrapeInterval, "scrape-interval", 15*time.Second, "how often the sidecars are scraped")
 	v.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
 	v.StringVar(&f.rules, "rules", "", "controller: folder of rule files (default: the rules that ship with Leeway)")
-	v.StringVar(&f.registry, "registry", "kube:{namespace}", "controller: the registry; {namespace} is the guard's")
+	v.StringVar(&f.registry, "registry", "kube:{namespace}", "controller: the registry, kube:NAMESPACE, s3://BUCKET/PREFIX or dir:PATH; {namespace} is the guard's")
 	v.StringSliceVar(&f.alertmanagers, "alertmanager-url", nil, "controller: Alertmanagers that get the firing alerts")
 	v.StringVar(&f.externalURL, "external-url", "", "controller: where people reach this API, for links in alerts")
 	v.DurationVar(&f.decideInterval, "decide-interval", 5*time.Second, "controller: how often every guard is looked at")

@@ -112,10 +112,10 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.`,
 	root.SetErr(s.err)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	flags := root.PersistentFlags()
-	flags.StringVar(&a.storeURI, "store", a.defaultStore(plugin), "registry: dir:PATH, kube: or kube:NAMESPACE (env LEEWAY_STORE)")
+	flags.StringVar(&a.storeURI, "store", a.defaultStore(plugin), "registry: dir:PATH, kube:, kube:NAMESPACE or s3://BUCKET/PREFIX (env LEEWAY_STORE)")
 	a.cluster.addFlags(flags)
 	root.AddCommand(
-		newProfile(a), newRegister(a), newAdopt(a), newVersions(a), newShow(a), newMatch(a), newDiff(a), newReject(a),
+		newProfile(a), newRegister(a), newAdopt(a), newVersions(a), newShow(a), newMatch(a), newDiff(a), newReject(a), newCopy(a),
 		newRules(a), newExplain(a), newGuards(a), newFeedback(a),
 	)
 	return root
@@ -134,9 +134,22 @@ func (a *app) defaultStore(plugin bool) string {
 
 // open opens the registry, and says from then on in which namespace it is.
 func (a *app) open(ctx context.Context) (registry.Store, error) {
-	return store.Open(ctx, a.storeURI, store.Options{Now: time.Now, Kube: func() (client.Client, string, error) {
+	return a.openURI(ctx, &a.storeURI)
+}
+
+// openURI opens a registry. kube: without a namespace, and {namespace}, become
+// those of the namespace that is meant.
+func (a *app) openURI(ctx context.Context, uri *string) (registry.Store, error) {
+	if strings.Contains(*uri, "{namespace}") {
+		namespace, err := a.cluster.inNamespace()
+		if err != nil {
+			return nil, err
+		}
+		*uri = store.InNamespace(*uri, namespace)
+	}
+	return store.Open(ctx, *uri, store.Options{Now: time.Now, Kube: func() (client.Client, string, error) {
 		c, namespace, err := a.cluster.connect()
-		a.storeURI = store.InNamespace(a.storeURI, namespace)
+		*uri = store.InNamespace(*uri, namespace)
 		return c, namespace, err
 	}})
 }

@@ -14,6 +14,8 @@ import (
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/leeway-dev/leeway/registry/bucket"
 )
 
 // maxFiles bounds a folder.
@@ -64,7 +66,7 @@ func New(o Options) *Checker {
 			return made, nil
 		}
 		var err error
-		made, err = newClient(ctx, o)
+		made, err = bucket.NewClient(ctx, bucket.Options{Endpoint: o.Endpoint, Region: o.Region})
 		return made, err
 	}
 	return c

@@ -1,7 +1,6 @@
 package artifact
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,27 +9,9 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
-
-func newClient(ctx context.Context, o Options) (*s3.Client, error) {
-	c, err := config.LoadDefaultConfig(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("configuration for S3: %w", err)
-	}
-	c.Region = cmp.Or(o.Region, c.Region, "us-east-1")
-	return s3.NewFromConfig(c, func(s *s3.Options) {
-		if o.Endpoint != "" {
-			s.BaseEndpoint = aws.String(o.Endpoint)
-		}
-		s.UsePathStyle = s.BaseEndpoint != nil
-		// Checksums that a server does not need, many servers don't know.
-		s.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
-		s.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
-	}), nil
-}
 
 func (c *Checker) digestS3(ctx context.Context, uri, rest string) (string, error) {
 	bucket, key, _ := strings.Cut(rest, "/")

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 	"time"
 
@@ -16,8 +17,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/leeway-dev/leeway/registry"
+	"github.com/leeway-dev/leeway/registry/bucket"
+	httpclient "github.com/leeway-dev/leeway/registry/client"
 	"github.com/leeway-dev/leeway/registry/dir"
 	"github.com/leeway-dev/leeway/registry/kube"
+	"github.com/leeway-dev/leeway/registry/s3"
 	"github.com/leeway-dev/leeway/registry/v1alpha1"
 )
 
@@ -26,17 +30,31 @@ type Options struct {
 	// Kube connects to the cluster that kube: is in, and says which namespace
 	// kube: without a name means. It is called for kube: only.
 	Kube func() (c client.Client, namespace string, err error)
+	// Token gives the bearer token for leeway+http: and leeway+https:; nil: none.
+	Token func(context.Context) (string, error)
+	// Namespace is the one that leeway+http: means where the URI names none; nil:
+	// none.
+	Namespace func() (string, error)
 	// Now gives the time of registrations and changes.
 	Now func() time.Time
 }
 
-// Open opens a registry: dir:PATH, kube: or kube:NAMESPACE. It may reach
+// Open opens a registry: dir:PATH, kube:, kube:NAMESPACE, s3://BUCKET/PREFIX, or
+// leeway+https://HOST[?namespace=NAMESPACE], which is one that a controller
+// serves.
+// S3 is reached as the AWS tools do, by AWS_ENDPOINT_URL and the others. It may reach
 // nothing yet: an error of the store itself comes with the first call.
 func Open(ctx context.Context, uri string, o Options) (registry.Store, error) {
 	kind, rest, ok := strings.Cut(uri, ":")
 	switch {
 	case ok && kind == "dir" && rest != "":
 		return dir.New(rest, o.Now), nil
+	case strings.HasPrefix(uri, "s3://"):
+		s, err := s3.New(uri, bucket.Options{}, o.Now)
+		if err != nil {
+			return nil, err
+		}
+		return s, nil
 	case ok && kind == "kube":
 		if o.Kube == nil {
 			return nil, fmt.Errorf("registry %s: %w: there is no cluster here", uri, registry.ErrInvalid)
@@ -46,8 +64,26 @@ func Open(ctx context.Context, uri string, o Options) (registry.Store, error) {
 			return nil, fmt.Errorf("registry %s: %w: %w", uri, registry.ErrUnreachable, err)
 		}
 		return kube.New(c, cmp.Or(rest, namespace), o.Now), nil
+	case ok && (kind == "leeway+http" || kind == "leeway+https"):
+		return o.served(strings.TrimPrefix(uri, "leeway+"))
 	}
-	return nil, fmt.Errorf("%w: registry %q is none of dir:PATH, kube: and kube:NAMESPACE", registry.ErrInvalid, uri)
+	return nil, fmt.Errorf("%w: registry %q is none of dir:PATH, kube:, kube:NAMESPACE, s3://BUCKET/PREFIX and leeway+https://HOST", registry.ErrInvalid, uri)
+}
+
+// served is the registry behind the HTTP API at a URL.
+func (o Options) served(uri string) (registry.Store, error) {
+	uri, query, _ := strings.Cut(uri, "?")
+	q, err := url.ParseQuery(query)
+	namespace := q.Get("namespace")
+	if q.Del("namespace"); err != nil || len(q) > 0 {
+		return nil, fmt.Errorf("%w: registry leeway+%s: only ?namespace=NAMESPACE may follow it", registry.ErrInvalid, uri)
+	}
+	if namespace == "" && o.Namespace != nil {
+		if namespace, err = o.Namespace(); err != nil {
+			return nil, fmt.Errorf("registry leeway+%s: which namespace is the model in? Say so with ?namespace=: %w", uri, err)
+		}
+	}
+	return httpclient.New(httpclient.Config{URL: uri, Namespace: namespace, Token: o.Token})
 }
 
 // InNamespace puts a namespace where a URI says {namespace}, and behind kube:

@@ -10,6 +10,7 @@ import (
 	"github.com/leeway-dev/leeway/registry"
 	"github.com/leeway-dev/leeway/registry/dir"
 	"github.com/leeway-dev/leeway/registry/kube"
+	"github.com/leeway-dev/leeway/registry/s3"
 	"github.com/leeway-dev/leeway/registry/store"
 )
 
@@ -25,7 +26,11 @@ func TestOpen(t *testing.T) {
 			t.Errorf("%s: got %T, %v", uri, s, err)
 		}
 	}
-	for _, uri := range []string{"", "dir:", "registry", "ftp://x", "s3://bucket/prefix"} {
+	s, err = store.Open(t.Context(), "s3://bucket/prefix", o)
+	if _, ok := s.(*s3.Store); !ok || err != nil {
+		t.Errorf("s3: got %T, %v", s, err)
+	}
+	for _, uri := range []string{"", "dir:", "registry", "ftp://x", "s3://", "s3:bucket"} {
 		if _, err := store.Open(t.Context(), uri, o); !errors.Is(err, registry.ErrInvalid) {
 			t.Errorf("%q: got %v, want invalid", uri, err)
 		}
@@ -37,7 +42,7 @@ func TestOpen(t *testing.T) {
 }
 
 func TestInNamespace(t *testing.T) {
-	for uri, want := range map[string]string{"kube:": "kube:ml", "kube:prod": "kube:prod", "dir:/r/{namespace}": "dir:/r/ml", "dir:/r": "dir:/r"} {
+	for uri, want := range map[string]string{"kube:": "kube:ml", "kube:prod": "kube:prod", "dir:/r/{namespace}": "dir:/r/ml", "dir:/r": "dir:/r", "s3://b/{namespace}/r": "s3://b/ml/r"} {
 		if got := store.InNamespace(uri, "ml"); got != want {
 			t.Errorf("%s: got %s, want %s", uri, got, want)
 		}
