@@ -83,7 +83,11 @@ func (o Options) served(uri string) (registry.Store, error) {
 			return nil, fmt.Errorf("registry leeway+%s: which namespace is the model in? Say so with ?namespace=: %w", uri, err)
 		}
 	}
-	return httpclient.New(httpclient.Config{URL: uri, Namespace: namespace, Token: o.Token})
+	s, err := httpclient.New(httpclient.Config{URL: uri, Namespace: namespace, Token: o.Token})
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // InNamespace puts a namespace where a URI says {namespace}, and behind kube:
