@@ -34,7 +34,7 @@ test-unit: ## every package; all but the long calibration of the rules with the 
 
 test-fuzz: ## each parser for a moment: 2 minutes
 	$(MAKE) fuzz FUZZ=sidecar
-	$(MAKE) fuzz FUZZ="registry/receipt registry/profile agent/feedback" FUZZTIME=5s
+	$(MAKE) fuzz FUZZ="registry/receipt registry/profile registry/api registry/client agent/feedback" FUZZTIME=5s
 
 # Minimizing inputs that are merely new would take all the time: a minute for each. A target whose time is over while it
 # tries a long input fails with "context deadline exceeded", which is no finding.

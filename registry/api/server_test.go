@@ -155,7 +155,7 @@ func (s *server) do(t *testing.T, method, path string, body []byte, headers ...s
 }
 
 // decode reads an answer strictly.
-func decode[T any](t *testing.T, b []byte) (v T) {
+func decode[T any](t testing.TB, b []byte) (v T) {
 	t.Helper()
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()

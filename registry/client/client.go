@@ -117,6 +117,9 @@ func (c *Client) Get(ctx context.Context, model string, number int64) (registry.
 	if err := c.get(ctx, c.path(model, "versions", strconv.FormatInt(number, 10)), nil, &v); err != nil {
 		return registry.Version{}, err
 	}
+	if v.Spec.Version != number {
+		return registry.Version{}, fmt.Errorf("%s: %w: it answered with version %d of %.70q, asked was %d", c.where(), registry.ErrInvalid, v.Spec.Version, v.Spec.Model, number)
+	}
 	return c.whole(ctx, model, v)
 }
 

@@ -333,7 +333,8 @@ func TestAnswersAreChecked(t *testing.T) {
 		answers map[string]string // by path
 		call    func() error
 	}{
-		"another model": {map[string]string{"/churn/versions/1": version("fraud", 1)}, func() error { _, err := c.Get(t.Context(), "churn", 1); return err }},
+		"another model":   {map[string]string{"/churn/versions/1": version("fraud", 1)}, func() error { _, err := c.Get(t.Context(), "churn", 1); return err }},
+		"another version": {map[string]string{"/churn/versions/1": version("churn", 2)}, func() error { _, err := c.Get(t.Context(), "churn", 1); return err }},
 		"another profile": {map[string]string{"/churn/versions/1": version("churn", 1), "/churn/versions/1/profile": "{}"},
 			func() error { _, err := c.Get(t.Context(), "churn", 1); return err }},
 		"a profile without its tag": {map[string]string{"/churn/versions/1/profile": "{}"}, func() error { _, err := c.Profile(t.Context(), "churn", 1); return err }},
