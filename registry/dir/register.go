@@ -62,12 +62,14 @@ func (s *Store) give(ctx context.Context, spec v1alpha1.ModelVersionSpec, key st
 	if err != nil {
 		return 0, err
 	}
-	numbers, err := s.numbers(spec.Model)
-	if err != nil {
-		return 0, err
-	}
-	if len(numbers) > 0 {
-		last = max(last, numbers[len(numbers)-1])
+	if last == 0 { // the first version, or the file was lost
+		numbers, err := s.numbers(spec.Model)
+		if err != nil {
+			return 0, err
+		}
+		if len(numbers) > 0 {
+			last = numbers[len(numbers)-1]
+		}
 	}
 	for n := last + 1; ; n++ {
 		if err := ctx.Err(); err != nil {
@@ -83,7 +85,7 @@ func (s *Store) give(ctx context.Context, spec v1alpha1.ModelVersionSpec, key st
 			}
 		}
 		err := s.create(spec.Model, s.versionFile(spec.Model, n), document{Created: s.now().UTC(), Spec: registry.Numbered(spec, n)})
-		if errors.Is(err, fs.ErrExist) { // the file system does not lock: the link decided
+		if errors.Is(err, fs.ErrExist) { // put there by hand, or the file system does not lock: the link decided
 			continue
 		}
 		return n, err
