@@ -212,7 +212,7 @@ func (c *Client) Delete(context.Context, string, int64, string, string) error {
 }
 
 func (c *Client) unsupported(what string) error {
-	return fmt.Errorf("registry %s: %w: the HTTP API %s; use the store that it serves, such as kube:", c.where(), errors.ErrUnsupported, what)
+	return fmt.Errorf("registry %s: %w: the HTTP API %s; use the store that it serves", c.where(), errors.ErrUnsupported, what)
 }
 
 // where says which registry, in errors.
