@@ -2,6 +2,7 @@ package client_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +19,7 @@ import (
 	"github.com/leeway-dev/leeway/registry/api"
 	"github.com/leeway-dev/leeway/registry/client"
 	"github.com/leeway-dev/leeway/registry/dir"
+	"github.com/leeway-dev/leeway/registry/profile"
 	"github.com/leeway-dev/leeway/registry/registrytest"
 	"github.com/leeway-dev/leeway/registry/v1alpha1"
 )
@@ -388,6 +390,78 @@ func TestURLs(t *testing.T) {
 		if (err == nil) != ok || err != nil && (!errors.Is(err, registry.ErrInvalid) || strings.Contains(err.Error(), "secret")) {
 			t.Errorf("%q: got %v", u, err)
 		}
+	}
+}
+
+// live is the profile of live rows whose one number lies around at.
+func live(t *testing.T, at float64) *profile.Profile {
+	t.Helper()
+	r, err := profile.NewRecorder([]profile.Column{{Name: "temp", Type: profile.Number}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	noon := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	r.Lock(noon)
+	r.AddRows(200)
+	for i := range 200 {
+		r.Feature(0).Number(at + float64(i)/20)
+	}
+	r.Unlock()
+	return r.Profile(noon, noon.Add(time.Hour))
+}
+
+// The match is asked where the versions are, and comes out as it would here.
+func TestMatch(t *testing.T) {
+	s := serve(t)
+	for _, at := range []float64{0, 20, 40} {
+		p, _, err := profile.Adopt(profile.AdoptOptions{}, live(t, at))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := p.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		spec := registrytest.Spec("churn")
+		if spec.Profile, err = registry.Pack(b); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.store.Register(t.Context(), spec); err != nil {
+			t.Fatal(err)
+		}
+	}
+	now := live(t, 20.5)
+	b, err := now.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := connect(t, s, nil)
+	versions, err := c.List(t.Context(), "churn")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := registry.MatchOptions{Live: 3, Tolerance: 0.3}
+	want, err := registry.Match(versions, now, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.took()
+	got, err := c.Match(t.Context(), "churn", b, o)
+	if err != nil || got.Best != "2" {
+		t.Fatalf("got %+v, %v", got, err)
+	}
+	a, _ := json.Marshal(want)
+	if b, _ := json.Marshal(got); string(a) != string(b) {
+		t.Errorf("got  %s\nwant %s", b, a)
+	}
+	if asked := s.took(); !slices.Equal(asked, []string{"POST /churn/match 200"}) {
+		t.Errorf("asked %v", asked)
+	}
+	if _, err := c.Match(t.Context(), "churn", []byte("{}"), o); !errors.Is(err, registry.ErrInvalid) {
+		t.Errorf("no profile: got %v", err)
+	}
+	if _, err := c.Match(t.Context(), "churn", []byte("{"), o); !errors.Is(err, registry.ErrInvalid) {
+		t.Errorf("no JSON: got %v", err)
 	}
 }
 
