@@ -31,6 +31,8 @@ import (
 	"github.com/leeway-dev/leeway/agent/node/forward"
 	"github.com/leeway-dev/leeway/agent/node/own"
 	"github.com/leeway-dev/leeway/agent/reference"
+	"github.com/leeway-dev/leeway/registry"
+	"github.com/leeway-dev/leeway/registry/api"
 	"github.com/leeway-dev/leeway/registry/artifact"
 )
 
@@ -46,6 +48,8 @@ type controller struct {
 	feedback   *feedback.Handler
 	references *reference.Exporter
 	manager    manager.Manager
+	read       func(namespace string) (registry.Store, error)
+	versions   http.Handler // the registry's HTTP API
 }
 
 // +kubebuilder:rbac:groups=authentication.k8s.io,resources=tokenreviews,verbs=create,roleName=leeway-controller
@@ -114,9 +118,13 @@ func (r *controller) manage() error {
 	if err != nil {
 		return fmt.Errorf("agent: %w", err)
 	}
-	sync := &versionsInUse{Client: r.manager.GetClient(), store: r.stores(r.manager.GetClient()), exporter: r.references, log: r.Logger}
+	r.read = r.stores(r.manager.GetClient())
+	sync := &versionsInUse{Client: r.manager.GetClient(), store: r.read, exporter: r.references, log: r.Logger}
 	if err := r.manager.Add(manager.RunnableFunc(sync.run)); err != nil {
 		return fmt.Errorf("agent: %w", err)
+	}
+	if r.versions, err = r.models(); err != nil {
+		return err
 	}
 	candidate, err := r.candidate()
 	if err != nil {
@@ -161,7 +169,7 @@ func (r *controller) loop() (*guard.Loop, error) {
 	kube := r.manager.GetClient()
 	recorder := r.manager.GetEventRecorder("leeway")
 	return guard.New(guard.Config{
-		Client: kube, Live: r.manager.GetAPIReader(), Source: source{r.engine}, Store: r.stores(kube),
+		Client: kube, Live: r.manager.GetAPIReader(), Source: source{r.engine}, Store: r.read,
 		LiveProfile:   guard.FetchProfiles(&http.Client{Timeout: 5 * time.Second}),
 		CheckArtifact: artifact.New(artifact.Options{Allow: r.ArtifactAllow}).Check,
 		CanPatch:      guard.Permission(kube, time.Now),
@@ -182,7 +190,7 @@ func (r *controller) handler() http.Handler {
 	mux.HandleFunc("GET /readyz", r.ready)
 	mux.Handle("POST /api/v1/write", r.authority.Writes(r.engine.Handler()))
 	mux.Handle("/api/v1/", r.authority.Queries(r.engine.Handler()))
-	mux.Handle("/leeway/v1/models/", r.authority.Models(models{r.stores(r.manager.GetClient())}.handler()))
+	mux.Handle(api.Prefix, r.versions)
 	mux.Handle("POST /leeway/v1/feedback", r.authority.Authenticated(r.feedback))
 	return mux
 }

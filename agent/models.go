@@ -1,106 +1,69 @@
 package agent
 
 import (
-	"encoding/json"
+	"context"
 	"errors"
+	"fmt"
 	"net/http"
 
+	"go.uber.org/zap"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/leeway-dev/leeway/agent/auth"
 	"github.com/leeway-dev/leeway/registry"
-	"github.com/leeway-dev/leeway/registry/profile"
+	"github.com/leeway-dev/leeway/registry/api"
 )
 
-// models serves the registry, read-only, to node agents and to people:
+// A controller that is to register for others, by its HTTP API, needs these
+// rights in their namespaces, as every registrar does.
 //
-//	GET /leeway/v1/models/{model}/versions?namespace=NS
-//	GET /leeway/v1/models/{model}/versions/{version}?namespace=NS
-//	GET /leeway/v1/models/{model}/versions/{version}/profile?namespace=NS
-type models struct {
-	store func(namespace string) (registry.Store, error)
+// +kubebuilder:rbac:groups=leeway.dev,resources=modelversions,verbs=create;get;list,roleName=leeway-registrar
+// +kubebuilder:rbac:groups="",resources=configmaps,resourceNames=leeway-numbers,verbs=get;update,roleName=leeway-registrar
+
+// models serves the registries of all namespaces.
+func (r *controller) models() (http.Handler, error) {
+	// Who registers has to see what the others just did: not from the cache.
+	direct, err := client.New(r.Kubernetes, client.Options{Scheme: r.manager.GetScheme()})
+	if err != nil {
+		return nil, fmt.Errorf("agent: %w", err)
+	}
+	write := r.stores(direct)
+	return api.New(api.Config{
+		Open: func(_ context.Context, namespace string, verb api.Verb) (registry.Store, error) {
+			if namespace == "" {
+				return nil, &registry.FieldError{Field: "namespace", Err: fmt.Errorf("%w: say in which namespace the model is, with ?namespace=", registry.ErrInvalid)}
+			}
+			if verb == api.Create {
+				return write(namespace)
+			}
+			return r.read(namespace)
+		},
+		Authorize: func(req *http.Request, namespace string, verb api.Verb) error {
+			return authorized(r.authority.Versions(req, namespace, string(verb)))
+		},
+		Failed: func(req *http.Request, err error) {
+			r.Logger.Warn("registry request failed", zap.String("method", req.Method), zap.String("path", req.URL.Path), zap.Error(err))
+		},
+	})
 }
 
-func (m models) handler() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /leeway/v1/models/{model}/versions", m.versions)
-	mux.HandleFunc("GET /leeway/v1/models/{model}/versions/{version}", m.version)
-	mux.HandleFunc("GET /leeway/v1/models/{model}/versions/{version}/profile", m.profile)
-	return mux
-}
-
-func (m models) versions(w http.ResponseWriter, r *http.Request) {
-	store, err := m.store(r.URL.Query().Get("namespace"))
-	if err != nil {
-		refuse(w, err)
-		return
-	}
-	list, err := store.List(r.Context(), r.PathValue("model"))
-	if err != nil {
-		refuse(w, err)
-		return
-	}
-	for i := range list {
-		list[i].Spec.Profile = nil // each is large, and has a path of its own
-	}
-	answer(w, list)
-}
-
-func (m models) get(r *http.Request) (registry.Version, error) {
-	store, err := m.store(r.URL.Query().Get("namespace"))
-	if err != nil {
-		return registry.Version{}, err
-	}
-	number, err := registry.ParseNumber(r.PathValue("version"))
-	if err != nil {
-		return registry.Version{}, err
-	}
-	return store.Get(r.Context(), r.PathValue("model"), number)
-}
-
-func (m models) version(w http.ResponseWriter, r *http.Request) {
-	v, err := m.get(r)
-	if err != nil {
-		refuse(w, err)
-		return
-	}
-	v.Spec.Profile = nil
-	answer(w, v)
-}
-
-// profile answers with the exact bytes that were registered, so that they have
-// the digest that the pods are stamped with.
-func (m models) profile(w http.ResponseWriter, r *http.Request) {
-	v, err := m.get(r)
-	if err != nil {
-		refuse(w, err)
-		return
-	}
-	_, b, err := v.Profile()
-	if err != nil {
-		refuse(w, err)
-		return
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", `"`+profile.Digest(b)+`"`)
-	w.Write(b)
-}
-
-func answer(w http.ResponseWriter, v any) {
-	w.Header().Set("Content-Type", "application/json")
-	json.NewEncoder(w).Encode(v)
-}
-
-func refuse(w http.ResponseWriter, err error) {
-	code := http.StatusInternalServerError
+// authorized says what a refusal means to the API.
+func authorized(err error) error {
 	switch {
-	case errors.Is(err, registry.ErrNotFound), errors.Is(err, registry.ErrNoProfile):
-		code = http.StatusNotFound
-	case errors.Is(err, registry.ErrInvalid):
-		code = http.StatusBadRequest
-	case errors.Is(err, registry.ErrForbidden):
-		code = http.StatusForbidden
-	case errors.Is(err, registry.ErrUnreachable):
-		code = http.StatusServiceUnavailable
+	case err == nil:
+		return nil
+	case errors.Is(err, auth.ErrUnauthenticated):
+		return refused{err, api.ErrUnauthenticated}
+	case errors.Is(err, auth.ErrForbidden):
+		return refused{err, registry.ErrForbidden}
 	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(code)
-	json.NewEncoder(w).Encode(map[string]string{"error": err.Error()})
+	return refused{err, registry.ErrUnreachable}
 }
+
+// refused is an error that is another one, too.
+type refused struct {
+	error
+	is error
+}
+
+func (r refused) Unwrap() []error { return []error{r.error, r.is} }

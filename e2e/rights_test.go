@@ -202,6 +202,10 @@ func testTokens(t *testing.T, s *stage) {
 		{"labels from one who may not", trainer, feedback, row(example), 403},
 		{"versions of the own namespace", trainer, versions + example, "", 200},
 		{"versions of another namespace", trainer, versions + "careful", "", 403},
+		{"all models of the own namespace", trainer, "/leeway/v1/models?namespace=" + example, "", 200},
+		{"versions of no namespace", trainer, "/leeway/v1/models/flights/versions", "", 403},
+		{"a version from one who may not register", labels, versions + example, "{}", 403},
+		{"a version of no content type, from one who may", trainer, versions + example, "{}", 415},
 		{"samples from one who is no agent", labels, "/api/v1/write", "x", 403},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

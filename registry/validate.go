@@ -39,24 +39,27 @@ func ValidateModel(model string) error {
 // wrap ErrInvalid and name the field.
 func Validate(spec v1alpha1.ModelVersionSpec) error {
 	if err := ValidateModel(spec.Model); err != nil {
-		return err
+		return inField("model", err)
 	}
 	if spec.Version != 0 {
-		return fmt.Errorf("%w: version %d: the registry gives the number", ErrInvalid, spec.Version)
+		return inField("version", fmt.Errorf("%w: version %d: the registry gives the number", ErrInvalid, spec.Version))
 	}
 	if err := validateArtifact(spec.Artifact); err != nil {
-		return err
+		return inField("artifact", err)
 	}
 	if err := validateDataset(spec.Dataset); err != nil {
-		return err
+		return inField("dataset", err)
 	}
 	if spec.Profile != nil {
 		if _, err := Unpack(*spec.Profile); err != nil {
-			return fmt.Errorf("profile: %w", err)
+			return inField("profile", fmt.Errorf("profile: %w", err))
 		}
 	}
-	if err := validateNumbers(spec); err != nil {
-		return err
+	if err := validateMetrics(spec.Metrics); err != nil {
+		return inField("metrics", err)
+	}
+	if err := validateEvaluations(spec.Evaluations); err != nil {
+		return inField("evaluations", err)
 	}
 	if err := validateValues("params", spec.Params); err != nil {
 		return err
@@ -68,11 +71,11 @@ func Validate(spec v1alpha1.ModelVersionSpec) error {
 		"lineage.run": spec.Lineage.Run, "lineage.decision": spec.Lineage.Decision, "compat": spec.Compat,
 	} {
 		if len(text) > maxText {
-			return fmt.Errorf("%w: %s has %d bytes, at most %d are allowed", ErrInvalid, field, len(text), maxText)
+			return inField(field, fmt.Errorf("%w: %s has %d bytes, at most %d are allowed", ErrInvalid, field, len(text), maxText))
 		}
 	}
 	if spec.Lineage.Parent < 0 {
-		return fmt.Errorf("%w: lineage.parent %d is not a version", ErrInvalid, spec.Lineage.Parent)
+		return inField("lineage.parent", fmt.Errorf("%w: lineage.parent %d is not a version", ErrInvalid, spec.Lineage.Parent))
 	}
 	return nil
 }
@@ -112,11 +115,11 @@ func validateDataset(d v1alpha1.Dataset) error {
 	return nil
 }
 
-func validateNumbers(spec v1alpha1.ModelVersionSpec) error {
-	if len(spec.Metrics) > maxMetrics {
-		return fmt.Errorf("%w: %d metrics, at most %d are allowed", ErrInvalid, len(spec.Metrics), maxMetrics)
+func validateMetrics(metrics map[string]string) error {
+	if len(metrics) > maxMetrics {
+		return fmt.Errorf("%w: %d metrics, at most %d are allowed", ErrInvalid, len(metrics), maxMetrics)
 	}
-	for name, value := range spec.Metrics {
+	for name, value := range metrics {
 		if name == "" || len(name) > maxText {
 			return fmt.Errorf("%w: metric name %q", ErrInvalid, name)
 		}
@@ -124,10 +127,14 @@ func validateNumbers(spec v1alpha1.ModelVersionSpec) error {
 			return fmt.Errorf("%w: metric %s=%q is not a finite number", ErrInvalid, name, value)
 		}
 	}
-	if len(spec.Evaluations) > maxEvaluations {
-		return fmt.Errorf("%w: %d evaluations, at most %d are allowed", ErrInvalid, len(spec.Evaluations), maxEvaluations)
+	return nil
+}
+
+func validateEvaluations(evaluations []v1alpha1.Evaluation) error {
+	if len(evaluations) > maxEvaluations {
+		return fmt.Errorf("%w: %d evaluations, at most %d are allowed", ErrInvalid, len(evaluations), maxEvaluations)
 	}
-	for i, e := range spec.Evaluations {
+	for i, e := range evaluations {
 		switch {
 		case e.Version < 0: // 0 is this version, whose number is not known yet
 			return fmt.Errorf("%w: evaluation %d: version %d", ErrInvalid, i+1, e.Version)

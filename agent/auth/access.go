@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"strings"
 
 	"github.com/prometheus/prometheus/model/labels"
@@ -83,6 +84,19 @@ func (a *Authority) Feedback(ctx context.Context, namespace string) error {
 		return fmt.Errorf("%w: a row without a namespace", ErrForbidden)
 	}
 	return a.allowed(ctx, id, right{"create", "modelguards", "feedback", namespace})
+}
+
+// Versions says whether a request's sender may do something to the versions of a
+// namespace: get, list or create. Leeway's own agents may read them all.
+func (a *Authority) Versions(r *http.Request, namespace, verb string) error {
+	id, err := a.sender(r)
+	if err != nil {
+		return err
+	}
+	if id.role != outsider && verb != "create" {
+		return nil
+	}
+	return a.allowed(r.Context(), id, right{verb: verb, resource: "modelversions", namespace: namespace})
 }
 
 // AdmitSeries says whether the request's sender may write a series. A node agent

@@ -3,6 +3,7 @@ package auth_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -145,8 +146,7 @@ func TestWhoMayWhat(t *testing.T) {
 		"impostor":   user("system:serviceaccount:ml:leeway-node", "node-name", "n1"),
 	}
 	s.rights = map[string]bool{
-		"ann get modelguards.leeway.dev":      true,
-		"bob get modelversions.leeway.dev ml": true,
+		"ann get modelguards.leeway.dev": true,
 	}
 	for _, c := range []struct {
 		name   string
@@ -163,10 +163,6 @@ func TestWhoMayWhat(t *testing.T) {
 		{"query without the right", a.Queries, "bob", "/", 403, "forbidden: bob may not get modelguards.leeway.dev in all namespaces"},
 		{"query by a node agent", a.Queries, "node", "/", 403, "forbidden: "},
 		{"query by a controller", a.Queries, "controller", "/", 200, agents},
-		{"profile", a.Models, "bob", "/?namespace=ml", 200, "bob"},
-		{"profile of another namespace", a.Models, "bob", "/?namespace=other", 403, "forbidden: bob may not get modelversions.leeway.dev in namespace other"},
-		{"profile of all namespaces", a.Models, "bob", "/", 403, "forbidden: "},
-		{"profile by a node agent", a.Models, "node", "/?namespace=other", 200, agents},
 		{"write by a node agent", a.Writes, "node", "/", 200, agents},
 		{"write by a controller", a.Writes, "controller", "/", 200, agents},
 		{"write by somebody", a.Writes, "ann", "/", 403, "forbidden: ann is not one of Leeway's agents"},
@@ -176,6 +172,54 @@ func TestWhoMayWhat(t *testing.T) {
 		if code, answer := ask(c.guard, c.token, c.target); code != c.code || !strings.HasPrefix(answer, c.answer) {
 			t.Errorf("%s: %d %q; want %d %q", c.name, code, answer, c.code, c.answer)
 		}
+	}
+}
+
+func TestVersionsByNamespaceAndVerb(t *testing.T) {
+	s, a := newAPIServer(t)
+	const agents = "system:serviceaccount:leeway-system:"
+	s.users = map[string]authenticationv1.UserInfo{
+		"bob": user("bob"), "eve": user("eve"),
+		"node": user(agents + "leeway-node"), "controller": user(agents + "leeway-controller"),
+	}
+	s.rights = map[string]bool{
+		"bob get modelversions.leeway.dev ml":    true,
+		"bob list modelversions.leeway.dev ml":   true,
+		"bob create modelversions.leeway.dev ml": true,
+		"eve get modelversions.leeway.dev ml":    true,
+	}
+	for _, c := range []struct {
+		token, verb, namespace string
+		want                   error
+	}{
+		{"", "get", "ml", auth.ErrUnauthenticated},
+		{"nosuch", "get", "ml", auth.ErrUnauthenticated},
+		{"bob", "get", "ml", nil},
+		{"bob", "list", "ml", nil},
+		{"bob", "create", "ml", nil},
+		{"bob", "get", "other", auth.ErrForbidden},
+		{"bob", "get", "", auth.ErrForbidden},
+		{"eve", "get", "ml", nil},
+		{"eve", "list", "ml", auth.ErrForbidden},
+		{"eve", "create", "ml", auth.ErrForbidden},
+		{"node", "get", "other", nil},
+		{"node", "create", "other", auth.ErrForbidden},
+		{"controller", "list", "other", nil},
+		{"controller", "create", "other", auth.ErrForbidden},
+	} {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		if c.token != "" {
+			r.Header.Set("Authorization", "Bearer "+c.token)
+		}
+		if err := a.Versions(r, c.namespace, c.verb); !errors.Is(err, c.want) || (err == nil) != (c.want == nil) {
+			t.Errorf("%q may %s versions in %q: got %v, want %v", c.token, c.verb, c.namespace, err, c.want)
+		}
+	}
+	s.set(func() { s.down = true })
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.Header.Set("Authorization", "Bearer another")
+	if err := a.Versions(r, "ml", "get"); !errors.Is(err, auth.ErrUnavailable) {
+		t.Errorf("while the API server is away: got %v", err)
 	}
 }
 

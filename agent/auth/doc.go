@@ -5,11 +5,11 @@
 // here and a token sent here is worth nothing elsewhere). What its owner may do:
 //
 //	query API                     get modelguards.leeway.dev in all namespaces: a query sees all of them
-//	versions and profiles         get modelversions.leeway.dev in the namespace asked for
+//	registry                      get, list or create modelversions.leeway.dev in the namespace asked for
 //	feedback                      create modelguards/feedback in the namespace of each row
 //	remote write                  only Leeway's own agents, and see AdmitSeries
 //
-// The node agents and controllers may read versions and profiles without a role:
+// The node agents and controllers may read the registry without a role:
 // their ServiceAccounts stay without any right on Leeway's kinds. Answers are
 // cached for a short while; while the API server is away, an identity that it
 // confirmed before is believed for longer, because samples that are refused are

@@ -43,16 +43,6 @@ func (a *Authority) Queries(next http.Handler) http.Handler {
 	})
 }
 
-// Models guards versions and profiles, by the query parameter namespace.
-func (a *Authority) Models(next http.Handler) http.Handler {
-	return a.require(next, func(r *http.Request, id *Identity) error {
-		if id.role != outsider {
-			return nil
-		}
-		return a.allowed(r.Context(), id, right{verb: "get", resource: "modelversions", namespace: r.URL.Query().Get("namespace")})
-	})
-}
-
 // Writes guards remote write. AdmitSeries has to be asked for each series.
 func (a *Authority) Writes(next http.Handler) http.Handler {
 	return a.require(next, func(_ *http.Request, id *Identity) error {
@@ -65,18 +55,24 @@ func (a *Authority) Writes(next http.Handler) http.Handler {
 
 func (a *Authority) require(next http.Handler, may func(*http.Request, *Identity) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		token, err := bearer(r)
+		id, err := a.sender(r)
 		if err == nil {
-			var id *Identity
-			if id, err = a.Identify(r.Context(), token); err == nil {
-				if err = may(r, id); err == nil {
-					next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), identityKey{}, id)))
-					return
-				}
+			if err = may(r, id); err == nil {
+				next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), identityKey{}, id)))
+				return
 			}
 		}
 		Refuse(w, err)
 	})
+}
+
+// sender says whose token a request has.
+func (a *Authority) sender(r *http.Request) (*Identity, error) {
+	token, err := bearer(r)
+	if err != nil {
+		return nil, err
+	}
+	return a.Identify(r.Context(), token)
 }
 
 func bearer(r *http.Request) (string, error) {

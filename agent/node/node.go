@@ -101,13 +101,15 @@ func New(cfg Config) (*Agent, error) {
 	if err != nil {
 		return nil, fmt.Errorf("node: %w", err)
 	}
+	if a.references, err = newReferences(cfg, a.metrics); err != nil {
+		return nil, fmt.Errorf("node: %w", err)
+	}
 	if a.forwarder, err = newForwarder(cfg); err != nil {
 		return nil, fmt.Errorf("node: %w", err)
 	}
 	if a.scraper, err = newScraper(a.forwarder, scrapeCfg, cfg.Registry, log); err != nil {
 		return nil, fmt.Errorf("node: %w", err)
 	}
-	a.references = newReferences(cfg, a.metrics)
 	a.own = own.New(own.Config{
 		Gatherer: cfg.Registry, To: []storage.AppendableV2{a.forwarder}, Interval: cfg.ScrapeInterval, Logger: cfg.Logger,
 		Labels: map[string]string{"job": "leeway-node", "instance": cfg.Pod, "node": cfg.Node, "pod": cfg.Pod},

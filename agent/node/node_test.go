@@ -23,6 +23,10 @@ import (
 
 	"github.com/leeway-dev/leeway/agent/embedded"
 	"github.com/leeway-dev/leeway/agent/node"
+	"github.com/leeway-dev/leeway/registry"
+	"github.com/leeway-dev/leeway/registry/api"
+	"github.com/leeway-dev/leeway/registry/dir"
+	"github.com/leeway-dev/leeway/registry/registrytest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -111,13 +115,9 @@ func startController(t *testing.T, profile string) *controller {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/api/v1/", e.Handler())
-	mux.HandleFunc("GET /leeway/v1/models/{model}/versions/{version}/profile", func(w http.ResponseWriter, r *http.Request) {
-		if r.PathValue("model") != "churn" || r.PathValue("version") != "3" || r.FormValue("namespace") != "ml" {
-			http.NotFound(w, r)
-			return
-		}
-		_, _ = io.WriteString(w, profile)
-	})
+	versions := startVersions(t)
+	versions.register(t, profile)
+	mux.Handle(api.Prefix, versions)
 	c := &controller{httptest.NewServer(mux), e}
 	t.Cleanup(func() {
 		c.Close()
@@ -126,6 +126,46 @@ func startController(t *testing.T, profile string) *controller {
 		}
 	})
 	return c
+}
+
+// versions is the registry as controllers serve it, of the namespace ml.
+type versions struct {
+	http.Handler
+	store *dir.Store
+}
+
+func startVersions(t *testing.T) *versions {
+	t.Helper()
+	v := &versions{store: dir.New(t.TempDir(), time.Now)}
+	h, err := api.New(api.Config{
+		Open: func(_ context.Context, namespace string, _ api.Verb) (registry.Store, error) {
+			if namespace != "ml" {
+				return dir.New(filepath.Join(t.TempDir(), "none"), time.Now), nil
+			}
+			return v.store, nil
+		},
+		Authorize: func(*http.Request, string, api.Verb) error { return nil },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v.Handler = h
+	return v
+}
+
+// register keeps version 3 of churn.
+func (v *versions) register(t *testing.T, profile string) {
+	t.Helper()
+	spec := registrytest.Spec("churn")
+	var err error
+	if spec.Profile, err = registry.Pack([]byte(profile)); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if _, err := v.store.Register(t.Context(), spec); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // value is the only sample of an expression, NaN-free, or ok is false.

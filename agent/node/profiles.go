@@ -5,15 +5,17 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/leeway-dev/leeway/agent/node/forward"
+	"github.com/leeway-dev/leeway/registry"
+	"github.com/leeway-dev/leeway/registry/client"
 )
 
 // pushResult says what came of bringing a sidecar its reference.
@@ -34,7 +36,6 @@ func pushResults() []pushResult {
 }
 
 const (
-	maxProfile     = 16 << 20
 	requestTimeout = 5 * time.Second
 	// cacheFor is how long a profile is reused: the pods of one rollout come
 	// within minutes of each other. What is not stamped with a digest could be
@@ -47,14 +48,18 @@ type profileKey struct{ namespace, model, version, digest string }
 
 // profileSource gets profiles from whichever controller answers.
 type profileSource struct {
-	controllers []Controller
-	tokenFile   string
-	client      *http.Client
+	controllers []registryOf
 	now         func() time.Time
 
 	mu    sync.Mutex
 	first int // index of the controller that answered last
 	cache []cachedProfile
+}
+
+// registryOf is the registry as one controller serves it.
+type registryOf struct {
+	name string
+	*client.Client
 }
 
 type cachedProfile struct {
@@ -63,8 +68,20 @@ type cachedProfile struct {
 	at   time.Time
 }
 
-func newProfileSource(cfg Config) *profileSource {
-	return &profileSource{controllers: cfg.Controllers, tokenFile: cfg.TokenFile, client: cfg.Client, now: time.Now}
+func newProfileSource(cfg Config) (*profileSource, error) {
+	s := &profileSource{now: time.Now}
+	for _, c := range cfg.Controllers {
+		registry, err := client.New(client.Config{
+			URL: c.URL, Token: forward.FileToken(cfg.TokenFile), HTTP: cfg.Client,
+			Tries:    1,       // the other controller is the second try
+			MaxCache: 4 << 20, // for what is asked for again after cacheFor
+		})
+		if err != nil {
+			return nil, fmt.Errorf("controller %s: %w", c.Name, err)
+		}
+		s.controllers = append(s.controllers, registryOf{c.Name, registry})
+	}
+	return s, nil
 }
 
 // get fetches one at a time, so that the pods of a rollout cost one request.
@@ -76,16 +93,19 @@ func (s *profileSource) get(ctx context.Context, key profileKey) ([]byte, pushRe
 			return c.body, fetched, nil
 		}
 	}
-	var lastErr error
+	number, err := registry.ParseNumber(key.version)
+	if err != nil {
+		return nil, noProfile, err
+	}
 	for i := range s.controllers {
 		n := (s.first + i) % len(s.controllers)
-		body, status, err := s.fetch(ctx, s.controllers[n], key)
+		body, missing := s.fetch(ctx, s.controllers[n], key, number)
 		switch {
-		case err != nil:
-			lastErr = err
+		case errors.Is(missing, registry.ErrNotFound), errors.Is(missing, registry.ErrNoProfile):
+			return nil, noProfile, missing
+		case missing != nil:
+			err = missing
 			continue
-		case status == http.StatusNotFound:
-			return nil, noProfile, fmt.Errorf("%s has no profile of %s/%s version %s", s.controllers[n].Name, key.namespace, key.model, key.version)
 		}
 		s.first = n
 		if err := checkDigest(key, body); err != nil {
@@ -94,7 +114,7 @@ func (s *profileSource) get(ctx context.Context, key profileKey) ([]byte, pushRe
 		s.keep(key, body)
 		return body, fetched, nil
 	}
-	return nil, controllerError, lastErr
+	return nil, controllerError, err
 }
 
 func checkDigest(key profileKey, body []byte) error {
@@ -112,35 +132,14 @@ func (s *profileSource) keep(key profileKey, body []byte) {
 	s.cache = append(s.cache, cachedProfile{key: key, body: body, at: s.now()})
 }
 
-func (s *profileSource) fetch(ctx context.Context, c Controller, key profileKey) ([]byte, int, error) {
+func (s *profileSource) fetch(ctx context.Context, c registryOf, key profileKey, number int64) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	u := fmt.Sprintf("%s/leeway/v1/models/%s/versions/%s/profile?namespace=%s",
-		c.URL, url.PathEscape(key.model), url.PathEscape(key.version), url.QueryEscape(key.namespace))
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u, nil)
+	body, err := c.In(key.namespace).Profile(ctx, key.model, number)
 	if err != nil {
-		return nil, 0, err
+		return nil, fmt.Errorf("profile from %s: %w", c.name, err)
 	}
-	if err := forward.Authorize(req, s.tokenFile); err != nil {
-		return nil, 0, err
-	}
-	resp, err := s.client.Do(req)
-	if err != nil {
-		return nil, 0, err
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxProfile+1))
-	switch {
-	case err != nil:
-		return nil, 0, fmt.Errorf("profile from %s: %w", c.Name, err)
-	case resp.StatusCode == http.StatusNotFound:
-		return nil, resp.StatusCode, nil
-	case resp.StatusCode != http.StatusOK:
-		return nil, 0, fmt.Errorf("profile from %s: %s: %s", c.Name, resp.Status, excerpt(body))
-	case len(body) > maxProfile:
-		return nil, 0, fmt.Errorf("profile from %s: more than %d bytes", c.Name, maxProfile)
-	}
-	return body, resp.StatusCode, nil
+	return body, nil
 }
 
 // pusher speaks to sidecars.

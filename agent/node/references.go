@@ -61,14 +61,18 @@ type references struct {
 	pushes map[sidecar]*push
 }
 
-func newReferences(cfg Config, m *metrics) *references {
+func newReferences(cfg Config, m *metrics) (*references, error) {
+	source, err := newProfileSource(cfg)
+	if err != nil {
+		return nil, err
+	}
 	return &references{
-		source:  newProfileSource(cfg),
+		source:  source,
 		client:  pusher{client: cfg.Client},
 		metrics: m, log: cfg.Logger, now: time.Now,
 		wake:   make(chan struct{}, 1),
 		pushes: map[sidecar]*push{},
-	}
+	}, nil
 }
 
 // set takes the pods that there are now.

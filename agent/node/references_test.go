@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,31 +18,23 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 
 	"github.com/leeway-dev/leeway/agent/node"
+	"github.com/leeway-dev/leeway/registry/api"
 )
 
-// profiles is a controller that has profiles and takes all samples.
+// profiles is a controller that has a registry and takes all samples.
 type profiles struct {
 	*httptest.Server
-	body   atomic.Pointer[string] // nil: not registered
-	served atomic.Int32
+	*versions
 }
 
 func startProfiles(t *testing.T) *profiles {
-	p := &profiles{}
+	p := &profiles{versions: startVersions(t)}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /api/v1/write", func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		w.WriteHeader(http.StatusNoContent)
 	})
-	mux.HandleFunc("GET /leeway/v1/models/churn/versions/3/profile", func(w http.ResponseWriter, r *http.Request) {
-		body := p.body.Load()
-		if body == nil {
-			http.NotFound(w, r)
-			return
-		}
-		p.served.Add(1)
-		_, _ = io.WriteString(w, *body)
-	})
+	mux.Handle(api.Prefix, p.versions)
 	p.Server = httptest.NewServer(mux)
 	t.Cleanup(p.Close)
 	return p
@@ -89,7 +80,7 @@ func TestReferencesReachSidecars(t *testing.T) {
 		return -1
 	}
 	eventually(t, "both are told that there is none", func() bool { return result("no_profile") >= 2 })
-	controller.body.Store(&profile)
+	controller.register(t, profile)
 	eventually(t, "the profile, once it is registered", func() bool { return a.got() == profile })
 	eventually(t, "the other pod is stamped with another", func() bool { return result("wrong_digest") >= 1 })
 	if b.got() != "" {

@@ -42,6 +42,15 @@ func (c *cluster) inNamespace() (string, error) {
 	return namespace, err
 }
 
+// namespaceIfAny is the namespace that is meant, empty where nothing says one.
+func (c *cluster) namespaceIfAny() (string, error) {
+	namespace, err := c.inNamespace()
+	if clientcmd.IsEmptyConfig(err) {
+		return c.namespace, nil
+	}
+	return namespace, err
+}
+
 // config says how the cluster is reached, and the namespace.
 func (c *cluster) config() (*rest.Config, string, error) {
 	loader := c.loader()

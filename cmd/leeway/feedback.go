@@ -93,7 +93,6 @@ func (o *labelOptions) addFlags(a *app, cmd *cobra.Command) {
 	f.StringVar(&o.outcomes, "outcomes", "auto", "class, number, or auto: what looks like a number is one")
 	f.StringVar(&o.url, "url", a.env("LEEWAY_URL"), "`URL` of the controllers (env LEEWAY_URL)")
 	f.StringVar(&o.token, "token", "", "token to send (env LEEWAY_TOKEN, which ps does not show)")
-	f.StringVar(&o.tokenFile, "token-file", "", "`FILE` with the token, read for each batch")
 	f.StringVar(&o.state, "state", "", "`FILE` that keeps how far it got; by default beside the first input")
 	f.IntVar(&o.batch, "batch", 10_000, "rows to send at once")
 	f.StringVar(&o.maxBad, "max-bad", "1%", "share of rows that may be refused")
@@ -121,6 +120,7 @@ func (a *app) checkLabelOptions(o *labelOptions, files []string) (float64, error
 	if u, err := url.Parse(o.url); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return 0, usage("--url %q: want where the controllers are, such as http://leeway.leeway-system.svc:9096", o.url)
 	}
+	o.tokenFile = a.tokenFile
 	if o.token != "" && o.tokenFile != "" {
 		return 0, usage("--token and --token-file: give one of them")
 	}

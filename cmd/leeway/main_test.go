@@ -36,7 +36,7 @@ func TestScripts(t *testing.T) {
 		Setup:               setup,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"rows": rows, "gz": gz, "cutgz": cutgz, "rounded": rounded, "live": live,
-			"labels": labels, "counted": counted, "await": await,
+			"labels": labels, "counted": counted, "await": await, "exits": exits,
 		},
 	})
 }
@@ -80,6 +80,9 @@ clusters: [{name: c, cluster: {server: %q}}], contexts: [{name: c, context: {clu
 	e.Setenv("AWS_SECRET_ACCESS_KEY", "secret")
 	e.Setenv("AWS_EC2_METADATA_DISABLED", "true")
 	e.Setenv("USER", "ada")
+	if err := newRegistryServer(e); err != nil {
+		return err
+	}
 	return newLabelServer(e)
 }
 
@@ -182,9 +185,11 @@ func TestInterrupted(t *testing.T) {
 func TestExitCodes(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for want, args := range map[int][]string{
-		exitOK:     {"leeway", "versions", "churn"},
-		exitFailed: {"leeway", "show", "churn", "1"},
-		exitUsage:  {"leeway", "show", "churn", "--nosuch"},
+		exitOK:          {"leeway", "versions", "churn"},
+		exitFailed:      {"leeway", "match", "churn", "--profile", "nosuch.json"},
+		exitUsage:       {"leeway", "show", "churn", "--nosuch"},
+		exitNotFound:    {"leeway", "show", "churn", "1"},
+		exitUnreachable: {"leeway", "versions", "churn", "--store", "leeway+http://127.0.0.1:1"},
 	} {
 		got := run(t.Context(), args, system{in: strings.NewReader(""), out: io.Discard, err: io.Discard, env: func(string) string { return "" }})
 		if got != want {

@@ -14,6 +14,7 @@ import (
 	"github.com/leeway-dev/leeway/registry/artifact"
 	"github.com/leeway-dev/leeway/registry/dataset"
 	"github.com/leeway-dev/leeway/registry/dvc"
+	"github.com/leeway-dev/leeway/registry/profile"
 	"github.com/leeway-dev/leeway/registry/v1alpha1"
 )
 
@@ -69,7 +70,7 @@ func (a *app) addDVC(ctx context.Context, spec *v1alpha1.ModelVersionSpec, r *re
 	if err := addDVCFacts(ctx, spec, repo); err != nil {
 		return err
 	}
-	r.encoded, err = a.profileDVC(ctx, repo, data, d.csv)
+	r.encoded, err = a.profileDVC(ctx, repo, data, d.rows)
 	if err != nil || r.profile == "" {
 		return err
 	}

@@ -18,13 +18,18 @@ import (
 	"github.com/leeway-dev/leeway/registry/store"
 )
 
-// Exit codes.
+// Exit codes. That something is not there, or not there now, is told apart for
+// scripts: a Job may be tried again when the registry was away.
 const (
 	exitOK          = 0
 	exitFailed      = 1
 	exitUsage       = 2
+	exitNotFound    = 3
+	exitUnreachable = 4
 	exitInterrupted = 130
 )
+
+const exitCodes = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 registry unreachable, 130 interrupted."
 
 const interrupted = "leeway: interrupted; nothing half-written counts"
 
@@ -41,7 +46,8 @@ type system struct {
 type app struct {
 	system
 	cluster
-	storeURI string
+	storeURI  string
+	tokenFile string
 }
 
 // usageError is a command line that makes no sense.
@@ -67,8 +73,17 @@ func run(ctx context.Context, args []string, s system) int {
 	if h := hint(err); h != "" {
 		fmt.Fprintf(s.err, "        %s\n", h)
 	}
-	if errors.As(err, new(usageError)) {
+	return exitCode(err)
+}
+
+func exitCode(err error) int {
+	switch {
+	case errors.As(err, new(usageError)):
 		return exitUsage
+	case errors.Is(err, registry.ErrUnreachable):
+		return exitUnreachable
+	case errors.Is(err, registry.ErrNotFound):
+		return exitNotFound
 	}
 	return exitFailed
 }
@@ -81,6 +96,8 @@ func hint(err error) string {
 		return `"leeway versions MODEL" lists what is there; --store says where to look`
 	case errors.Is(err, registry.ErrUnreachable):
 		return "check --store (or LEEWAY_STORE), and for kube: your kubeconfig and --context"
+	case errors.Is(err, errors.ErrUnsupported):
+		return "--store says which registry"
 	}
 	return ""
 }
@@ -95,7 +112,7 @@ func newRoot(name string, s system) *cobra.Command {
 trained on, finds the version that would be at home in today's data, and
 explains what Leeway decided on a cluster.
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.`,
+` + exitCodes,
 		Example: `  leeway profile train.csv --label churned --prediction score -o train.json
   leeway register --model churn --artifact s3://models/churn/7 --profile train.json --metric auc=0.91
   leeway match churn --profile live.json --live 7
@@ -113,13 +130,15 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.`,
 	root.SetErr(s.err)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	flags := root.PersistentFlags()
-	flags.StringVar(&a.storeURI, "store", a.defaultStore(plugin), "registry: dir:PATH, kube:, kube:NAMESPACE, s3://BUCKET/PREFIX or mlflow+http(s)://HOST (env LEEWAY_STORE)")
+	flags.StringVar(&a.storeURI, "store", a.defaultStore(plugin), "registry: dir:PATH, kube:, kube:NAMESPACE, s3://BUCKET/PREFIX, mlflow+http(s)://HOST or leeway+https://HOST (env LEEWAY_STORE)")
 	flags.Lookup("store").DefValue = store.Redact(a.storeURI)
+	flags.StringVar(&a.tokenFile, "token-file", "", "`FILE` with the token for controllers, leeway+https: and feedback (env LEEWAY_TOKEN holds the token itself)")
 	a.cluster.addFlags(flags)
 	root.AddCommand(
-		newProfile(a), newRegister(a), newAdopt(a), newVersions(a), newShow(a), newMatch(a), newDiff(a), newReject(a), newCopy(a),
+		newProfile(a), newRegister(a), newAdopt(a), newVersions(a), newShow(a), newMatch(a), newDiff(a), newReject(a), newRetire(a), newCopy(a), newGC(a),
 		newRules(a), newExplain(a), newGuards(a), newFeedback(a),
 	)
+	a.addCompletions(root)
 	return root
 }
 
@@ -149,11 +168,21 @@ func (a *app) openURI(ctx context.Context, uri *string) (registry.Store, error) 
 		}
 		*uri = store.InNamespace(*uri, namespace)
 	}
-	return store.Open(ctx, *uri, store.Options{Now: time.Now, MLflow: mlflow.FromEnvironment(a.env), Kube: func() (client.Client, string, error) {
+	return store.Open(ctx, *uri, store.Options{Now: time.Now, MLflow: mlflow.FromEnvironment(a.env), Token: a.token, Namespace: a.cluster.namespaceIfAny, Kube: func() (client.Client, string, error) {
 		c, namespace, err := a.cluster.connect()
 		*uri = store.InNamespace(*uri, namespace)
 		return c, namespace, err
 	}})
+}
+
+// token is the bearer token for controllers, empty without one. A file is read
+// each time: a token that is mounted is renewed meanwhile.
+func (a *app) token(context.Context) (string, error) {
+	if a.tokenFile == "" {
+		return a.env("LEEWAY_TOKEN"), nil
+	}
+	b, err := os.ReadFile(a.tokenFile)
+	return strings.TrimSpace(string(b)), err
 }
 
 // subcommand is what a command takes that does nothing by itself.

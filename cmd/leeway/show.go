@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -16,6 +18,9 @@ func newShow(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show MODEL VERSION",
 		Short: "Show one version",
+		Long: `Show one version: where it comes from, what it was trained on, and every change
+of its lifecycle, with when, who and why. Of a version that was deleted it says
+who did it, where the registry keeps that.`,
 		Example: `  leeway show churn 7
   leeway show churn 7 --profile train.json   # write its training profile`,
 		Args: exactArgs(2),
@@ -29,6 +34,9 @@ func newShow(a *app) *cobra.Command {
 				return err
 			}
 			v, err := s.Get(cmd.Context(), args[0], n)
+			if errors.Is(err, registry.ErrNotFound) {
+				return deletedSince(cmd.Context(), s, args[0], n, err)
+			}
 			if err != nil {
 				return err
 			}
@@ -46,6 +54,17 @@ func newShow(a *app) *cobra.Command {
 	f.addTo(cmd)
 	cmd.Flags().StringVar(&profile, "profile", "", "write the training profile to this `FILE` instead (- for standard output)")
 	return cmd
+}
+
+// deletedSince adds to "not found" who deleted a version, where that is known.
+func deletedSince(ctx context.Context, s registry.Store, model string, number int64, err error) error {
+	deletions, _ := registry.Deletions(ctx, s, model) // the error that is there says more
+	for _, d := range deletions {
+		if d.Number == number && d.By != "" {
+			return fmt.Errorf("%w: deleted %s by %s: %s", err, moment(d.Time), d.By, d.Reason)
+		}
+	}
+	return err
 }
 
 // writeFile writes a file whole or not at all; "-" is standard output.

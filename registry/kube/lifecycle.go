@@ -20,7 +20,7 @@ const (
 )
 
 // SetLifecycle implements registry.Store. The object keeps the latest 50
-// changes.
+// changes, and an event tells of this one where the caller may create events.
 func (s *Store) SetLifecycle(ctx context.Context, model string, number int64, from, to v1alpha1.Lifecycle, by, reason string) error {
 	if err := registry.CheckTransition(from, to); err != nil {
 		return err
@@ -41,8 +41,9 @@ func (s *Store) SetLifecycle(ctx context.Context, model string, number int64, fr
 		if is := lifecycle(o); is != from {
 			return false, fmt.Errorf("version %d of %s: %w: it is %s, not %s", number, model, registry.ErrConflict, is, from)
 		}
+		line := v1alpha1.AuditLine{Time: metav1.NewMicroTime(s.now()), From: from, To: to, By: by, Reason: reason}
 		o.Status.Lifecycle, o.Status.Reason = to, reason
-		o.Status.Audit = append(o.Status.Audit, v1alpha1.AuditLine{Time: metav1.NewMicroTime(s.now()), From: from, To: to, By: by, Reason: reason})
+		o.Status.Audit = append(o.Status.Audit, line)
 		if n := len(o.Status.Audit); n > maxAudit {
 			o.Status.Audit = o.Status.Audit[n-maxAudit:]
 		}
@@ -53,6 +54,7 @@ func (s *Store) SetLifecycle(ctx context.Context, model string, number int64, fr
 		if err != nil {
 			return false, s.explain(err, "update modelversions/status")
 		}
+		s.tell(ctx, o, line)
 		return true, nil
 	})
 	if wait.Interrupted(err) && ctx.Err() == nil {

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 
 	"github.com/leeway-dev/leeway/registry"
 	"github.com/leeway-dev/leeway/registry/bucket"
+	httpclient "github.com/leeway-dev/leeway/registry/client"
 	"github.com/leeway-dev/leeway/registry/dir"
 	"github.com/leeway-dev/leeway/registry/kube"
 	"github.com/leeway-dev/leeway/registry/mlflow"
@@ -31,14 +33,20 @@ type Options struct {
 	Kube func() (c client.Client, namespace string, err error)
 	// MLflow is what an MLflow server may ask for.
 	MLflow mlflow.Credentials
+	// Token gives the bearer token for leeway+http: and leeway+https:; nil: none.
+	Token func(context.Context) (string, error)
+	// Namespace is the one that leeway+http: means where the URI names none; nil:
+	// none.
+	Namespace func() (string, error)
 	// Now gives the time of registrations and changes.
 	Now func() time.Time
 }
 
-// Open opens a registry: dir:PATH, kube:, kube:NAMESPACE, s3://BUCKET/PREFIX or
-// mlflow+http(s)://HOST. S3 is reached as the AWS tools do, by AWS_ENDPOINT_URL
-// and the others. It may reach nothing yet: an error of the store itself comes
-// with the first call. No error holds a password.
+// Open opens a registry: dir:PATH, kube:, kube:NAMESPACE, s3://BUCKET/PREFIX,
+// mlflow+http(s)://HOST, or leeway+https://HOST[?namespace=NAMESPACE], which is
+// one that a controller serves. S3 is reached as the AWS tools do, by
+// AWS_ENDPOINT_URL and the others. It may reach nothing yet: an error of the
+// store itself comes with the first call. No error holds a password.
 func Open(ctx context.Context, uri string, o Options) (registry.Store, error) {
 	kind, rest, ok := strings.Cut(uri, ":")
 	switch {
@@ -65,8 +73,30 @@ func Open(ctx context.Context, uri string, o Options) (registry.Store, error) {
 			return nil, err
 		}
 		return s, nil
+	case ok && (kind == "leeway+http" || kind == "leeway+https"):
+		return o.served(strings.TrimPrefix(uri, "leeway+"))
 	}
-	return nil, fmt.Errorf("%w: registry %q is none of dir:PATH, kube:, kube:NAMESPACE, s3://BUCKET/PREFIX and mlflow+http(s)://HOST", registry.ErrInvalid, Redact(uri))
+	return nil, fmt.Errorf("%w: registry %q is none of dir:PATH, kube:, kube:NAMESPACE, s3://BUCKET/PREFIX, mlflow+http(s)://HOST and leeway+https://HOST", registry.ErrInvalid, Redact(uri))
+}
+
+// served is the registry behind the HTTP API at a URL.
+func (o Options) served(uri string) (registry.Store, error) {
+	uri, query, _ := strings.Cut(uri, "?")
+	q, err := url.ParseQuery(query)
+	namespace := q.Get("namespace")
+	if q.Del("namespace"); err != nil || len(q) > 0 {
+		return nil, fmt.Errorf("%w: registry leeway+%s: only ?namespace=NAMESPACE may follow it", registry.ErrInvalid, uri)
+	}
+	if namespace == "" && o.Namespace != nil {
+		if namespace, err = o.Namespace(); err != nil {
+			return nil, fmt.Errorf("registry leeway+%s: which namespace is the model in? Say so with ?namespace=: %w", uri, err)
+		}
+	}
+	s, err := httpclient.New(httpclient.Config{URL: uri, Namespace: namespace, Token: o.Token})
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // Redact returns a registry's URI as it may be shown: without a password.

@@ -9,6 +9,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/leeway-dev/leeway/registry"
+	httpclient "github.com/leeway-dev/leeway/registry/client"
 	"github.com/leeway-dev/leeway/registry/dir"
 	"github.com/leeway-dev/leeway/registry/kube"
 	"github.com/leeway-dev/leeway/registry/mlflow"
@@ -42,7 +43,15 @@ func TestOpen(t *testing.T) {
 	if _, ok := s.(*s3.Store); !ok || err != nil {
 		t.Errorf("s3: got %T, %v", s, err)
 	}
-	for _, uri := range []string{"", "dir:", "registry", "ftp://x", "s3://", "s3:bucket"} {
+	o.Namespace = func() (string, error) { return "ml", nil }
+	for _, uri := range []string{"leeway+http://leeway:9096", "leeway+https://host/behind/it?namespace=prod"} {
+		s, err = store.Open(t.Context(), uri, o)
+		if _, ok := s.(*httpclient.Client); !ok || err != nil {
+			t.Errorf("%s: got %T, %v", uri, s, err)
+		}
+	}
+	for _, uri := range []string{"", "dir:", "registry", "ftp://x", "s3://", "s3:bucket", "https://host", "leeway+http:", "leeway+ftp://host",
+		"leeway+https://host?name=x", "leeway+https://me:secret@host"} {
 		if _, err := store.Open(t.Context(), uri, o); !errors.Is(err, registry.ErrInvalid) {
 			t.Errorf("%q: got %v, want invalid", uri, err)
 		}

@@ -179,16 +179,27 @@ func headerCount(resp *http.Response, what string) int {
 	return max(n, 0)
 }
 
-// Authorize puts the token of the file into the request. The file is read every
-// time because the kubelet replaces a projected token. An empty name is no token.
+// Authorize puts the token of the file into the request. An empty name is no
+// token.
 func Authorize(req *http.Request, tokenFile string) error {
-	if tokenFile == "" {
-		return nil
-	}
-	token, err := os.ReadFile(tokenFile)
+	token, err := FileToken(tokenFile)(req.Context())
 	if err != nil {
 		return fmt.Errorf("token: %w", err)
 	}
-	req.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
 	return nil
+}
+
+// FileToken reads the token of a file each time that it is asked for, because
+// the kubelet replaces a projected one. An empty name gives no token.
+func FileToken(name string) func(context.Context) (string, error) {
+	return func(context.Context) (string, error) {
+		if name == "" {
+			return "", nil
+		}
+		b, err := os.ReadFile(name)
+		return strings.TrimSpace(string(b)), err
+	}
 }
