@@ -29,8 +29,8 @@ import (
 	"github.com/leeway-dev/leeway/agent/v1alpha1"
 	"github.com/leeway-dev/leeway/registry"
 	"github.com/leeway-dev/leeway/registry/artifact"
-	"github.com/leeway-dev/leeway/registry/dir"
 	"github.com/leeway-dev/leeway/registry/dataset"
+	"github.com/leeway-dev/leeway/registry/dir"
 	"github.com/leeway-dev/leeway/registry/profile"
 	registryv1 "github.com/leeway-dev/leeway/registry/v1alpha1"
 )

@@ -132,10 +132,12 @@ func TestFieldsAreDescribed(t *testing.T) {
 		"Evaluation": reflect.TypeFor[v1alpha1.Evaluation](), "Lineage": reflect.TypeFor[v1alpha1.Lineage](),
 		"Status": reflect.TypeFor[v1alpha1.ModelVersionStatus](), "AuditLine": reflect.TypeFor[v1alpha1.AuditLine](),
 		"Candidate": reflect.TypeFor[registry.Candidate](), "Column": reflect.TypeFor[registry.Column](),
+		"Interval": reflect.TypeFor[registry.Interval](), "Change": reflect.TypeFor[registry.Change](),
+		"BinChange": reflect.TypeFor[registry.BinChange](), "Shift": reflect.TypeFor[registry.Shift](),
 		"Excluded": reflect.TypeFor[registry.Excluded](), "Problem": reflect.TypeFor[api.Problem](),
 	}
 	// These are no structs of Go's: the rest is checked by what is answered.
-	others := []string{"Name", "Lifecycle", "Metrics", "Result"}
+	others := []string{"Name", "Lifecycle", "Metrics", "Values", "Result"}
 	schemas := describe(t).Components.Schemas
 	for name, schema := range schemas {
 		goType, ok := types[name]
@@ -180,7 +182,8 @@ func TestWordsAreDescribed(t *testing.T) {
 		"Lifecycle": {"registered", "live", "rejected", "retired"},
 		"Problem.reason": strs(api.BadRequest, api.Unauthenticated, api.Forbidden, api.NotFound, api.NoProfile, api.MethodNotAllowed,
 			api.Conflict, api.TooLarge, api.UnsupportedMedia, api.Invalid, api.Internal, api.Unavailable),
-		"Excluded.reason": strs(registry.ExcludedRejected, registry.ExcludedRetired, registry.ExcludedSchema, registry.ExcludedCompat, registry.ExcludedNoProfile),
+		"Excluded.reason": strs(registry.ExcludedRejected, registry.ExcludedRetired, registry.ExcludedSchema, registry.ExcludedCompat, registry.ExcludedNoProfile,
+			registry.ExcludedArtifact, registry.ExcludedDigest),
 	} {
 		schema, field, ok := strings.Cut(name, ".")
 		s := schemas[schema].Value
