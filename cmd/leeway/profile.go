@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -75,6 +76,7 @@ it fails and writes nothing.`,
 			if as != "" && !slices.Contains(dataset.Formats(), as) {
 				return usage("--format %q: write one of %s", as, strings.Join(dataset.Formats(), ", "))
 			}
+			debug.SetGCPercent(25) // input may be larger than memory: collect soon
 			p, report, err := a.profileFiles(cmd.Context(), args, dataset.Format(as), o)
 			a.tellBadRows(report)
 			if err != nil {

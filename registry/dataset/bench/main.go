@@ -115,7 +115,7 @@ func install(ctx context.Context) (string, error) {
 	}
 	dir := filepath.Join(cache, "leeway", "whylogs-"+whylogs)
 	python := filepath.Join(dir, "bin", "python")
-	check := []string{python, "-c", "import whylogs, pandas, pyarrow"}
+	check := []string{python, "-c", "import whylogs as why, pandas, pyarrow; why.log(pandas.DataFrame({\"x\": [1.0]}))"}
 	if exec.CommandContext(ctx, check[0], check[1:]...).Run() == nil {
 		return python, nil
 	}
@@ -123,7 +123,7 @@ func install(ctx context.Context) (string, error) {
 	begin := time.Now()
 	for _, args := range [][]string{
 		{"python3", "-m", "venv", "--clear", dir},
-		{python, "-m", "pip", "install", "--quiet", "whylogs==" + whylogs, "numpy", "pandas", "pyarrow"},
+		{python, "-m", "pip", "install", "--quiet", "whylogs==" + whylogs, "numpy<2", "pandas<3", "pyarrow<20"},
 		check,
 	} {
 		if out, err := exec.CommandContext(ctx, args[0], args[1:]...).CombinedOutput(); err != nil {
