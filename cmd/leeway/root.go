@@ -115,7 +115,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.`,
 	flags.StringVar(&a.storeURI, "store", a.defaultStore(plugin), "registry: dir:PATH, kube: or kube:NAMESPACE (env LEEWAY_STORE)")
 	a.cluster.addFlags(flags)
 	root.AddCommand(
-		newProfile(a), newRegister(a), newAdopt(a), newVersions(a), newShow(a), newMatch(a), newDiff(a), newReject(a),
+		newProfile(a), newRegister(a), newEvaluate(a), newAdopt(a), newVersions(a), newShow(a), newMatch(a), newDiff(a), newReject(a),
 		newRules(a), newExplain(a), newGuards(a), newFeedback(a),
 	)
 	return root
