@@ -19,8 +19,21 @@ const (
 // one day's labels say of the next is wrong too often.
 const MinSpan = 5 * 24 * time.Hour
 
-// labelWorth is how many labelled rows weigh as much as the prediction.
-const labelWorth = 1000
+// A prediction weighs as much as so many labelled rows: as have its variance,
+// S^2/2, where the errors of single rows differ by their mean and ten rows in a
+// row tell as much as one; but at most maxWorth.
+const (
+	worthOfVariance = 10
+	maxWorth        = 1000
+)
+
+// worth of a prediction in labelled rows.
+func (a *Atlas) worth() float64 {
+	if a.S == 0 {
+		return maxWorth
+	}
+	return min(maxWorth, worthOfVariance/(a.S*a.S/2))
+}
 
 // Labels are what labelled rows of the window say.
 type Labels struct {
@@ -68,7 +81,7 @@ func (a *Atlas) Predict(distance []float64, labels *Labels) (Prediction, error) 
 		p.MinGain = max(math.Log1p(minGain), oneSided*a.S)
 	}
 	if labels != nil && labels.Span >= MinSpan && labels.Rows > 0 {
-		p.blend(labels)
+		p.blend(labels, a.worth())
 	}
 	return p, nil
 }
@@ -77,7 +90,7 @@ func (a *Atlas) Predict(distance []float64, labels *Labels) (Prediction, error) 
 // centred, each by its weight. Others have no prediction any more: they can't
 // be compared with these. Where nothing was predicted at all, versions are taken
 // to be alike but for the labels.
-func (p *Prediction) blend(l *Labels) {
+func (p *Prediction) blend(l *Labels, worth float64) {
 	if len(p.Log) == 0 {
 		p.Log = make([]float64, len(l.Error))
 	}
@@ -102,7 +115,7 @@ func (p *Prediction) blend(l *Labels) {
 	}
 	n := float64(l.Rows)
 	for b, i := range at {
-		p.Log[i] = level + (n*measured[b]+labelWorth*predicted[b])/(n+labelWorth)
+		p.Log[i] = level + (n*measured[b]+worth*predicted[b])/(n+worth)
 	}
 	p.Labelled, p.MinGain = true, math.Log1p(minLabelsGain)
 }
@@ -136,7 +149,11 @@ func (a *Atlas) String() string {
 	case Open:
 		return fmt.Sprintf("inputs predict quality for this model: R2 = %.2f over %s", a.R2, sets)
 	case Closed:
-		return fmt.Sprintf("inputs do not predict quality for this model: R2 = %.2f over %s", a.R2, sets)
+		chance := ""
+		if a.R2 >= GateR2 {
+			chance = ", which may be chance"
+		}
+		return fmt.Sprintf("inputs do not predict quality for this model: R2 = %.2f over %s%s", a.R2, sets, chance)
 	}
 	return fmt.Sprintf("whether inputs predict quality for this model is not known: versions were evaluated on %s, %d are needed", sets, GateDatasets)
 }

@@ -30,6 +30,7 @@ def kernel(log, distance, width):
 
 def fit(error, apart, trained):
     log = np.log(error)
+    gains = []
     squares, spread, folds = np.zeros(len(WIDTHS)), np.zeros(len(WIDTHS)), 0
     for k in range(log.shape[1]):
         versions = np.flatnonzero(~trained[:, k])
@@ -39,15 +40,20 @@ def fit(error, apart, trained):
         if has.sum() < 2:
             continue
         folds += 1
+        gains.append([])
         t = log[versions, k][has]
         t = t - t.mean()
         for h, width in enumerate(WIDTHS):
             p = kernel(rest[has], apart[others, k], width)
             p = p - p.mean()
             squares[h] += ((t - p) ** 2).sum()
+            gains[-1].append(((t - p) ** 2).sum())
             spread[h] += np.var(t - p)
     best = max(h for h in range(len(WIDTHS)) if squares[h] == squares.min())
-    return WIDTHS[best], 1 - squares[best] / squares[-1], np.sqrt(2 * spread[best] / folds), folds
+    gain = np.array(gains)[:, -1] - np.array(gains)[:, best]
+    used = min(best + 1, len(WIDTHS) - 1)  # for windows the next wider
+    t = gain.mean() / (gain.std(ddof=1) / np.sqrt(folds)) if gain.any() else 0.0
+    return WIDTHS[used], 1 - squares[best] / squares[-1], np.sqrt(2 * spread[used] / folds), folds, t
 
 
 def case(rng, name, n, m, tells, missing, level):
@@ -66,16 +72,17 @@ def case(rng, name, n, m, tells, missing, level):
         trained[i, : i + 1 if i % 4 == 3 and i + 2 < m else 0] = True  # every fourth: all of the past
         if i < m:
             trained[i, i] = True
-    width, r2, s, folds = fit(error, apart, trained)
+    width, r2, s, folds, t = fit(error, apart, trained)
     today = 0.1 * np.linalg.norm(place - rng.normal(size=2), axis=1)
     p = kernel(fill(np.log(error)), today, width)
     labels = np.exp(p + 0.3 * rng.normal(size=n))
     rows = 700
-    q = (rows * (np.log(labels) - np.log(labels).mean()) + 1000 * (p - p.mean())) / (rows + 1000)
+    n0 = min(1000, 10 / (s**2 / 2))
+    q = (rows * (np.log(labels) - np.log(labels).mean()) + n0 * (p - p.mean())) / (rows + n0)
     null = lambda a: [[None if np.isnan(x) else float(x) for x in row] for row in a]
     return dict(
         name=name, error=null(error), apart=apart.tolist(), trained=trained.tolist(), width=None if np.isinf(width) else width,
-        r2=float(r2), s=float(s), datasets=folds, today=today.tolist(), predicted=p.tolist(),
+        r2=float(r2), s=float(s), datasets=folds, t=float(t), today=today.tolist(), predicted=p.tolist(),
         labels=labels.tolist(), rows=rows, blended=(q + np.log(labels).mean()).tolist(),
     )
 
