@@ -1,6 +1,7 @@
 package profile
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -22,6 +23,9 @@ func (p *Profile) check() error {
 		return fmt.Errorf("rows: %d is not between 0 and %d", p.Rows, int64(MaxRows))
 	}
 	if err := checkTimes(p.From, p.To); err != nil {
+		return err
+	}
+	if err := checkBlocks(p.Blocks); err != nil {
 		return err
 	}
 	if n := len(p.Features) + len(p.Predictions); n > MaxColumns {
@@ -87,7 +91,7 @@ func (c *Column) check() error {
 			return err
 		}
 	}
-	if err := checkClustering(c.Clustering); err != nil {
+	if err := cmp.Or(checkErrors(c.Bins), checkClustering(c.Clustering), checkColumnBlocks(c.Blocks)); err != nil {
 		return err
 	}
 	if c.Type == Category {
@@ -105,18 +109,6 @@ func (c *Column) check() error {
 	}
 	if err != nil {
 		return fmt.Errorf("sketch: %w", err)
-	}
-	return nil
-}
-
-func checkClustering(windows map[string]float64) error {
-	if len(windows) > 16 {
-		return fmt.Errorf("clustering: %d windows, at most 16", len(windows))
-	}
-	for window, phi := range windows {
-		if len(window) > 16 || !utf8.ValidString(window) || !(phi >= 1 && phi <= math.MaxFloat64) {
-			return fmt.Errorf("clustering: %q: %v, want a window and a number of at least 1", clip(window), phi)
-		}
 	}
 	return nil
 }

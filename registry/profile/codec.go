@@ -53,6 +53,7 @@ type wire struct {
 	Rows        int64             `json:"rows"`
 	From        *time.Time        `json:"from"`
 	To          *time.Time        `json:"to"`
+	Blocks      json.RawMessage   `json:"blocks"`
 	Features    []json.RawMessage `json:"features"`
 	Predictions []json.RawMessage `json:"predictions"`
 }
@@ -83,6 +84,9 @@ func parse(data []byte) (*Profile, error) {
 	}
 	p := &Profile{Format: w.Format, Source: w.Source, Rows: w.Rows, From: utc(w.From), To: utc(w.To)}
 	var err error
+	if p.Blocks, err = blocks(w.Blocks); err != nil {
+		return nil, err
+	}
 	if p.Features, err = columns("features", w.Features); err != nil {
 		return nil, err
 	}
@@ -90,6 +94,21 @@ func parse(data []byte) (*Profile, error) {
 		return nil, err
 	}
 	return p, p.check()
+}
+
+// maxBlocksBytes is more than enough for maxWindows.
+const maxBlocksBytes = 16 << 10
+
+func blocks(encoded json.RawMessage) (list []BlockDistances, err error) {
+	if len(encoded) > maxBlocksBytes {
+		return nil, fmt.Errorf("blocks: %d bytes, at most %d", len(encoded), maxBlocksBytes)
+	}
+	if len(encoded) > 0 {
+		if err := decode(encoded, &list); err != nil {
+			return nil, fmt.Errorf("blocks: %w", err)
+		}
+	}
+	return list, nil
 }
 
 func columns(field string, encoded []json.RawMessage) ([]Column, error) {

@@ -17,6 +17,9 @@ import (
 	"github.com/leeway-dev/leeway/registry/profile"
 )
 
+// aDay is how far blocks of a day lie from the rest.
+const aDay = `{"window":"24h","blocks":30,"periods":30,"rows":100,"distance":{"p50":0.1,"p90":0.2,"p95":0.3},"factor":1.5}`
+
 const small = "n,c\n1,a\n2,b\n2,b\n4,\n"
 
 // examples are a training profile and a live one of the same columns.
@@ -109,6 +112,17 @@ func TestParseErrors(t *testing.T) {
 		{"category order", edit(training, `{"name":"b","count":2},{"name":"a","count":1}`, `{"name":"a","count":1},{"name":"b","count":2}`), `feature "c": categories[1]: "b" out of order`},
 		{"seen", edit(training, `"categories"`, `"seen":"AAA=","categories"`), `feature "c": seen: 2 bytes`},
 		{"clustering", edit(training, `"quantiles"`, `"clustering":{"1h":0.5},"quantiles"`), `feature "n": clustering: "1h": 0.5`},
+		{"blocks", edit(training, `"features"`, `"blocks":[{"window":"1d","blocks":9}],"features"`), `blocks[0]: 0 periods of 9 blocks`},
+		{"blocks of no window", edit(training, `"features"`, `"blocks":[{"window":"7"}],"features"`), `blocks[0]: "7" is not a window`},
+		{"blocks out of order", edit(training, `"features"`, `"blocks":[`+aDay+`,`+aDay+`],"features"`), `blocks[1]: "24h" after a longer one`},
+		{"blocks without order", edit(training, `"features"`, `"blocks":[`+strings.Replace(aDay, "0.2", "0.4", 1)+`],"features"`), `p50, p90, p95: 0.1, 0.4, 0.3`},
+		{"blocks too large", edit(training, `"features"`, `"blocks":[`+strings.Repeat(" ", 16<<10)+`],"features"`), `blocks: 16386 bytes, at most 16384`},
+		{"too many blocks", edit(training, `"features"`, `"blocks":[`+strings.Repeat("{},", 16)+`{}],"features"`), `blocks: 17 windows, at most 16`},
+		{"column's blocks", edit(training, `"quantiles"`, `"blocks":{"1h":{"p95":2}},"quantiles"`), `feature "n": blocks: "1h": p50, p90, p95: 0, 0, 2`},
+		{"error of more rows", edit(training, `"count":1}`, `"count":1,"error":{"rows":2,"rate":0}}`), `feature "n": bins[0].error: rows: 2 is not between`},
+		{"error of no kind", edit(training, `"count":1}`, `"count":1,"error":{"rows":1,"mae":1}}`), `bins[0].error: want a rate, or mae and rmse`},
+		{"error of two kinds", edit(training, `"count":1}`, `"count":1,"error":{"rows":1,"mae":1,"rate":0}}`), `bins[0].error: rate: beside mae`},
+		{"error rate", edit(training, `"count":1}`, `"count":1,"error":{"rows":1,"rate":1.5}}`), `bins[0].error: rate: 1.5`},
 		{"times", edit(live, `"from":"2013`, `"from":"2014`), `to: 2013-07-01`},
 		{"sketch k", sketch(set(4, 0, 1)), `feature "n": sketch: not a KLL sketch`},
 		{"sketch header", sketch(set(0, 9)), `feature "n": sketch: header and length disagree`},
@@ -160,7 +174,11 @@ func TestEncodeRefusesWhatParseWould(t *testing.T) {
 // What Parse takes, it gives back the same, and everything else can use.
 func FuzzParse(f *testing.F) {
 	training, live := examples(f)
-	for _, p := range []*profile.Profile{training, live} {
+	timed, _ := applied(f, stream(57, 10, 1), 1)
+	e := profile.NewErrors(timed.Predictions[0])
+	e.Number(3, 2, 1)
+	e.Apply(&timed.Predictions[0])
+	for _, p := range []*profile.Profile{training, live, timed} {
 		data, err := p.Encode()
 		if err != nil {
 			f.Fatal(err)

@@ -91,8 +91,13 @@ func Shares(reference, data Column) (ref, dat []float64, err error) {
 		for i, b := range data.Bins {
 			counts[i] = float64(b.Count)
 		}
+	case data.Type == Category && data.Redacted && !reference.Redacted:
+		err = fmt.Errorf("%w: categories are redacted in the data, but not in the reference", ErrSchema)
 	case data.Type == Category:
-		err = layCategories(counts, &reference, &data)
+		var b *Binner
+		if b, err = NewBinner(reference); err == nil {
+			layCategories(counts, b, &data)
+		}
 	default:
 		err = layNumbers(counts, &reference, &data)
 	}
@@ -103,15 +108,19 @@ func Shares(reference, data Column) (ref, dat []float64, err error) {
 }
 
 func normalised(counts []float64) []float64 {
+	shares := slices.Clone(counts)
+	normalise(shares)
+	return shares
+}
+
+func normalise(counts []float64) {
 	var sum float64
 	for _, n := range counts {
 		sum += n
 	}
-	shares := make([]float64, len(counts))
-	for i, n := range counts {
-		shares[i] = n / sum
+	for i := range counts {
+		counts[i] /= sum
 	}
-	return shares
 }
 
 // sameBins says whether data's counts are of the reference's bins.
@@ -126,25 +135,18 @@ func equal(a, b *float64) bool {
 	return a == b || a != nil && b != nil && *a == *b
 }
 
-// layCategories counts data's categories into the reference's bins.
-func layCategories(counts []float64, reference, data *Column) error {
-	b, err := NewBinner(*reference)
-	if err != nil {
-		return err
-	}
-	if data.Redacted && !reference.Redacted {
-		return fmt.Errorf("%w: categories are redacted in the data, but not in the reference", ErrSchema)
-	}
+// layCategories counts data's categories into the bins of a reference.
+func layCategories(counts []float64, b *Binner, data *Column) {
 	clear(counts)
 	unknown := float64(data.Folded)
 	var hidden func(string) int
 	for _, k := range data.Categories {
 		name := k.Name
 		if !isHash(name) {
-			name = Key(name, reference.Redacted)
+			name = Key(name, b.redacted)
 		}
 		i := b.key(name)
-		if i == b.unseen && !reference.Redacted && isHash(name) {
+		if i == b.unseen && !b.redacted && isHash(name) {
 			if hidden == nil {
 				hidden = b.hidden()
 			}
@@ -156,15 +158,21 @@ func layCategories(counts []float64, reference, data *Column) error {
 		counts[i] += float64(k.Count)
 	}
 	counts[b.missing] = float64(data.Missing)
-	if unknown > 0 {
-		known := 0.5
-		if without := counts[b.other] + counts[b.unseen]; without > 0 {
-			known = counts[b.other] / without
-		}
-		counts[b.other] += known * unknown
-		counts[b.unseen] += (1 - known) * unknown
+	spread(counts, b.other, b.unseen, unknown)
+}
+
+// spread divides rows of categories of which nothing is known between other and
+// unseen, as those are divided of which it is.
+func spread(counts []float64, other, unseen int, unknown float64) {
+	if unknown == 0 {
+		return
 	}
-	return nil
+	known := 0.5
+	if without := counts[other] + counts[unseen]; without > 0 {
+		known = counts[other] / without
+	}
+	counts[other] += known * unknown
+	counts[unseen] += (1 - known) * unknown
 }
 
 // layNumbers spreads data's numbers over the reference's bins.

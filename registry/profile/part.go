@@ -160,7 +160,7 @@ func (m *merger) column(definition *Column) Column {
 		c.Binning = definition.Binning
 		c.Bins = append([]Bin(nil), definition.Bins...)
 		for i := range c.Bins {
-			c.Bins[i].Count = 0
+			c.Bins[i].Count, c.Bins[i].Error = 0, nil
 			if i < len(m.bins) {
 				c.Bins[i].Count = m.bins[i]
 			}

@@ -57,12 +57,15 @@ type Profile struct {
 	Format string `json:"format"`
 	// Source is empty for training data and what a sidecar has observed, and
 	// Live for a reference that Adopt made of the latter.
-	Source      string     `json:"source,omitempty"`
-	Rows        int64      `json:"rows"`
-	From        *time.Time `json:"from,omitempty"`
-	To          *time.Time `json:"to,omitempty"`
-	Features    []Column   `json:"features"`
-	Predictions []Column   `json:"predictions,omitempty"`
+	Source string     `json:"source,omitempty"`
+	Rows   int64      `json:"rows"`
+	From   *time.Time `json:"from,omitempty"`
+	To     *time.Time `json:"to,omitempty"`
+	// Blocks say how far parts of the training rows lie from the rest, where
+	// their time is known, by the length of the part, shortest first.
+	Blocks      []BlockDistances `json:"blocks,omitempty"`
+	Features    []Column         `json:"features"`
+	Predictions []Column         `json:"predictions,omitempty"`
 }
 
 // Column describes the values of one feature or prediction.
@@ -109,6 +112,8 @@ type Column struct {
 	// independent rows the rows of a window resemble each other (φ ≥ 1), where
 	// the training rows are ordered in time.
 	Clustering map[string]float64 `json:"clustering,omitempty"`
+	// Blocks are the distances of Profile.Blocks of this column, by window.
+	Blocks map[string]Quantiles `json:"blocks,omitempty"`
 }
 
 // Bin counts the rows whose value lies in [Lower, Upper) or is Category. The
@@ -120,6 +125,8 @@ type Bin struct {
 	Upper    *float64 `json:"upper,omitempty"`
 	Category string   `json:"category,omitempty"`
 	Count    int64    `json:"count"`
+	// Error of the rows of a prediction's bin, as far as their truth is known.
+	Error *BinError `json:"error,omitempty"`
 }
 
 // CategoryCount counts the rows of one category.

@@ -1,0 +1,203 @@
+package profile
+
+import (
+	"math"
+	"slices"
+	"time"
+)
+
+// Comparison is how far data lies from a reference: what Compare says, with the
+// interval in which the distance of all such data lies with 95%.
+type Comparison struct {
+	Mean ColumnComparison
+	// Columns are in the order of the features.
+	Columns []ColumnComparison
+	// Measured says that the clustering of every column is that of the training
+	// rows; else AssumedClustering stood in.
+	Measured bool
+}
+
+// ColumnComparison is the distance of a column.
+type ColumnComparison struct {
+	Distance, Low, High float64
+}
+
+// Compare says how far the data lies from a reference; the distances are those
+// of the function Compare. Both need the same features in the same order, else
+// the error wraps ErrSchema.
+//
+// The interval is for the data as a sample, by the delta method, with as many
+// rows as it has over the clustering φ of the training rows in windows of this
+// length (the next longer that is known). Distances near 0 are found larger than
+// they are, so the interval may lie wholly below the distance. That of the mean
+// is the mean of the columns', which is right when they move together and wide
+// when they don't. The sample of the training rows is taken as it is.
+func (d *Data) Compare(r *Reference, length time.Duration) (Comparison, error) {
+	if err := d.sameColumns(r); err != nil {
+		return Comparison{}, err
+	}
+	c := Comparison{Measured: true, Columns: make([]ColumnComparison, len(r.columns))}
+	order := r.clusteringOrder(length)
+	count := float64(len(r.columns))
+	for i := range r.columns {
+		ref := &r.columns[i]
+		shares, err := d.sharesOf(i, ref.layout)
+		if err != nil {
+			return Comparison{}, err
+		}
+		distance, of := divergence(ref.shares, shares)
+		phi, measured := ref.clustering(order)
+		low, high := of.interval(distance, float64(d.columns[i].column.Rows)/phi)
+		c.Columns[i] = ColumnComparison{distance, low, high}
+		c.Mean.Distance += distance / count
+		c.Mean.Low += low / count
+		c.Mean.High += high / count
+		c.Measured = c.Measured && measured
+	}
+	return c, nil
+}
+
+// windowsOf are the lengths of which a profile knows something, shortest first.
+func windowsOf(p *Profile) []referenceWindow {
+	var list []referenceWindow
+	add := func(name string) *referenceWindow {
+		length, err := windowLength(name)
+		if err != nil {
+			return nil // clustering may be of other windows than blocks
+		}
+		i, found := slices.BinarySearchFunc(list, length, func(w referenceWindow, l time.Duration) int { return int(w.length - l) })
+		if !found {
+			list = slices.Insert(list, i, referenceWindow{length: length})
+		}
+		return &list[i]
+	}
+	for i := range p.Blocks {
+		b := p.Blocks[i]
+		if w := add(b.Window); w != nil {
+			w.blocks = &b
+		}
+	}
+	for i := range p.Features {
+		for name := range p.Features[i].Clustering {
+			add(name)
+		}
+	}
+	return list
+}
+
+func (c *referenceColumn) setWindows(from *Column, windows []referenceWindow) {
+	c.phi, c.p95 = make([]float64, len(windows)), make([]float64, len(windows))
+	for i := range c.p95 {
+		c.p95[i] = -1
+	}
+	at := func(name string) int {
+		length, _ := windowLength(name)
+		return slices.IndexFunc(windows, func(w referenceWindow) bool { return w.length == length })
+	}
+	for name, phi := range from.Clustering {
+		if i := at(name); i >= 0 {
+			c.phi[i] = phi
+		}
+	}
+	for name, q := range from.Blocks {
+		if i := at(name); i >= 0 {
+			c.p95[i] = q.P95
+		}
+	}
+}
+
+// clusteringOrder are the windows in which to look for a clustering: the next
+// longer ones, then the shorter ones.
+func (r *Reference) clusteringOrder(length time.Duration) []int {
+	next := slices.IndexFunc(r.windows, func(w referenceWindow) bool { return w.length >= length })
+	if next < 0 {
+		next = len(r.windows)
+	}
+	var order []int
+	for i := next; i < len(r.windows); i++ {
+		order = append(order, i)
+	}
+	for i := next - 1; i >= 0; i-- {
+		order = append(order, i)
+	}
+	return order
+}
+
+func (c *referenceColumn) clustering(order []int) (phi float64, measured bool) {
+	for _, i := range order {
+		if c.phi[i] > 0 {
+			return c.phi[i], true
+		}
+	}
+	return AssumedClustering, false
+}
+
+// Tolerance is how far data of a length of time may lie from a reference and
+// still be of its kind.
+type Tolerance struct {
+	// Mean is of the mean over the columns, Columns of each.
+	Mean    float64
+	Columns []float64
+	// Typical is the median: half of the blocks lay within it.
+	Typical float64
+	// Windows are the lengths that were measured and used: one, or the two
+	// between which it is interpolated.
+	Windows []string
+}
+
+// Tolerance is what blocks of the training rows showed, 95% for the mean; it is
+// at least MinTolerance. Between two lengths it is interpolated by the logarithm
+// of the length. For less than the shortest the shortest's is taken: shorter
+// windows may lie further, so it errs by refusing. Longer ones lie nearer, so
+// beyond twice the longest nothing is known, and ok is false; as it is where no
+// blocks were measured.
+func (r *Reference) Tolerance(length time.Duration) (t Tolerance, ok bool) {
+	var known []int
+	for i, w := range r.windows {
+		if w.blocks != nil {
+			known = append(known, i)
+		}
+	}
+	if length <= 0 || len(known) == 0 || length > 2*r.windows[known[len(known)-1]].length {
+		return Tolerance{}, false
+	}
+	upper := slices.IndexFunc(known, func(i int) bool { return r.windows[i].length >= length })
+	switch {
+	case upper < 0:
+		upper = len(known) - 1
+		fallthrough
+	case upper == 0 || r.windows[known[upper]].length == length:
+		return r.toleranceAt(known[upper], known[upper], 0), true
+	}
+	a, b := known[upper-1], known[upper]
+	from, to := r.windows[a].length, r.windows[b].length
+	return r.toleranceAt(a, b, math.Log(float64(length)/float64(from))/math.Log(float64(to)/float64(from))), true
+}
+
+// toleranceAt is that of one window, or between two.
+func (r *Reference) toleranceAt(a, b int, share float64) Tolerance {
+	between := func(x, y float64) float64 { return max(x, MinTolerance)*(1-share) + max(y, MinTolerance)*share }
+	first, second := r.windows[a].blocks, r.windows[b].blocks
+	t := Tolerance{
+		Mean:    between(first.Distance.P95, second.Distance.P95),
+		Typical: first.Distance.P50*(1-share) + second.Distance.P50*share,
+		Windows: []string{first.Window},
+		Columns: make([]float64, len(r.columns)),
+	}
+	if a != b {
+		t.Windows = append(t.Windows, second.Window)
+	}
+	factor := first.Factor*(1-share) + second.Factor*share
+	for i := range r.columns {
+		c := &r.columns[i]
+		x, y := c.p95[a], c.p95[b]
+		if x < 0 || y < 0 { // of this column one is not known
+			x = max(x, y)
+			y = x
+		}
+		if t.Columns[i] = min(factor*between(x, y), 1); x < 0 {
+			t.Columns[i] = 1
+		}
+	}
+	return t
+}
