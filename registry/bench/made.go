@@ -7,18 +7,17 @@ import (
 )
 
 const (
-	madeBlocks = 24
-	madeDays   = 30
-	madeRows   = 60 // a day
+	madeDays = 30
+	madeRows = 120 // a day
 )
 
 // hyperplane is the rotating hyperplane (Hulten, Spencer and Domingos 2001) with
 // four regimes that come back in random order. A regime has its hyperplane and
 // its inputs: here they tell. Each day has a mood of its own, and the mood of a
 // day is like that of the day before, as it is in real data.
-func hyperplane() (*stream, error) {
+func hyperplane(blocks int) *stream {
 	r := rand.New(rand.NewPCG(2001, 1))
-	s := made("hyperplane", 8)
+	s := made("hyperplane", 8, blocks)
 	var weights, means [4][]float64
 	for g := range 4 {
 		for range s.columns {
@@ -44,22 +43,22 @@ func hyperplane() (*stream, error) {
 			sum += weights[g][i] * (x[i] - means[g][i])
 		}
 		return sum > 0
-	}), nil
+	})
 }
 
 // sea is the generator of Street and Kim (2001): y is whether x1 + x2 is below a
 // threshold, and only the threshold changes. Inputs tell nothing.
-func sea() (*stream, error) {
+func sea(blocks int) *stream {
 	r := rand.New(rand.NewPCG(2001, 2))
-	s := made("sea", 3)
+	s := made("sea", 3, blocks)
 	thresholds := [4]float64{8, 9, 7, 9.5}
 	return s.fill(r, func(int, bool) []float64 {
 		return []float64{10 * r.Float64(), 10 * r.Float64(), 10 * r.Float64()}
-	}, func(g int, x []float64) bool { return x[0]+x[1] <= thresholds[g] }), nil
+	}, func(g int, x []float64) bool { return x[0]+x[1] <= thresholds[g] })
 }
 
-func made(name string, columns int) *stream {
-	s := &stream{name: name, blocks: madeBlocks, shuffled: 600, targets: []target{{"class", logarithmic}}}
+func made(name string, columns, blocks int) *stream {
+	s := &stream{name: name, blocks: blocks, shuffled: 600, targets: []target{{"class", logarithmic}}}
 	for i := range columns {
 		s.columns = append(s.columns, column{name: string(rune('a' + i))})
 	}

@@ -31,28 +31,51 @@ func main() {
 
 func run(flights, folder string, only, parts []string) error {
 	began := time.Now()
-	for _, s := range []struct {
-		name string
-		load func() (*stream, error)
-	}{
-		{"flights", func() (*stream, error) { return loadFlights(flights, folder+"/delays.csv.gz") }},
-		{"bikes", func() (*stream, error) { return loadBikes(folder + "/bikes.csv.gz") }},
-		{"hyperplane", hyperplane},
-		{"sea", sea},
-	} {
-		if !slices.Contains(only, s.name) {
-			continue
-		}
-		stream, err := s.load()
-		if err != nil {
-			return err
-		}
-		if slices.Contains(parts, "regret") {
-			if err := study(os.Stdout, stream); err != nil {
+	var g goals
+	for _, name := range only {
+		if slices.Contains(parts, "fits") {
+			s, err := load(name, flights, folder, fitBlocks)
+			if err == nil {
+				err = fits(os.Stdout, s)
+			}
+			if err != nil {
 				return err
 			}
 		}
-		fmt.Fprintf(os.Stderr, "%s: %s since the start\n", s.name, time.Since(began).Round(time.Second))
+		if slices.Contains(parts, "regret") {
+			s, err := load(name, flights, folder, regretBlocks)
+			if err == nil {
+				err = study(os.Stdout, s, &g)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		fmt.Fprintf(os.Stderr, "%s: %s since the start\n", name, time.Since(began).Round(time.Second))
+	}
+	if slices.Contains(parts, "regret") {
+		g.print(os.Stdout)
 	}
 	return nil
+}
+
+// How many blocks the generators make: tolerances for 30 days take versions
+// trained on eight months of a regime.
+const (
+	fitBlocks    = 64
+	regretBlocks = 24
+)
+
+func load(name, flights, folder string, blocks int) (*stream, error) {
+	switch name {
+	case "flights":
+		return loadFlights(flights, folder+"/delays.csv.gz")
+	case "bikes":
+		return loadBikes(folder + "/bikes.csv.gz")
+	case "hyperplane":
+		return hyperplane(blocks), nil
+	case "sea":
+		return sea(blocks), nil
+	}
+	return nil, fmt.Errorf("there is no stream %q", name)
 }

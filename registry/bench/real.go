@@ -26,20 +26,23 @@ func loadFlights(path, delays string) (*stream, error) {
 	}); err != nil {
 		return nil, err
 	}
-	code := newCoder(s)
+	code, read := newCoder(s), 0
 	err := table(path, func(get func(string) string) error {
 		month, err1 := strconv.Atoi(get("month"))
 		day, err2 := strconv.Atoi(get("day"))
 		minute, err3 := strconv.Atoi(get("sched_dep_min"))
 		air, err4 := strconv.ParseFloat(get("air_time"), 64)
-		if err1 != nil || err2 != nil || err3 != nil || err4 != nil || len(s.rows) == len(late) {
-			return fmt.Errorf("row %d is not a flight of 2013 with its delay", len(s.rows)+1)
+		if err1 != nil || err2 != nil || err3 != nil || err4 != nil || read == len(late) {
+			return fmt.Errorf("row %d is not a flight of 2013 with its delay", read+1)
+		}
+		delay := late[read]
+		if read++; get("temp") == "" {
+			return nil // no weather is known: some hours, and New Year's Eve
 		}
 		r := row{block: month - 1, day: day - 1, at: time.Date(2013, time.Month(month), day, 0, minute, 0, 0, time.UTC)}
 		for i, c := range s.columns {
 			r.x = append(r.x, code.value(i, get(c.name)))
 		}
-		delay := late[len(s.rows)]
 		r.y = []float64{air, min(max(delay, -60), 180), 0}
 		if delay > 15 {
 			r.y[2] = 1

@@ -77,14 +77,6 @@ func (p *split) trainingRows(v int) []row {
 	return p.pick(all)
 }
 
-func (p *split) pick(at []int) []row {
-	out := make([]row, len(at))
-	for i, k := range at {
-		out[i] = p.rows[k]
-	}
-	return out
-}
-
 // cut makes the windows of a block: shuffled rows, single days that are judged by
 // the next three, and ten days that are judged by what is left.
 func (p *split) cut(b int) {

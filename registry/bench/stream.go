@@ -51,7 +51,7 @@ func (s *stream) describe(rows []row) (*profile.Profile, error) {
 	types := map[string]profile.Type{}
 	for i, c := range s.columns {
 		record[i] = c.name
-		if c.categories != nil {
+		if types[c.name] = profile.Number; c.categories != nil {
 			types[c.name] = profile.Category
 		}
 	}

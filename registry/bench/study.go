@@ -42,7 +42,8 @@ var ruleNames = []string{
 type regrets struct {
 	sum  map[string][]float64 // by block
 	n    map[string][]float64
-	rule switches
+	// gated is what the rule does with data sets enough, early with fewer.
+	gated, early switches
 }
 
 func newRegrets(blocks int) *regrets {
@@ -51,6 +52,13 @@ func newRegrets(blocks int) *regrets {
 		r.sum[name], r.n[name] = make([]float64, blocks), make([]float64, blocks)
 	}
 	return r
+}
+
+func (r *regrets) decided(k *known) *switches {
+	if k.atlas.Gate == atlas.NoGate {
+		return &r.early
+	}
+	return &r.gated
 }
 
 func (r *regrets) add(rule string, block int, regret float64) {
@@ -167,8 +175,9 @@ func (m *measured) learn(s scope, b int) (*known, error) {
 	return k, err
 }
 
-// study prints the regrets of every target and split of a stream.
-func study(out io.Writer, s *stream) error {
+// study prints the regrets of every target and split of a stream, and adds what
+// the rule did to the goals.
+func study(out io.Writer, s *stream, g *goals) error {
 	for t, target := range s.targets {
 		results := map[string]*regrets{}
 		for _, name := range []string{"half", "even-odd"} {
@@ -181,6 +190,7 @@ func study(out io.Writer, s *stream) error {
 			}
 		}
 		s.print(out, target.name, results)
+		g.add(s.name+" "+target.name, results)
 	}
 	return nil
 }
@@ -206,7 +216,7 @@ func (m *measured) all(results map[string]*regrets) error {
 			}
 			for _, kind := range []string{"s", "d", "L"} {
 				if r := results[s.name+" "+kind+" "+m.name]; r != nil {
-					r.rule.state(k.atlas)
+					r.decided(k).state(k.atlas)
 				}
 			}
 		}
@@ -269,7 +279,7 @@ func (m *measured) window(r *regrets, s scope, k *known, w window) error {
 		r.add("all past", w.block, regret(m.judge(m.blocks+w.block-1, w.judged)))
 	}
 	r.add("retrain now", w.block, regret(m.judge(m.blocks+w.block, w.judged)))
-	r.rule.decide(m, k, w, shipped, errors)
+	r.decided(k).decide(m, k, w, shipped, errors)
 	return nil
 }
 
