@@ -40,8 +40,8 @@ var ruleNames = []string{
 
 // regrets of one scope and kind of window, by rule and block.
 type regrets struct {
-	sum  map[string][]float64 // by block
-	n    map[string][]float64
+	sum map[string][]float64 // by block
+	n   map[string][]float64
 	// gated is what the rule does with data sets enough, early with fewer.
 	gated, early switches
 }
