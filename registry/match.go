@@ -7,9 +7,9 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/leeway-dev/leeway/registry/profile"
-	"github.com/leeway-dev/leeway/registry/profile/summary"
 	"github.com/leeway-dev/leeway/registry/v1alpha1"
 )
 
@@ -20,11 +20,16 @@ const (
 	// AutoTolerance is the tolerance where nothing says how far blocks of the
 	// training rows lie from each other.
 	AutoTolerance = 0.2
-	// ColumnFactor times the tolerance is that of a single column.
+	// ColumnFactor times a tolerance that is a constant is that of a column.
 	ColumnFactor = 2.5
 	// BetterFactor times live's distance is the most that a better version's
 	// may be.
 	BetterFactor = 0.7
+	// ShortBetterFactor is the same for windows shorter than the cycles in the
+	// data: those that lie, typically, further than ShortDistance from the rest
+	// of their own training rows.
+	ShortBetterFactor = 0.6
+	ShortDistance     = 0.1
 )
 
 // ErrNoRows says that a live profile has nothing to match on.
@@ -38,6 +43,15 @@ type MatchOptions struct {
 	// Tolerance within which a version fits, above 0 and at most 1; 0 is
 	// "auto".
 	Tolerance float64
+	// Findings exclude versions by their number, for what a match can't see of
+	// them: ExcludedArtifact, ExcludedDigest. May be nil.
+	Findings map[int64]Finding
+}
+
+// Finding is why a version can't be gone back to.
+type Finding struct {
+	Reason Exclusion
+	Detail string
 }
 
 // ParseTolerance reads "auto" (as 0) or a number above 0 and at most 1.
@@ -54,41 +68,44 @@ func ParseTolerance(s string) (float64, error) {
 
 // Match ranks the versions of one model by how near the features of their
 // training data are to those of the live profile. It is a function of its
-// arguments alone; the order of versions does not matter.
+// arguments alone; the order of versions does not matter. Who asks again and
+// again keeps a Matcher.
 //
 // It fails with ErrNotFound when the version in service is not among them and
 // with ErrNoRows when the live profile is empty. A version that can't be
 // compared is excluded with the reason.
 func Match(versions []Version, live *profile.Profile, o MatchOptions) (Result, error) {
+	m, err := NewMatcher(versions)
+	if err != nil {
+		return Result{}, err
+	}
+	return m.Match(live, o)
+}
+
+// Match is the function Match for the matcher's versions.
+func (m *Matcher) Match(live *profile.Profile, o MatchOptions) (Result, error) {
 	if err := checkLive(live); err != nil {
 		return Result{}, err
 	}
 	if o.Tolerance < 0 || o.Tolerance > 1 || math.IsNaN(o.Tolerance) {
 		return Result{}, fmt.Errorf("%w: tolerance %g is not from 0 to 1", ErrInvalid, o.Tolerance)
 	}
-	m := matcher{data: live, tolerance: o.Tolerance}
-	r := Result{Rows: live.Rows, Candidates: []Candidate{}, Excluded: []Excluded{}}
-	if o.Tolerance == 0 {
-		m.tolerance, r.Auto = AutoTolerance, true
-	}
-	if len(versions) == 0 {
-		if o.Live != 0 {
-			return Result{}, fmt.Errorf("the version in service, %d: %w: the model has no versions", o.Live, ErrNotFound)
-		}
-		return r, nil
-	}
-	r.Model = versions[0].Model
-	if err := m.setLive(versions, o.Live); err != nil {
+	at, err := m.live(o.Live)
+	if err != nil {
 		return Result{}, err
 	}
-	if m.live != nil {
-		r.Live = version(m.live.Number)
+	data, err := m.refs.Data(live)
+	if err != nil {
+		return Result{}, fmt.Errorf("the live profile: %w", err)
 	}
-	for _, v := range newestFirst(versions) {
-		if v.Model != r.Model {
-			return Result{}, fmt.Errorf("%w: versions of %s and of %s in one match", ErrInvalid, r.Model, v.Model)
-		}
-		c, why := m.candidate(v)
+	q := question{data: data, features: fields(live.Features), options: o, length: lengthOf(live)}
+	r := Result{Model: m.model, Rows: live.Rows, Length: q.length, Candidates: make([]Candidate, 0, len(m.versions)), Excluded: []Excluded{}}
+	if at >= 0 {
+		q.live = &m.versions[at]
+		r.Live = version(q.live.Number)
+	}
+	for i := range m.versions {
+		c, why := q.candidate(&m.versions[i])
 		if why != nil {
 			r.Excluded = append(r.Excluded, *why)
 			continue
@@ -113,6 +130,13 @@ func checkLive(live *profile.Profile) error {
 	return nil
 }
 
+func lengthOf(p *profile.Profile) time.Duration {
+	if p.From == nil || p.To == nil {
+		return 0
+	}
+	return p.To.Sub(*p.From)
+}
+
 // judge says which candidates are better than live, and which is best. Without
 // a version in service the nearest that fits is best; with one whose own
 // distance is not known nothing can be said to be better.
@@ -125,7 +149,7 @@ func (r *Result) judge() {
 		}
 		if live >= 0 {
 			is := r.Candidates[live].Distance
-			c.Better = c.Distance <= BetterFactor*is && c.Distance < is
+			c.Better = c.Distance <= c.Margin*is && c.Distance < is
 		}
 		if r.Best == "" && c.Fits && (c.Better || r.Live == "") {
 			r.Best = c.Version
@@ -133,112 +157,60 @@ func (r *Result) judge() {
 	}
 }
 
-// matcher holds what every candidate is compared with.
-type matcher struct {
-	data      *profile.Profile
-	tolerance float64
-	live      *Version
-	// outputs of the version in service, nil when they are not known.
-	outputs []profile.Column
+// question is what every version is asked.
+type question struct {
+	data     *profile.Data
+	features []field
+	options  MatchOptions
+	length   time.Duration
+	live     *prepared // nil: there is none
 }
 
-func (m *matcher) setLive(versions []Version, number int64) error {
-	for i := range versions {
-		v := &versions[i]
-		if number == v.Number || number == 0 && v.Lifecycle == v1alpha1.Live && (m.live == nil || v.Number > m.live.Number) {
-			m.live = v
-		}
-	}
-	if m.live == nil {
-		if number != 0 {
-			return fmt.Errorf("the version in service, %d of %s: %w", number, versions[0].Model, ErrNotFound)
-		}
-		return nil
-	}
-	if p, _, err := m.live.Profile(); err == nil {
-		m.outputs = outputs(p)
-	}
-	return nil
-}
-
-// candidate compares one version, or says why it can't be one. The version in
+// excluded says why a version is no candidate, if it is none. The version in
 // service is compared whatever became of it: it is there to be compared with.
-func (m *matcher) candidate(v Version) (Candidate, *Excluded) {
-	isLive := m.live != nil && v.Number == m.live.Number
-	out := func(why Exclusion, detail string) (Candidate, *Excluded) {
-		return Candidate{}, &Excluded{Version: version(v.Number), Reason: why, Detail: detail}
+func (q *question) excluded(v *prepared) (Exclusion, string) {
+	if v != q.live {
+		switch v.Lifecycle {
+		case v1alpha1.Rejected:
+			return ExcludedRejected, v.Reason
+		case v1alpha1.Retired:
+			return ExcludedRetired, v.Reason
+		}
+		if f, found := q.options.Findings[v.Number]; found {
+			return f.Reason, f.Detail
+		}
 	}
-	switch {
-	case isLive:
-	case v.Lifecycle == v1alpha1.Rejected:
-		return out(ExcludedRejected, v.Reason)
-	case v.Lifecycle == v1alpha1.Retired:
-		return out(ExcludedRetired, v.Reason)
+	if v.broken != "" {
+		return ExcludedNoProfile, v.broken
 	}
-	p, _, err := v.Profile()
+	if !slices.Equal(v.features, q.features) {
+		return ExcludedSchema, schemaDiffers("feature", "the data", v.features, q.features)
+	}
+	if v == q.live || q.live == nil {
+		return "", ""
+	}
+	if q.live.broken == "" && !slices.Equal(v.outputs, q.live.outputs) {
+		return ExcludedSchema, schemaDiffers("prediction", "the version in service", v.outputs, q.live.outputs)
+	}
+	if v.Spec.Compat != q.live.Spec.Compat {
+		return ExcludedCompat, fmt.Sprintf("%q, live's is %q", v.Spec.Compat, q.live.Spec.Compat)
+	}
+	return "", ""
+}
+
+// candidate compares one version, or says why it can't be one.
+func (q *question) candidate(v *prepared) (Candidate, *Excluded) {
+	reason, detail := q.excluded(v)
+	if reason != "" {
+		return Candidate{}, &Excluded{Version: version(v.Number), Reason: reason, Detail: detail}
+	}
+	d, err := q.data.Compare(v.reference, q.length)
 	if err != nil {
-		return out(ExcludedNoProfile, err.Error())
-	}
-	if detail := schemaDiffers("feature", p.Features, m.data.Features); detail != "" {
-		return out(ExcludedSchema, detail)
-	}
-	if !isLive && m.outputs != nil {
-		if detail := schemaDiffers("prediction", outputs(p), m.outputs); detail != "" {
-			return out(ExcludedSchema, detail)
+		reason = ExcludedNoProfile
+		if errors.Is(err, profile.ErrSchema) {
+			reason = ExcludedSchema
 		}
+		return Candidate{}, &Excluded{Version: version(v.Number), Reason: reason, Detail: err.Error()}
 	}
-	if !isLive && m.live != nil && v.Spec.Compat != m.live.Spec.Compat {
-		return out(ExcludedCompat, fmt.Sprintf("%q, live's is %q", v.Spec.Compat, m.live.Spec.Compat))
-	}
-	d, err := profile.Compare(p, m.data)
-	switch {
-	case errors.Is(err, profile.ErrSchema):
-		return out(ExcludedSchema, err.Error())
-	case err != nil:
-		return out(ExcludedNoProfile, err.Error())
-	}
-	return m.rank(v, d), nil
+	return q.rank(v, d), nil
 }
-
-func (m *matcher) rank(v Version, d profile.Distance) Candidate {
-	c := Candidate{Version: version(v.Number), Distance: d.Mean, Tolerance: m.tolerance, Fits: d.Mean <= m.tolerance, Columns: []Column{}}
-	for _, column := range d.Columns {
-		one := Column{Name: column.Name, Distance: column.Distance, Tolerance: ColumnFactor * m.tolerance}
-		c.Fits = c.Fits && one.Distance <= one.Tolerance
-		c.Columns = append(c.Columns, one)
-	}
-	slices.SortFunc(c.Columns, func(a, b Column) int {
-		return cmp.Or(cmp.Compare(b.Distance, a.Distance), cmp.Compare(a.Name, b.Name))
-	})
-	return c
-}
-
-// outputs are the predictions that a version gives itself: not the column that
-// is made of them, which older profiles lack.
-func outputs(p *profile.Profile) []profile.Column {
-	return slices.DeleteFunc(slices.Clone(p.Predictions), func(c profile.Column) bool { return c.Name == summary.Highest })
-}
-
-// schemaDiffers says how a version's columns differ from those wanted. Their
-// order counts: rows without names are read by position.
-func schemaDiffers(kind string, got, want []profile.Column) string {
-	for i := range max(len(got), len(want)) {
-		switch {
-		case i >= len(got):
-			return fmt.Sprintf("it has no %s %q", kind, want[i].Name)
-		case i >= len(want):
-			return fmt.Sprintf("its %s %q is not in the data", kind, got[i].Name)
-		case got[i].Name != want[i].Name:
-			return fmt.Sprintf("%s %d is %q, not %q", kind, i+1, got[i].Name, want[i].Name)
-		case got[i].Type != want[i].Type:
-			return fmt.Sprintf("%s %q is a %s, not a %s", kind, got[i].Name, got[i].Type, want[i].Type)
-		}
-	}
-	return ""
-}
-
-func newestFirst(versions []Version) []Version {
-	return slices.SortedFunc(slices.Values(versions), func(a, b Version) int { return cmp.Compare(b.Number, a.Number) })
-}
-
-func version(n int64) string { return strconv.FormatInt(n, 10) }

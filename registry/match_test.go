@@ -113,8 +113,10 @@ func TestMatch(t *testing.T) {
 			if got := strings.Join(excluded, ", "); got != tt.excluded {
 				t.Errorf("excluded %q, want %q", got, tt.excluded)
 			}
-			if r.Auto != (tt.options.Tolerance == 0) {
-				t.Errorf("auto is %v", r.Auto)
+			for _, c := range r.Candidates {
+				if c.Calibrated() != (tt.options.Tolerance > 0) {
+					t.Errorf("version %s: tolerance %v is from %s", c.Version, c.Tolerance, c.Basis)
+				}
 			}
 			slices.Reverse(before)
 			again, err := registry.Match(before, today, tt.options)
@@ -187,12 +189,12 @@ func TestMatchErrors(t *testing.T) {
 
 func TestResultJSON(t *testing.T) {
 	r := registry.Result{
-		Model: "churn", Live: "3", Best: "1", Auto: true, Rows: 1000,
+		Model: "churn", Live: "3", Best: "1", Rows: 1000,
 		Candidates: []registry.Candidate{{Version: "1", Distance: 0.125, Tolerance: 0.2, Fits: true, Better: true, Columns: []registry.Column{{Name: "temp", Distance: 0.25, Tolerance: 0.5}}}},
 		Excluded:   []registry.Excluded{{Version: "2", Reason: registry.ExcludedRejected, Detail: "bad"}},
 	}
 	got, err := json.Marshal(r)
-	want := `{"model":"churn","live":"3","candidates":[{"version":"1","distance":0.125,"tolerance":0.2,"fits":true,"better":true,"columns":[{"name":"temp","distance":0.25,"tolerance":0.5}]}],"best":"1","excluded":[{"version":"2","reason":"rejected"}]}`
+	want := `{"model":"churn","live":"3","candidates":[{"version":"1","distance":0.125,"tolerance":0.2,"fits":true,"better":true,"columns":[{"name":"temp","distance":0.25,"tolerance":0.5}]}],"best":"1","excluded":[{"version":"2","reason":"rejected","detail":"bad"}]}`
 	if err != nil || string(got) != want {
 		t.Errorf("got %s (%v)\nwant %s", got, err, want)
 	}

@@ -1,6 +1,9 @@
 package registry
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"time"
+)
 
 // Result is the answer of a match. Its JSON is an API: "leeway match -o json"
 // prints it.
@@ -17,11 +20,10 @@ type Result struct {
 	// Excluded versions, newest first.
 	Excluded []Excluded
 
-	// Auto says that the tolerance is no person's and no measurement's, but
-	// AutoTolerance: good for proposing only. It is not in the JSON.
-	Auto bool
-	// Rows of the live profile. They are not in the JSON.
-	Rows int64
+	// Rows of the live profile, and the length of its time, 0 where it does not
+	// say. They are not in the JSON.
+	Rows   int64
+	Length time.Duration
 }
 
 // Candidate is one version as the match ranked it.
@@ -32,17 +34,82 @@ type Candidate struct {
 	Tolerance float64 `json:"tolerance"`
 	// Fits says that the distance and each column's is within its tolerance.
 	Fits bool `json:"fits"`
-	// Better says that the distance is at most 0.7 of live's.
+	// Better says that the distance is at most Margin times live's.
 	Better bool `json:"better"`
 	// Columns, the one that differs most first.
 	Columns []Column `json:"columns"`
+
+	// Interval in which the distance of all such data lies with 95%.
+	Interval *Interval `json:"interval,omitempty"`
+	// Basis says where the tolerances are from, and Windows of which length the
+	// blocks were, where they are from blocks: one, or two that it is between.
+	Basis   Basis    `json:"basis,omitempty"`
+	Windows []string `json:"windows,omitempty"`
+	// Margin is BetterFactor, or ShortBetterFactor where windows of this length
+	// differ much from each other already.
+	Margin float64 `json:"margin,omitempty"`
 }
+
+// Interval is a range of distances; profile.Data.Compare says how it is found.
+type Interval struct {
+	Low  float64 `json:"low"`
+	High float64 `json:"high"`
+	// Clustering says whether that of the rows was measured on training rows, or
+	// assumed.
+	Clustering string `json:"clustering"`
+}
+
+// Whether the clustering of an interval is known.
+const (
+	ClusteringMeasured = "measured"
+	ClusteringAssumed  = "assumed"
+)
+
+// Basis is the word for what a tolerance is from.
+type Basis string
+
+// What a tolerance is from.
+const (
+	// BasisGiven: somebody said it.
+	BasisGiven Basis = "given"
+	// BasisBlocks: blocks of the version's own training rows.
+	BasisBlocks Basis = "blocks"
+	// BasisFallback: nothing; it is AutoTolerance, good for proposing only.
+	BasisFallback Basis = "fallback"
+)
+
+// Calibrated says whether the tolerance is good enough to act on.
+func (c Candidate) Calibrated() bool { return c.Basis == BasisGiven || c.Basis == BasisBlocks }
 
 // Column is the distance of one feature.
 type Column struct {
 	Name      string  `json:"name"`
 	Distance  float64 `json:"distance"`
 	Tolerance float64 `json:"tolerance"`
+	// Change says how it differs, of the columns that differ most.
+	Change *Change `json:"change,omitempty"`
+}
+
+// Change says how a column differs.
+type Change struct {
+	// Bins whose shares of the rows differ most, at most four.
+	Bins []BinChange `json:"bins,omitempty"`
+	// Median of numbers.
+	Median *Shift `json:"median,omitempty"`
+}
+
+// BinChange is how the share of the rows in a bin differs.
+type BinChange struct {
+	Bin string `json:"bin"`
+	// Values are the bin's bounds, or its category.
+	Values string `json:"values,omitempty"`
+	Shift
+}
+
+// Shift is a number in the version's training data and in the live data.
+type Shift struct {
+	Version float64 `json:"version"`
+	Data    float64 `json:"data"`
 }
 
 // Exclusion is the word for why a version is no candidate.
@@ -55,14 +122,18 @@ const (
 	ExcludedSchema    Exclusion = "schema"
 	ExcludedCompat    Exclusion = "compat"
 	ExcludedNoProfile Exclusion = "no_profile"
+	// ExcludedArtifact: its artifact is not there.
+	ExcludedArtifact Exclusion = "artifact_missing"
+	// ExcludedDigest: its artifact is not the one that was registered.
+	ExcludedDigest Exclusion = "artifact_digest"
 )
 
 // Excluded is a version that is no candidate.
 type Excluded struct {
 	Version string    `json:"version"`
 	Reason  Exclusion `json:"reason"`
-	// Detail is for people. It is not in the JSON.
-	Detail string `json:"-"`
+	// Detail is for people.
+	Detail string `json:"detail,omitempty"`
 }
 
 // wire is a Result as JSON: absent versions are null there.
