@@ -8,7 +8,6 @@ import (
 	"strconv"
 
 	"github.com/leeway-dev/leeway/registry/atlas"
-	"github.com/leeway-dev/leeway/registry/profile"
 )
 
 // maxDatasets bounds what a match learns from: the newest data sets.
@@ -32,9 +31,8 @@ var (
 type evaluations struct {
 	metric  string
 	atlas   *atlas.Atlas
-	numbers []int64            // of the versions, in the table's order
-	homes   []*profile.Profile // of the data sets
-	of      []int64            // their versions' numbers
+	numbers []int64 // of the versions, in the table's order
+	homes   []int64 // of the data sets
 }
 
 // home identifies a data set.
@@ -49,49 +47,55 @@ type cell struct {
 	home    home
 }
 
+// profiles are the training profiles of the versions.
+type profiles interface {
+	// usable says that a version's profile can be compared with the others'.
+	usable(number int64) bool
+	// apart is how far the data of one lies from another's, on the other's bins.
+	apart(from, of int64) (float64, error)
+}
+
 // evaluated learns from the evaluations of versions, oldest first, by the metric
-// that most of them have, or by the one that is named. profiles holds the
-// training profiles of those that have the columns in question.
-func evaluated(versions []Version, profiles map[int64]*profile.Profile, metric string) (*evaluations, error) {
-	cells := cellsOf(versions, metric)
-	if metric == "" {
-		metric = commonest(cells)
+// that most of them have.
+func evaluated(versions []Version, p profiles) (*evaluations, error) {
+	cells := cellsOf(versions)
+	e := &evaluations{metric: commonest(cells)}
+	mine := cells[e.metric]
+	homes := homesOf(mine, p)
+	row := map[int64]bool{}
+	for c := range mine {
+		row[c.version] = true
 	}
-	e := &evaluations{metric: metric}
-	homes := homesOf(cells[metric], profiles)
-	row := map[int64]int{}
-	for c := range cells[metric] {
-		row[c.version] = 0
-	}
-	for _, v := range versions {
-		if _, ok := row[v.Number]; ok {
-			row[v.Number] = len(e.numbers)
-			e.numbers = append(e.numbers, v.Number)
-		}
+	at := map[int64]*Version{}
+	for i := range versions {
+		at[versions[i].Number] = &versions[i]
 	}
 	t := atlas.Table{}
-	for _, h := range homes {
-		e.homes, e.of = append(e.homes, profiles[h.version]), append(e.of, h.version)
-	}
-	for i, number := range e.numbers {
-		t.Error, t.Trained = append(t.Error, nil), append(t.Trained, nil)
+	for _, v := range versions {
+		if !row[v.Number] {
+			continue
+		}
+		e.numbers = append(e.numbers, v.Number)
+		var errors []float64
+		var trained []bool
 		for _, h := range homes {
-			x, ok := cells[metric][cell{number, h}]
+			x, ok := mine[cell{v.Number, h}]
 			if !ok {
 				x = math.NaN()
 			}
-			t.Error[i] = append(t.Error[i], x)
-			t.Trained[i] = append(t.Trained[i], trainedOn(versions, number, h.version))
+			errors, trained = append(errors, x), append(trained, trainedOn(at[v.Number], at[h.version]))
 		}
+		t.Error, t.Trained = append(t.Error, errors), append(t.Trained, trained)
 	}
-	for _, j := range e.homes {
+	for _, j := range homes {
+		e.homes = append(e.homes, j.version)
 		var apart []float64
-		for _, k := range e.homes {
-			d, err := profile.Compare(j, k)
+		for _, k := range homes {
+			d, err := p.apart(j.version, k.version)
 			if err != nil {
-				return nil, fmt.Errorf("data sets of evaluations: %w", err)
+				return nil, fmt.Errorf("data sets of evaluations, of versions %d and %d: %w", j.version, k.version, err)
 			}
-			apart = append(apart, d.Mean)
+			apart = append(apart, d)
 		}
 		t.Apart = append(t.Apart, apart)
 	}
@@ -102,11 +106,11 @@ func evaluated(versions []Version, profiles map[int64]*profile.Profile, metric s
 
 // cellsOf reads the errors of all versions by metric; of an evaluation that is
 // there twice the later registered counts.
-func cellsOf(versions []Version, metric string) map[string]map[cell]float64 {
+func cellsOf(versions []Version) map[string]map[cell]float64 {
 	out := map[string]map[cell]float64{}
 	for i, v := range versions {
 		for _, one := range v.Spec.Evaluations {
-			x, ok := errorOf(one.Metric, one.Value, metric)
+			x, ok := errorOf(one.Metric, one.Value)
 			if !ok {
 				continue
 			}
@@ -120,14 +124,14 @@ func cellsOf(versions []Version, metric string) map[string]map[cell]float64 {
 }
 
 // errorOf reads a metric as an error, which has to be above 0.
-func errorOf(name, value, wanted string) (float64, bool) {
+func errorOf(name, value string) (float64, bool) {
 	x, err := strconv.ParseFloat(value, 64)
 	switch {
-	case err != nil || wanted != "" && name != wanted:
+	case err != nil:
 		return 0, false
 	case slices.Contains(higherIsBetter, name):
 		x = 1 - x
-	case wanted == "" && !slices.Contains(lowerIsBetter, name):
+	case !slices.Contains(lowerIsBetter, name):
 		return 0, false
 	}
 	return x, x > 0 && !math.IsInf(x, 0)
@@ -156,11 +160,11 @@ func commonest(cells map[string]map[cell]float64) string {
 }
 
 // homesOf are the newest data sets whose profile can be used, oldest first.
-func homesOf(cells map[cell]float64, profiles map[int64]*profile.Profile) []home {
+func homesOf(cells map[cell]float64, p profiles) []home {
 	var out []home
 	seen := map[home]bool{}
 	for c := range cells {
-		if !seen[c.home] && profiles[c.home.version] != nil {
+		if !seen[c.home] && p.usable(c.home.version) {
 			seen[c.home] = true
 			out = append(out, c.home)
 		}
@@ -173,35 +177,14 @@ func homesOf(cells map[cell]float64, profiles map[int64]*profile.Profile) []home
 
 // trainedOn says that a version was trained on rows of the data set of another:
 // it is that one, has the same data, or data of the same time.
-func trainedOn(versions []Version, number, home int64) bool {
-	if number == home {
+func trainedOn(v, home *Version) bool {
+	if v.Number == home.Number {
 		return true
 	}
-	i := slices.IndexFunc(versions, func(v Version) bool { return v.Number == number })
-	j := slices.IndexFunc(versions, func(v Version) bool { return v.Number == home })
-	if i < 0 || j < 0 {
-		return false
-	}
-	a, b := versions[i].Spec, versions[j].Spec
+	a, b := v.Spec, home.Spec
 	if a.Profile != nil && b.Profile != nil && a.Profile.Digest == b.Profile.Digest {
 		return true
 	}
 	from, to, begin, end := a.Dataset.From, a.Dataset.To, b.Dataset.From, b.Dataset.To
 	return from != nil && to != nil && begin != nil && end != nil && from.Before(end) && begin.Before(to)
 }
-
-// predict says what the evaluations make of a window.
-func (e *evaluations) predict(live *profile.Profile) (atlas.Prediction, error) {
-	var distance []float64
-	for _, h := range e.homes {
-		d, err := profile.Compare(h, live)
-		if err != nil {
-			return atlas.Prediction{}, err
-		}
-		distance = append(distance, d.Mean)
-	}
-	return e.atlas.Predict(distance, nil)
-}
-
-// row of a version in the table, -1 for none.
-func (e *evaluations) row(number int64) int { return slices.Index(e.numbers, number) }

@@ -46,6 +46,8 @@ type MatchOptions struct {
 	// Findings exclude versions by their number, for what a match can't see of
 	// them: ExcludedArtifact, ExcludedDigest. May be nil.
 	Findings map[int64]Finding
+	// Labelled rows of the live window, measured; nil for none.
+	Labelled *Labelled
 }
 
 // Finding is why a version can't be gone back to.
@@ -115,7 +117,29 @@ func (m *Matcher) Match(live *profile.Profile, o MatchOptions) (Result, error) {
 	// Stable: of equal distances the newest stays first.
 	slices.SortStableFunc(r.Candidates, func(a, b Candidate) int { return cmp.Compare(a.Distance, b.Distance) })
 	r.judge()
-	return r, nil
+	return r, m.foresee(&q, &r)
+}
+
+// foresee adds what evaluations say, and lets them judge where they may.
+func (m *Matcher) foresee(q *question, r *Result) error {
+	if len(m.versions) == 0 {
+		return nil
+	}
+	r.Rule, r.Trust = RuleDistance, "versions were not evaluated on each other's data sets: whether inputs predict quality for this model is not known"
+	f, err := m.forecast(q)
+	if err != nil || f == nil {
+		return err
+	}
+	f.tell(r)
+	if f.rule == RuleDistance {
+		return nil
+	}
+	live := int64(0)
+	if q.live != nil {
+		live = q.live.Number
+	}
+	r.judgeBy(f, live)
+	return nil
 }
 
 func checkLive(live *profile.Profile) error {

@@ -1,0 +1,172 @@
+package registry
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/leeway-dev/leeway/registry/atlas"
+)
+
+// Number of the version.
+func (c Candidate) Number() int64 {
+	n, _ := ParseNumber(c.Version) // Match writes nothing else
+	return n
+}
+
+// Rule is the word for what a match ranked by.
+type Rule string
+
+// What a match ranks by.
+const (
+	// RuleDistance: how near the training data is.
+	RuleDistance Rule = "distance"
+	// RulePredicted: the error that is predicted from evaluations on data sets
+	// that look like the window.
+	RulePredicted Rule = "predicted_error"
+	// RuleLabels: that, and the error on labelled rows of the window.
+	RuleLabels Rule = "labels"
+)
+
+// Labelled is what labelled rows of the window say of versions.
+type Labelled struct {
+	Rows int64
+	Span time.Duration
+	// Errors by metric and version.
+	Errors map[string]map[int64]float64
+}
+
+// Forecast is what evaluations say of a match.
+type Forecast struct {
+	// Metric that was predicted; of one that is higher for a better version, 1
+	// less it.
+	Metric string `json:"metric"`
+	// Gate says whether inputs order the versions of this model: "open",
+	// "closed", or "no_gate" with too few data sets to tell.
+	Gate atlas.Gate `json:"gate"`
+	// Datasets that were left out and predicted, R2 what inputs explain of the
+	// versions' order there, T the mean gain by that over its standard error.
+	Datasets int     `json:"datasets"`
+	R2       float64 `json:"r2"`
+	T        float64 `json:"t"`
+}
+
+// forecast of one match.
+type forecast struct {
+	*evaluations
+	atlas.Prediction
+	rule Rule
+	// why is more to say than the atlas does.
+	why string
+}
+
+// forecast says what the evaluations make of the live data; nil where there are
+// none.
+func (m *Matcher) forecast(q *question) (*forecast, error) {
+	e, l := m.learned, q.options.Labelled
+	if e == nil || len(e.homes) > 0 && !slices.Equal(m.schema, q.features) {
+		return nil, nil
+	}
+	var distance []float64
+	for _, number := range e.homes {
+		d, err := q.data.Compare(m.at(number).reference, q.length)
+		if err != nil {
+			return nil, fmt.Errorf("the data set of version %d: %w", number, err)
+		}
+		distance = append(distance, d.Mean.Distance)
+	}
+	f := &forecast{evaluations: e, rule: RuleDistance}
+	labels, why := e.labels(l)
+	f.why = why
+	var err error
+	if f.Prediction, err = e.atlas.Predict(distance, labels); err != nil {
+		return nil, err
+	}
+	switch {
+	case f.Labelled:
+		f.rule = RuleLabels
+	case e.atlas.Gate != atlas.Open:
+	case q.live != nil && math.IsNaN(f.log(q.live.Number)):
+		f.why = fmt.Sprintf("version %d, in service, was evaluated on too few of them, so distance ranks", q.live.Number)
+	default:
+		f.rule = RulePredicted
+	}
+	return f, nil
+}
+
+// labels in the table's order, or why there are none.
+func (e *evaluations) labels(l *Labelled) (*atlas.Labels, string) {
+	if l == nil {
+		return nil, ""
+	}
+	if l.Span < atlas.MinSpan {
+		return nil, fmt.Sprintf("the labels span %s and are not used: at least 120h are needed", l.Span)
+	}
+	out := &atlas.Labels{Rows: l.Rows, Span: l.Span}
+	for _, number := range e.numbers {
+		x, ok := l.Errors[e.metric][number]
+		if !ok {
+			x = math.NaN()
+		}
+		out.Error = append(out.Error, x)
+	}
+	if len(l.Errors[e.metric]) == 0 {
+		return nil, fmt.Sprintf("the labels are not measured by %s, by which versions were evaluated, and are not used", e.metric)
+	}
+	return out, ""
+}
+
+// log is the predicted logarithm of a version's error, NaN for none.
+func (f *forecast) log(number int64) float64 {
+	i := slices.Index(f.numbers, number)
+	if i < 0 || i >= len(f.Log) {
+		return math.NaN()
+	}
+	return f.Log[i]
+}
+
+// tell writes what was predicted into the result.
+func (f *forecast) tell(r *Result) {
+	r.Rule = f.rule
+	r.Forecast = &Forecast{Metric: f.metric, Gate: f.atlas.Gate, Datasets: f.atlas.Datasets, R2: f.atlas.R2, T: f.atlas.T}
+	r.ProposeOnly = f.atlas.Gate == atlas.Closed && f.rule == RuleDistance
+	r.Trust = f.atlas.String()
+	if f.why != "" {
+		r.Trust += "; " + f.why
+	}
+	for i := range r.Candidates {
+		if x := f.log(r.Candidates[i].Number()); !math.IsNaN(x) {
+			e := math.Exp(x)
+			r.Candidates[i].PredictedError = &e
+		}
+	}
+}
+
+// judgeBy says which candidates are better than live by their predicted errors,
+// and which is best: the lowest of those that are better and fit. Labels of the
+// window itself say more than fitting. Versions without a prediction stay as
+// distance judged them, and come after.
+func (r *Result) judgeBy(f *forecast, live int64) {
+	from := slices.Index(f.numbers, live)
+	r.Best = ""
+	var best *Candidate
+	for i := range r.Candidates {
+		c := &r.Candidates[i]
+		if c.Number() == live && live != 0 {
+			continue
+		}
+		if c.PredictedError != nil && live != 0 {
+			c.Better = f.Prediction.Better(from, slices.Index(f.numbers, c.Number()))
+		}
+		if !c.Better && live != 0 || !c.Fits && (f.rule != RuleLabels || c.PredictedError == nil) {
+			continue
+		}
+		if best == nil || c.PredictedError != nil && (best.PredictedError == nil || *c.PredictedError < *best.PredictedError) {
+			best = c
+		}
+	}
+	if best != nil {
+		r.Best = best.Version
+	}
+}
