@@ -51,8 +51,8 @@ type cell struct {
 type profiles interface {
 	// usable says that a version's profile can be compared with the others'.
 	usable(number int64) bool
-	// apart is how far the data of one lies from another's, on the other's bins.
-	apart(from, of int64) (float64, error)
+	// apart is how far the data of one lies from each of some.
+	apart(from []int64, of int64) ([]float64, error)
 }
 
 // evaluated learns from the evaluations of versions, oldest first, by the metric
@@ -87,17 +87,18 @@ func evaluated(versions []Version, p profiles) (*evaluations, error) {
 		}
 		t.Error, t.Trained = append(t.Error, errors), append(t.Trained, trained)
 	}
-	for _, j := range homes {
-		e.homes = append(e.homes, j.version)
-		var apart []float64
-		for _, k := range homes {
-			d, err := p.apart(j.version, k.version)
-			if err != nil {
-				return nil, fmt.Errorf("data sets of evaluations, of versions %d and %d: %w", j.version, k.version, err)
-			}
-			apart = append(apart, d)
+	for _, h := range homes {
+		e.homes = append(e.homes, h.version)
+		t.Apart = append(t.Apart, make([]float64, len(homes)))
+	}
+	for k, of := range e.homes {
+		apart, err := p.apart(e.homes, of)
+		if err != nil {
+			return nil, fmt.Errorf("data sets of evaluations: version %d: %w", of, err)
 		}
-		t.Apart = append(t.Apart, apart)
+		for j := range apart {
+			t.Apart[j][k] = apart[j]
+		}
 	}
 	var err error
 	e.atlas, err = atlas.Fit(t)

@@ -9,12 +9,6 @@ import (
 	"github.com/leeway-dev/leeway/registry/atlas"
 )
 
-// Number of the version.
-func (c Candidate) Number() int64 {
-	n, _ := ParseNumber(c.Version) // Match writes nothing else
-	return n
-}
-
 // Rule is the word for what a match ranked by.
 type Rule string
 
@@ -52,6 +46,28 @@ type Forecast struct {
 	T        float64 `json:"t"`
 }
 
+// foresee adds what evaluations say, and lets them judge where they may.
+func (m *Matcher) foresee(q *question, r *Result) error {
+	if len(m.versions) == 0 {
+		return nil
+	}
+	r.Rule, r.Trust = RuleDistance, "versions were not evaluated on each other's data sets: whether inputs predict quality for this model is not known"
+	f, err := m.forecast(q)
+	if err != nil || f == nil {
+		return err
+	}
+	f.tell(r)
+	if f.rule == RuleDistance {
+		return nil
+	}
+	live := int64(0)
+	if q.live != nil {
+		live = q.live.Number
+	}
+	r.judgeBy(f, live)
+	return nil
+}
+
 // forecast of one match.
 type forecast struct {
 	*evaluations
@@ -68,18 +84,13 @@ func (m *Matcher) forecast(q *question) (*forecast, error) {
 	if e == nil || len(e.homes) > 0 && !slices.Equal(m.schema, q.features) {
 		return nil, nil
 	}
-	var distance []float64
-	for _, number := range e.homes {
-		d, err := q.data.Compare(m.at(number).reference, q.length)
-		if err != nil {
-			return nil, fmt.Errorf("the data set of version %d: %w", number, err)
-		}
-		distance = append(distance, d.Mean.Distance)
+	distance, err := distances(q.data, m, e.homes)
+	if err != nil {
+		return nil, fmt.Errorf("data sets of evaluations: %w", err)
 	}
 	f := &forecast{evaluations: e, rule: RuleDistance}
 	labels, why := e.labels(l)
 	f.why = why
-	var err error
 	if f.Prediction, err = e.atlas.Predict(distance, labels); err != nil {
 		return nil, err
 	}
@@ -104,8 +115,8 @@ func (e *evaluations) labels(l *Labelled) (*atlas.Labels, string) {
 		return nil, fmt.Sprintf("the labels span %s and are not used: at least 120h are needed", l.Span)
 	}
 	out := &atlas.Labels{Rows: l.Rows, Span: l.Span}
-	for _, number := range e.numbers {
-		x, ok := l.Errors[e.metric][number]
+	for _, version := range e.numbers {
+		x, ok := l.Errors[e.metric][version]
 		if !ok {
 			x = math.NaN()
 		}
@@ -118,8 +129,8 @@ func (e *evaluations) labels(l *Labelled) (*atlas.Labels, string) {
 }
 
 // log is the predicted logarithm of a version's error, NaN for none.
-func (f *forecast) log(number int64) float64 {
-	i := slices.Index(f.numbers, number)
+func (f *forecast) log(version int64) float64 {
+	i := slices.Index(f.numbers, version)
 	if i < 0 || i >= len(f.Log) {
 		return math.NaN()
 	}
@@ -136,7 +147,7 @@ func (f *forecast) tell(r *Result) {
 		r.Trust += "; " + f.why
 	}
 	for i := range r.Candidates {
-		if x := f.log(r.Candidates[i].Number()); !math.IsNaN(x) {
+		if x := f.log(number(r.Candidates[i].Version)); !math.IsNaN(x) {
 			e := math.Exp(x)
 			r.Candidates[i].PredictedError = &e
 		}
@@ -153,11 +164,11 @@ func (r *Result) judgeBy(f *forecast, live int64) {
 	var best *Candidate
 	for i := range r.Candidates {
 		c := &r.Candidates[i]
-		if c.Number() == live && live != 0 {
+		if number(c.Version) == live && live != 0 {
 			continue
 		}
 		if c.PredictedError != nil && live != 0 {
-			c.Better = f.Prediction.Better(from, slices.Index(f.numbers, c.Number()))
+			c.Better = f.Prediction.Better(from, slices.Index(f.numbers, number(c.Version)))
 		}
 		if !c.Better && live != 0 || !c.Fits && (f.rule != RuleLabels || c.PredictedError == nil) {
 			continue

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 
 	"github.com/leeway-dev/leeway/registry/profile"
@@ -23,7 +24,7 @@ func (m *Matcher) learn(versions []Version) error {
 	old := m.distances
 	m.distances = map[[2]string]float64{}
 	sorted := slices.SortedFunc(slices.Values(versions), func(a, b Version) int { return cmp.Compare(a.Number, b.Number) })
-	l := &learner{m: m, versions: sorted, old: old, data: map[int64]*profile.Data{}}
+	l := &learner{m: m, versions: sorted, old: old}
 	var err error
 	m.learned, err = evaluated(sorted, l)
 	return err
@@ -44,7 +45,6 @@ type learner struct {
 	m        *Matcher
 	versions []Version // oldest first
 	old      map[[2]string]float64
-	data     map[int64]*profile.Data
 }
 
 func (l *learner) usable(number int64) bool {
@@ -52,34 +52,46 @@ func (l *learner) usable(number int64) bool {
 	return p != nil && p.reference != nil && slices.Equal(p.features, l.m.schema)
 }
 
-func (l *learner) apart(from, of int64) (float64, error) {
-	reference, other := l.m.at(from), l.m.at(of)
-	key := [2]string{reference.digest, other.digest}
-	d, ok := l.old[key]
-	if !ok {
-		data, err := l.dataOf(of)
-		if err != nil {
-			return 0, err
-		}
-		c, err := data.Compare(reference.reference, 0)
-		if err != nil {
-			return 0, err
-		}
-		d = c.Mean.Distance
+func (l *learner) apart(from []int64, of int64) ([]float64, error) {
+	keys, out := make([][2]string, len(from)), make([]float64, len(from))
+	remembered := true
+	for i, n := range from {
+		keys[i] = [2]string{l.m.at(n).digest, l.m.at(of).digest}
+		d, ok := l.old[keys[i]]
+		out[i], remembered = d, remembered && ok
 	}
-	l.m.distances[key] = d
-	return d, nil
+	if !remembered {
+		i, _ := slices.BinarySearchFunc(l.versions, of, func(v Version, n int64) int { return cmp.Compare(v.Number, n) })
+		p, _, err := l.versions[i].Profile()
+		if err != nil {
+			return nil, err
+		}
+		data, err := l.m.refs.Data(p)
+		if err != nil {
+			return nil, err
+		}
+		if out, err = distances(data, l.m, from); err != nil {
+			return nil, err
+		}
+	}
+	for i, d := range out {
+		l.m.distances[keys[i]] = d
+	}
+	return out, nil
 }
 
-func (l *learner) dataOf(number int64) (*profile.Data, error) {
-	if d := l.data[number]; d != nil {
-		return d, nil
+// distances of data from the training data of versions.
+func distances(data *profile.Data, m *Matcher, from []int64) ([]float64, error) {
+	var references []*profile.Reference
+	for _, n := range from {
+		references = append(references, m.at(n).reference)
 	}
-	i, _ := slices.BinarySearchFunc(l.versions, number, func(v Version, n int64) int { return cmp.Compare(v.Number, n) })
-	p, _, err := l.versions[i].Profile()
-	if err != nil {
-		return nil, err
+	out := make([]float64, len(from))
+	for i, c := range data.Compare(references, 0) {
+		if c.Err != nil {
+			return nil, fmt.Errorf("version %d: %w", from[i], c.Err)
+		}
+		out[i] = c.Mean.Distance
 	}
-	l.data[number], err = l.m.refs.Data(p)
-	return l.data[number], err
+	return out, nil
 }

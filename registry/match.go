@@ -106,40 +106,12 @@ func (m *Matcher) Match(live *profile.Profile, o MatchOptions) (Result, error) {
 		q.live = &m.versions[at]
 		r.Live = version(q.live.Number)
 	}
-	for i := range m.versions {
-		c, why := q.candidate(&m.versions[i])
-		if why != nil {
-			r.Excluded = append(r.Excluded, *why)
-			continue
-		}
-		r.Candidates = append(r.Candidates, c)
-	}
+	q.rank(m.versions, &r)
 	// Stable: of equal distances the newest stays first.
 	slices.SortStableFunc(r.Candidates, func(a, b Candidate) int { return cmp.Compare(a.Distance, b.Distance) })
 	r.judge()
+	q.tell(&r)
 	return r, m.foresee(&q, &r)
-}
-
-// foresee adds what evaluations say, and lets them judge where they may.
-func (m *Matcher) foresee(q *question, r *Result) error {
-	if len(m.versions) == 0 {
-		return nil
-	}
-	r.Rule, r.Trust = RuleDistance, "versions were not evaluated on each other's data sets: whether inputs predict quality for this model is not known"
-	f, err := m.forecast(q)
-	if err != nil || f == nil {
-		return err
-	}
-	f.tell(r)
-	if f.rule == RuleDistance {
-		return nil
-	}
-	live := int64(0)
-	if q.live != nil {
-		live = q.live.Number
-	}
-	r.judgeBy(f, live)
-	return nil
 }
 
 func checkLive(live *profile.Profile) error {
@@ -188,6 +160,7 @@ type question struct {
 	options  MatchOptions
 	length   time.Duration
 	live     *prepared // nil: there is none
+	ranked   map[string]*prepared
 }
 
 // excluded says why a version is no candidate, if it is none. The version in
@@ -220,21 +193,4 @@ func (q *question) excluded(v *prepared) (Exclusion, string) {
 		return ExcludedCompat, fmt.Sprintf("%q, live's is %q", v.Spec.Compat, q.live.Spec.Compat)
 	}
 	return "", ""
-}
-
-// candidate compares one version, or says why it can't be one.
-func (q *question) candidate(v *prepared) (Candidate, *Excluded) {
-	reason, detail := q.excluded(v)
-	if reason != "" {
-		return Candidate{}, &Excluded{Version: version(v.Number), Reason: reason, Detail: detail}
-	}
-	d, err := q.data.Compare(v.reference, q.length)
-	if err != nil {
-		reason = ExcludedNoProfile
-		if errors.Is(err, profile.ErrSchema) {
-			reason = ExcludedSchema
-		}
-		return Candidate{}, &Excluded{Version: version(v.Number), Reason: reason, Detail: err.Error()}
-	}
-	return q.rank(v, d), nil
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"syscall"
 	"testing"
 	"time"
 
@@ -91,6 +92,16 @@ func madeUp(r *rand.Rand, columns int, rows int64) *profile.Profile {
 	return p
 }
 
+// cpuTime is that of the process: what one core would have taken, however busy
+// the machine is with other things.
+func cpuTime(tb testing.TB) time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		tb.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
 // The goal is 50 ms for 1,000 versions of 50 columns, 99% of the time, and 500 ms
 // for 10,000.
 func BenchmarkMatcher(b *testing.B) {
@@ -108,15 +119,16 @@ func BenchmarkMatcher(b *testing.B) {
 			}
 			var took []time.Duration
 			for b.Loop() {
-				began := time.Now()
+				began := cpuTime(b)
 				r, err := m.Match(live, registry.MatchOptions{Tolerance: 0.2})
 				if err != nil || len(r.Candidates) != n {
 					b.Fatal(len(r.Candidates), err)
 				}
-				took = append(took, time.Since(began))
+				took = append(took, cpuTime(b)-began)
 			}
 			slices.Sort(took)
-			b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1000, "ms-p99")
+			b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1000, "cpu-ms-p99")
+			b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "cpu-ms-median")
 		})
 	}
 }

@@ -110,9 +110,9 @@ func (s *stream) try(t trial, length time.Duration, own, novel *tally, tolerance
 			if err != nil {
 				return false, err
 			}
-			c, err := data.Compare(ref, length)
-			if err != nil {
-				return false, err
+			c := data.Compare([]*profile.Reference{ref}, length)[0]
+			if c.Err != nil {
+				return false, c.Err
 			}
 			n++
 			if c.Mean.Distance <= tolerance.Mean {

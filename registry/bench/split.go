@@ -34,6 +34,11 @@ type window struct {
 // newSplit trains on the first half of each block's days, or on every second.
 // Every fifth day of those is held out for the table of errors.
 func newSplit(s *stream, name string) (*split, error) {
+	p := parts(s, name)
+	return p, p.compare()
+}
+
+func parts(s *stream, name string) *split {
 	p := &split{stream: s, name: name, train: make([][]int, s.blocks), held: make([][]int, s.blocks), test: make([][]int, s.blocks)}
 	days := make([]int, s.blocks)
 	for _, r := range s.rows {
@@ -56,7 +61,7 @@ func newSplit(s *stream, name string) (*split, error) {
 	for b := range s.blocks {
 		p.cut(b)
 	}
-	return p, p.compare()
+	return p
 }
 
 // trainingRows of a version.

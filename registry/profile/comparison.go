@@ -15,6 +15,9 @@ type Comparison struct {
 	// Measured says that the clustering of every column is that of the training
 	// rows; else AssumedClustering stood in.
 	Measured bool
+	// Err says why there is no comparison. It wraps ErrSchema where the reference
+	// has other features than the data, or in another order.
+	Err error
 }
 
 // ColumnComparison is the distance of a column.
@@ -22,9 +25,8 @@ type ColumnComparison struct {
 	Distance, Low, High float64
 }
 
-// Compare says how far the data lies from a reference; the distances are those
-// of the function Compare. Both need the same features in the same order, else
-// the error wraps ErrSchema.
+// Compare says how far the data lies from references, one answer for each; the
+// distances are those of the function Compare.
 //
 // The interval is for the data as a sample, by the delta method, with as many
 // rows as it has over the clustering φ of the training rows in windows of this
@@ -32,29 +34,42 @@ type ColumnComparison struct {
 // they are, so the interval may lie wholly below the distance. That of the mean
 // is the mean of the columns', which is right when they move together and wide
 // when they don't. The sample of the training rows is taken as it is.
-func (d *Data) Compare(r *Reference, length time.Duration) (Comparison, error) {
-	if err := d.sameColumns(r); err != nil {
-		return Comparison{}, err
+func (d *Data) Compare(references []*Reference, length time.Duration) []Comparison {
+	list := make([]Comparison, len(references))
+	columns := make([]ColumnComparison, len(references)*len(d.columns))
+	orders := make([][]int, len(references))
+	for k, r := range references {
+		list[k] = Comparison{Measured: true, Err: d.sameColumns(r), Columns: columns[:len(d.columns):len(d.columns)]}
+		columns = columns[len(d.columns):]
+		orders[k] = r.clusteringOrder(length)
 	}
-	c := Comparison{Measured: true, Columns: make([]ColumnComparison, len(r.columns))}
-	order := r.clusteringOrder(length)
-	count := float64(len(r.columns))
-	for i := range r.columns {
-		ref := &r.columns[i]
-		shares, err := d.sharesOf(i, ref.layout)
-		if err != nil {
-			return Comparison{}, err
+	// By column, so that what one of the data's has stays in the cache.
+	for i := range d.columns {
+		for k, r := range references {
+			if c := &list[k]; c.Err == nil {
+				c.Err = d.compareColumn(i, r, orders[k], c)
+			}
 		}
-		distance, of := divergence(ref.shares, shares)
-		phi, measured := ref.clustering(order)
-		low, high := of.interval(distance, float64(d.columns[i].column.Rows)/phi)
-		c.Columns[i] = ColumnComparison{distance, low, high}
-		c.Mean.Distance += distance / count
-		c.Mean.Low += low / count
-		c.Mean.High += high / count
-		c.Measured = c.Measured && measured
 	}
-	return c, nil
+	return list
+}
+
+func (d *Data) compareColumn(i int, r *Reference, order []int, into *Comparison) error {
+	ref := &r.columns[i]
+	shares, err := d.sharesOf(i, ref.layout)
+	if err != nil {
+		return err
+	}
+	distance, of := divergence(ref.shares, shares)
+	phi, measured := ref.clustering(order)
+	low, high := of.interval(distance, float64(d.columns[i].column.Rows)/phi)
+	into.Columns[i] = ColumnComparison{distance, low, high}
+	count := float64(len(d.columns))
+	into.Mean.Distance += distance / count
+	into.Mean.Low += low / count
+	into.Mean.High += high / count
+	into.Measured = into.Measured && measured
+	return nil
 }
 
 // windowsOf are the lengths of which a profile knows something, shortest first.
@@ -109,6 +124,9 @@ func (c *referenceColumn) setWindows(from *Column, windows []referenceWindow) {
 // clusteringOrder are the windows in which to look for a clustering: the next
 // longer ones, then the shorter ones.
 func (r *Reference) clusteringOrder(length time.Duration) []int {
+	if len(r.windows) == 0 {
+		return nil
+	}
 	next := slices.IndexFunc(r.windows, func(w referenceWindow) bool { return w.length >= length })
 	if next < 0 {
 		next = len(r.windows)

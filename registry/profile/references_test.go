@@ -66,9 +66,11 @@ func TestReferencesAgreeWithCompare(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
+				all := d.Compare(ready, time.Hour)
 				for i, v := range versions {
 					want, err := profile.Compare(v, p)
-					got, err2 := d.Compare(ready[i], time.Hour)
+					got := all[i]
+					err2 := got.Err
 					if (err == nil) != (err2 == nil) || errors.Is(err, profile.ErrSchema) != errors.Is(err2, profile.ErrSchema) {
 						t.Fatalf("%s %d: version %d, data %d: %v, but ready %v", typ, round, i, k, err, err2)
 					}
@@ -158,9 +160,9 @@ func TestCompareIntervalCoverage(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			c, err := d.Compare(ref, 24*time.Hour)
-			if err != nil {
-				t.Fatal(err)
+			c := d.Compare([]*profile.Reference{ref}, 24*time.Hour)[0]
+			if c.Err != nil {
+				t.Fatal(c.Err)
 			}
 			if c.Measured != (tt.phi > 0) {
 				t.Fatalf("%s: measured %v", tt.name, c.Measured)
