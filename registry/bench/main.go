@@ -36,7 +36,7 @@ func run(flights, folder string, only, parts []string) error {
 		if slices.Contains(parts, "fits") {
 			s, err := load(name, flights, folder, fitBlocks)
 			if err == nil {
-				err = fits(os.Stdout, s)
+				err = fits(os.Stdout, s, &g)
 			}
 			if err != nil {
 				return err
@@ -53,9 +53,7 @@ func run(flights, folder string, only, parts []string) error {
 		}
 		fmt.Fprintf(os.Stderr, "%s: %s since the start\n", name, time.Since(began).Round(time.Second))
 	}
-	if slices.Contains(parts, "regret") {
-		g.print(os.Stdout)
-	}
+	g.print(os.Stdout)
 	return nil
 }
 

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"github.com/leeway-dev/leeway/registry/atlas"
@@ -61,42 +60,6 @@ func (s *stream) print(out io.Writer, target string, results map[string]*regrets
 		row(part.name+": of these worse than staying, %", func(r *regrets) string { return ratio(part.of(r).worse, part.of(r).switched) })
 		row(part.name+": gain of a switch, %", func(r *regrets) string { return ratio(part.of(r).gain/100, part.of(r).switched) })
 	}
-}
-
-// goals collects what the rule did where a gate could be.
-type goals struct{ told, untold switches }
-
-// untold are the targets of which inputs tell nothing or little.
-var untold = []string{"flights reg", "flights clf", "sea class"}
-
-func (g *goals) add(name string, results map[string]*regrets) {
-	for key, r := range results {
-		into := &g.told
-		switch {
-		case slices.Contains(untold, name):
-			into = &g.untold
-		case !strings.HasPrefix(key, "R ") && !strings.HasPrefix(key, "C+X "):
-			continue // the regime is not registered
-		}
-		into.pairs += r.gated.pairs
-		into.switched += r.gated.switched
-		into.worse += r.gated.worse
-	}
-}
-
-func (g *goals) print(out io.Writer) {
-	fmt.Fprintf(out, "\n### Goals\n\n| goal | measured | |\n| --- | --- | --- |\n")
-	line := func(goal, measured string, ok bool) {
-		verdict := "missed"
-		if ok {
-			verdict = "reached"
-		}
-		fmt.Fprintf(out, "| %s | %s | %s |\n", goal, measured, verdict)
-	}
-	line("switches that are worse than staying, the regime registered, inputs tell (flights air, bikes, hyperplane; R and C+X): at most 5 %",
-		fmt.Sprintf("%.1f %% of %.0f", 100*g.told.worse/g.told.switched, g.told.switched), g.told.worse <= 0.05*g.told.switched)
-	line("switches on inputs alone where they tell nothing, 8 data sets or more ("+strings.Join(untold, ", ")+"): none",
-		fmt.Sprintf("%.0f of %.0f", g.untold.switched, g.untold.pairs), g.untold.switched == 0)
 }
 
 func ratio(a, b float64) string {
