@@ -81,7 +81,7 @@ type forecast struct {
 // none.
 func (m *Matcher) forecast(q *question) (*forecast, error) {
 	e, l := m.learned, q.options.Labelled
-	if e == nil || len(e.homes) > 0 && !slices.Equal(m.schema, q.features) {
+	if e == nil || len(e.homes) > 0 && !slices.Equal(m.common, q.features) {
 		return nil, nil
 	}
 	distance, err := distances(q.data, m, e.homes)

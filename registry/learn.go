@@ -10,12 +10,12 @@ import (
 
 // learn makes the atlas of the matcher's versions, if any was evaluated.
 func (m *Matcher) learn(versions []Version) error {
-	m.learned, m.schema = nil, nil
+	m.learned, m.common = nil, nil
 	any := false
 	for i := range m.versions { // the newest says what the features are
 		v := &m.versions[i]
-		if any = any || len(v.Spec.Evaluations) > 0; v.reference != nil && m.schema == nil {
-			m.schema = v.features
+		if any = any || len(v.Spec.Evaluations) > 0; v.reference != nil && m.common == nil {
+			m.common = v.features
 		}
 	}
 	if !any {
@@ -49,7 +49,7 @@ type learner struct {
 
 func (l *learner) usable(number int64) bool {
 	p := l.m.at(number)
-	return p != nil && p.reference != nil && slices.Equal(p.features, l.m.schema)
+	return p != nil && p.reference != nil && slices.Equal(p.features, l.m.common)
 }
 
 func (l *learner) apart(from []int64, of int64) ([]float64, error) {

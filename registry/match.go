@@ -100,7 +100,8 @@ func (m *Matcher) Match(live *profile.Profile, o MatchOptions) (Result, error) {
 	if err != nil {
 		return Result{}, fmt.Errorf("the live profile: %w", err)
 	}
-	q := question{data: data, features: fields(live.Features), options: o, length: lengthOf(live)}
+	features, _ := m.schema(live.Features)
+	q := question{data: data, features: features, options: o, length: lengthOf(live)}
 	r := Result{Model: m.model, Rows: live.Rows, Length: q.length, Candidates: make([]Candidate, 0, len(m.versions)), Excluded: []Excluded{}}
 	if at >= 0 {
 		q.live = &m.versions[at]

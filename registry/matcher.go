@@ -21,9 +21,10 @@ type Matcher struct {
 	model    string
 	refs     *profile.References
 	versions []prepared // newest first
+	schemas  [][]field  // that versions have: few, and kept once
 
 	learned *evaluations // nil: nothing
-	schema  []field      // of the data sets of learned
+	common  []field      // features of the data sets of learned
 	// distances between training data, by the digests of the profiles
 	distances map[[2]string]float64
 }
@@ -56,7 +57,7 @@ func (m *Matcher) Update(versions []Version) error {
 	if len(known) > 2*len(versions) || m.refs == nil {
 		// What the columns of versions that are gone had is let go, too.
 		clear(known)
-		m.refs = &profile.References{}
+		m.refs, m.schemas = &profile.References{}, nil
 	}
 	list := make([]prepared, 0, len(versions))
 	for _, v := range versions {
@@ -90,13 +91,33 @@ func (m *Matcher) prepare(v Version) prepared {
 	out := prepared{digest: digestOf(v)}
 	p, _, err := v.Profile()
 	if err == nil {
-		out.features, out.outputs = fields(p.Features), fields(outputs(p))
+		out.features, out.outputs = m.addSchema(p.Features), m.addSchema(outputs(p))
 		out.reference, err = m.refs.Add(p)
 	}
 	if err != nil {
 		out.broken = err.Error()
 	}
 	return out
+}
+
+// schema is that of columns: the one that is known, so that comparing it with
+// itself costs next to nothing.
+func (m *Matcher) schema(columns []profile.Column) (list []field, known bool) {
+	list = fields(columns)
+	for _, s := range m.schemas {
+		if slices.Equal(s, list) {
+			return s, true
+		}
+	}
+	return list, false
+}
+
+func (m *Matcher) addSchema(columns []profile.Column) []field {
+	list, known := m.schema(columns)
+	if !known {
+		m.schemas = append(m.schemas, list)
+	}
+	return list
 }
 
 // outputs are the predictions that a version gives itself: not the column that

@@ -30,7 +30,7 @@ func (d *Data) Change(r *Reference, i, most int) (Change, error) {
 	if err := d.sameColumns(r); err != nil {
 		return Change{}, err
 	}
-	ref := &r.columns[i]
+	ref := r.columns[i]
 	shares, err := d.sharesOf(i, ref.layout)
 	if err != nil {
 		return Change{}, err
@@ -54,7 +54,7 @@ func (d *Data) Change(r *Reference, i, most int) (Change, error) {
 
 // bin is the k-th bin without its shares.
 func (l *layout) bin(k int) BinShares {
-	if l.edges == nil {
+	if len(l.edges) == 0 {
 		n := len(l.frequent)
 		if k < n {
 			return BinShares{Name: binName(k), Category: l.frequent[k]}

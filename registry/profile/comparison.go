@@ -55,7 +55,7 @@ func (d *Data) Compare(references []*Reference, length time.Duration) []Comparis
 }
 
 func (d *Data) compareColumn(i int, r *Reference, order []int, into *Comparison) error {
-	ref := &r.columns[i]
+	ref := r.columns[i]
 	shares, err := d.sharesOf(i, ref.layout)
 	if err != nil {
 		return err
@@ -100,8 +100,8 @@ func windowsOf(p *Profile) []referenceWindow {
 	return list
 }
 
-func (c *referenceColumn) setWindows(from *Column, windows []referenceWindow) {
-	c.phi, c.p95 = make([]float64, len(windows)), make([]float64, len(windows))
+func (c *referenceColumn) setWindows(from *Column, windows []referenceWindow, room *slab[float64]) {
+	c.phi, c.p95 = room.of(make([]float64, len(windows))...), room.of(make([]float64, len(windows))...)
 	for i := range c.p95 {
 		c.p95[i] = -1
 	}
@@ -207,7 +207,7 @@ func (r *Reference) toleranceAt(a, b int, share float64) Tolerance {
 	}
 	factor := first.Factor*(1-share) + second.Factor*share
 	for i := range r.columns {
-		c := &r.columns[i]
+		c := r.columns[i]
 		x, y := c.p95[a], c.p95[b]
 		if x < 0 || y < 0 { // of this column one is not known
 			x = max(x, y)

@@ -24,18 +24,22 @@ type columnKey struct {
 // columnSet is what the versions have in a column.
 type columnSet struct {
 	dictionary dictionary
-	layouts    map[string][]*layout // by binning
+	byBinning  map[string][]*layout
+	// A comparison walks through the references of one column.
+	numbers    slab[float64]
+	layouts    slab[layout]
+	references slab[referenceColumn]
 }
 
 // Reference is one profile of References.
 type Reference struct {
 	Rows    int64
-	columns []referenceColumn
+	columns []*referenceColumn
 	windows []referenceWindow
 }
 
 type referenceColumn struct {
-	key    columnKey
+	set    *columnSet
 	layout *layout
 	shares []float64
 	median float64   // NaN where there is none
@@ -55,7 +59,7 @@ func (r *References) column(key columnKey) *columnSet {
 	}
 	s := r.columns[key]
 	if s == nil {
-		s = &columnSet{dictionary{map[string]int32{}, map[string]int32{}}, map[string][]*layout{}}
+		s = &columnSet{dictionary: dictionary{map[string]int32{}, map[string]int32{}}, byBinning: map[string][]*layout{}}
 		r.columns[key] = s
 	}
 	return s
@@ -74,7 +78,8 @@ func (r *References) Add(p *Profile) (*Reference, error) {
 			return nil, fmt.Errorf("column %q of the reference: %w", c.Name, ErrEmpty)
 		}
 		key := columnKey{c.Name, c.Type}
-		l, err := r.layout(r.column(key), c)
+		set := r.column(key)
+		l, err := r.layout(set, c)
 		if err != nil {
 			return nil, err
 		}
@@ -82,12 +87,12 @@ func (r *References) Add(p *Profile) (*Reference, error) {
 		for k, b := range c.Bins {
 			counts[k] = float64(b.Count)
 		}
-		one := referenceColumn{key: key, layout: l, shares: normalised(counts), median: math.NaN()}
+		one := referenceColumn{set: set, layout: l, shares: set.numbers.of(normalised(counts)...), median: math.NaN()}
 		if len(c.Quantiles) == QuantileCount {
 			one.median = c.Quantiles[QuantileCount/2]
 		}
-		one.setWindows(c, ref.windows)
-		ref.columns = append(ref.columns, one)
+		one.setWindows(c, ref.windows, &set.numbers)
+		ref.columns = append(ref.columns, &set.references.of(one)[0])
 	}
 	return ref, nil
 }
@@ -96,21 +101,23 @@ func (r *References) Add(p *Profile) (*Reference, error) {
 func (r *References) layout(s *columnSet, c *Column) (*layout, error) {
 	if c.Binning != "" {
 		edges, frequent := cutsOf(c)
-		for _, l := range s.layouts[c.Binning] {
+		for _, l := range s.byBinning[c.Binning] {
 			if l.same(c.Binning, edges, frequent) && l.redacted == c.Redacted {
 				l.users++
 				return l, nil
 			}
 		}
 	}
-	l, err := newLayout(c, &s.dictionary)
+	made, err := newLayout(c, &s.dictionary)
 	if err != nil {
 		return nil, err
 	}
+	made.edges = s.numbers.of(made.edges...)
+	l := &s.layouts.of(*made)[0]
 	l.index, l.users = r.layouts, 1
 	r.layouts++
 	if c.Binning != "" {
-		s.layouts[c.Binning] = append(s.layouts[c.Binning], l)
+		s.byBinning[c.Binning] = append(s.byBinning[c.Binning], l)
 	}
 	return l, nil
 }
@@ -119,7 +126,7 @@ func (r *References) layout(s *columnSet, c *Column) (*layout, error) {
 // is not safe for concurrent use.
 type Data struct {
 	columns []*laidColumn
-	keys    []columnKey
+	sets    []*columnSet
 	shares  [][]float64 // by layout, of those that several references have
 	buffer  []float64
 }
@@ -134,11 +141,15 @@ func (r *References) Data(p *Profile) (*Data, error) {
 		if c.Rows == 0 {
 			return nil, fmt.Errorf("column %q of the data: %w", c.Name, ErrEmpty)
 		}
-		l, err := newLaid(c, &r.column(key).dictionary)
+		set := r.columns[key]
+		if set == nil { // no reference has it
+			set = &columnSet{}
+		}
+		l, err := newLaid(c, &set.dictionary)
 		if err != nil {
 			return nil, fmt.Errorf("column %q: %w", c.Name, err)
 		}
-		d.columns, d.keys = append(d.columns, l), append(d.keys, key)
+		d.columns, d.sets = append(d.columns, l), append(d.sets, set)
 	}
 	return d, nil
 }
@@ -155,7 +166,7 @@ func (d *Data) sharesOf(i int, l *layout) ([]float64, error) {
 		d.shares[l.index] = into
 	}
 	if err := l.lay(into, d.columns[i]); err != nil {
-		return nil, fmt.Errorf("column %q: %w", d.keys[i].name, err)
+		return nil, fmt.Errorf("column %q: %w", d.columns[i].column.Name, err)
 	}
 	normalise(into)
 	return into, nil
@@ -163,7 +174,7 @@ func (d *Data) sharesOf(i int, l *layout) ([]float64, error) {
 
 // sameColumns wants the reference's columns to be the data's, in their order.
 func (d *Data) sameColumns(r *Reference) error {
-	if !slices.EqualFunc(d.keys, r.columns, func(k columnKey, c referenceColumn) bool { return k == c.key }) {
+	if !slices.EqualFunc(d.sets, r.columns, func(s *columnSet, c *referenceColumn) bool { return s == c.set }) {
 		return fmt.Errorf("%w: other columns, or in another order", ErrSchema)
 	}
 	return nil
