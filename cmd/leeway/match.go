@@ -18,6 +18,7 @@ func newMatch(a *app) *cobra.Command {
 	var (
 		f                     format
 		file, live, tolerance string
+		labels                string
 	)
 	cmd := &cobra.Command{
 		Use:   "match MODEL --profile LIVE",
@@ -30,6 +31,13 @@ A version fits when its distance is within the tolerance and each column's
 within 2.5 times that. It is better than the version in service when its
 distance is at most 0.7 of that one's. The best fits and is better; without a
 version in service, the nearest that fits is best.
+
+Where versions were evaluated on each other's data sets ("leeway evaluate"), their
+errors on this data are predicted from the data sets that look like it. From
+eight data sets on, either the lowest predicted error is best, among the
+versions that fit, if it is enough below that of the version in service; or
+inputs were found not to predict quality for this model, and the match only
+proposes. --labelled adds what labelled rows of five days or more say.
 
 Inputs can't show that the right answers have changed: a match is a hypothesis.
 
@@ -61,6 +69,9 @@ LIVE is what a sidecar serves at /profile, or any other profile.`,
 			if len(versions) == 0 {
 				a.note("%s has no versions in %s", args[0], a.storeURI)
 			}
+			if o.Labelled, err = a.labelled(labels); err != nil {
+				return err
+			}
 			r, err := registry.Match(versions, data, o)
 			if err != nil {
 				return fmt.Errorf("match %s: %w", args[0], err)
@@ -71,6 +82,7 @@ LIVE is what a sidecar serves at /profile, or any other profile.`,
 	}
 	f.addTo(cmd)
 	cmd.Flags().StringVar(&file, "profile", "", "profile of the live data (- for standard input)")
+	cmd.Flags().StringVar(&labels, "labelled", "", "`FILE` with what versions predicted for labelled rows of today, as \"leeway evaluate\" reads it, with a column time")
 	cmd.Flags().StringVar(&live, "live", "", "the version in service; by default the one whose lifecycle is live")
 	cmd.Flags().StringVar(&tolerance, "tolerance", "auto", "distance within which a version fits: auto, or a number up to 1")
 	return cmd
@@ -136,6 +148,7 @@ func matchTable(w io.Writer, r registry.Result) {
 	default:
 		fmt.Fprintln(w, "Best: none")
 	}
+	forecastLines(w, r)
 	if r.Auto {
 		fmt.Fprintf(w, "The tolerance is a fallback, %.1f: nothing says how far parts of the training data lie from each other. Good for proposing.\n", registry.AutoTolerance)
 	}
