@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -66,6 +67,23 @@ func (m *Matcher) foresee(q *question, r *Result) error {
 	}
 	r.judgeBy(f, live)
 	return nil
+}
+
+// Ranked are the candidates in the order of the rule: by distance, or by
+// predicted error, those without one last.
+func (r Result) Ranked() []Candidate {
+	list := slices.Clone(r.Candidates)
+	if r.Rule == RuleDistance || r.Rule == "" {
+		return list
+	}
+	predicted := func(c Candidate) float64 {
+		if c.PredictedError == nil {
+			return math.Inf(1)
+		}
+		return *c.PredictedError
+	}
+	slices.SortStableFunc(list, func(a, b Candidate) int { return cmp.Compare(predicted(a), predicted(b)) })
+	return list
 }
 
 // forecast of one match.

@@ -143,6 +143,9 @@ func TestForecast(t *testing.T) {
 			if tt.gate == "" != (r.Forecast == nil) || r.Forecast != nil && r.Forecast.Gate != tt.gate {
 				t.Errorf("forecast %+v, want gate %q", r.Forecast, tt.gate)
 			}
+			if first := r.Ranked()[0].Version; r.Rule == registry.RulePredicted && first != "5" || r.Rule == registry.RuleDistance && first != r.Candidates[0].Version {
+				t.Errorf("ranked first is %s", first)
+			}
 			for _, c := range r.Candidates {
 				if c.PredictedError != nil && !(*c.PredictedError > 4 && *c.PredictedError < 20) {
 					t.Errorf("version %s: predicted error %g", c.Version, *c.PredictedError)

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/leeway-dev/leeway/agent/v1alpha1"
+	"github.com/leeway-dev/leeway/registry"
 )
 
 // maxShareColumns are shown with their bins, maxShareBins of each.
@@ -57,7 +58,7 @@ func candidate(c v1alpha1.CandidateEvidence, live float64, chosen bool) string {
 	case chosen:
 		name += " (chosen)"
 	}
-	line := fmt.Sprintf("%s: distance %s, tolerance %s:", name, short(c.Distance), short(c.Tolerance))
+	line := fmt.Sprintf("%s: distance %s, tolerance %s%s:", name, short(c.Distance), short(c.Tolerance), from(c.ToleranceFrom))
 	if c.Fits {
 		line += " fits"
 	} else {
@@ -80,6 +81,17 @@ func candidate(c v1alpha1.CandidateEvidence, live float64, chosen bool) string {
 		line += "; differs most in " + strings.Join(worst, ", ")
 	}
 	return line + "."
+}
+
+// from says where a tolerance is from, unless the guard gave it.
+func from(basis string) string {
+	switch registry.Basis(basis) {
+	case registry.BasisBlocks:
+		return " (of blocks of its training data)"
+	case registry.BasisFallback:
+		return " (a fallback)"
+	}
+	return ""
 }
 
 // shares tells the bins of a column that differ most.

@@ -85,7 +85,11 @@ func (v *visit) matchNow(ctx context.Context, from time.Time) (*matched, decide.
 	if err != nil || v.version(v.fields.Version) == nil {
 		active = 0
 	}
-	m.result, err = registry.Match(v.versions, m.live, registry.MatchOptions{Live: active, Tolerance: tolerance})
+	ready, err := v.matches.ready(keyOf(v.guard), v.versions)
+	if err != nil {
+		return nil, "", "", fmt.Errorf("match: %w", err)
+	}
+	m.result, err = ready.Match(m.live, registry.MatchOptions{Live: active, Tolerance: tolerance})
 	if errors.Is(err, registry.ErrNoRows) {
 		m.result = registry.Result{Rows: 0}
 		return m, "", "", nil
@@ -112,11 +116,14 @@ func (m *matched) judged() *decide.Match {
 	if m == nil {
 		return nil
 	}
-	out := &decide.Match{Rows: m.result.Rows}
-	for _, c := range m.result.Candidates {
+	out := &decide.Match{Rows: m.result.Rows, ProposeOnly: m.result.ProposeOnly, Trust: m.result.Trust}
+	for _, c := range m.result.Ranked() {
 		d := decide.Candidate{
 			Version: c.Version, Distance: c.Distance, Tolerance: c.Tolerance,
-			Calibrated: !m.result.Auto, Fits: c.Fits, Better: c.Better,
+			Calibrated: c.Calibrated(), Fits: c.Fits, Better: c.Better,
+		}
+		if c.PredictedError != nil {
+			d.Predicted = *c.PredictedError
 		}
 		if c.Version == m.result.Live {
 			out.Live = &d
@@ -139,10 +146,13 @@ func (v *visit) recorded(m *matched, chosen string) *v1alpha1.MatchEvidence {
 	for _, c := range m.result.Candidates {
 		e := v1alpha1.CandidateEvidence{
 			Version: c.Version, Distance: decimal(c.Distance), Tolerance: decimal(c.Tolerance),
-			Fits: c.Fits, Better: c.Better, Live: c.Version == m.result.Live,
+			Fits: c.Fits, Better: c.Better, Live: c.Version == m.result.Live, ToleranceFrom: string(c.Basis),
+		}
+		if c.Interval != nil {
+			e.Low, e.High = decimal(c.Interval.Low), decimal(c.Interval.High)
 		}
 		for _, col := range c.Columns[:min(10, len(c.Columns))] {
-			e.Worst = append(e.Worst, v1alpha1.ColumnDistance{Name: col.Name, Distance: decimal(col.Distance)})
+			e.Worst = append(e.Worst, v1alpha1.ColumnDistance{Name: col.Name, Distance: decimal(col.Distance), Tolerance: decimal(col.Tolerance)})
 		}
 		out.Candidates = append(out.Candidates, e)
 		if c.Version == chosen {

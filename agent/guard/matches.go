@@ -6,13 +6,16 @@ import (
 	"time"
 
 	"github.com/leeway-dev/leeway/agent/v1alpha1"
+	"github.com/leeway-dev/leeway/registry"
 )
 
-// matches remembers the last answer of the registry to each guard. Losing it
-// costs a fetch and nothing else.
+// matches remembers the last answer of the registry to each guard, and the
+// versions of its model ready for the next question: of models that no guard
+// watches nothing is held. Losing it costs a fetch and nothing else.
 type matches struct {
-	mu sync.Mutex
-	by map[guardKey]remembered
+	mu       sync.Mutex
+	by       map[guardKey]remembered
+	matchers map[guardKey]*registry.Matcher
 }
 
 // matchKey changes with what the answer depends on, but for time.
@@ -27,7 +30,22 @@ type remembered struct {
 	m   matched
 }
 
-func newMatches() *matches { return &matches{by: map[guardKey]remembered{}} }
+func newMatches() *matches {
+	return &matches{by: map[guardKey]remembered{}, matchers: map[guardKey]*registry.Matcher{}}
+}
+
+// ready returns a guard's matcher with these versions. A guard is visited by one
+// goroutine at a time.
+func (s *matches) ready(guard guardKey, versions []registry.Version) (*registry.Matcher, error) {
+	s.mu.Lock()
+	m := s.matchers[guard]
+	if m == nil {
+		m = &registry.Matcher{}
+		s.matchers[guard] = m
+	}
+	s.mu.Unlock()
+	return m, m.Update(versions)
+}
 
 // get returns a copy of an answer that is not older than age and was about rows
 // since the same time, give or take age.
@@ -63,6 +81,11 @@ func (s *matches) forget(guards []v1alpha1.ModelGuard) {
 	for k := range s.by {
 		if !there[k] {
 			delete(s.by, k)
+		}
+	}
+	for k := range s.matchers {
+		if !there[k] {
+			delete(s.matchers, k)
 		}
 	}
 }

@@ -103,8 +103,14 @@ type CandidateEvidence struct {
 	Version   string `json:"version"`
 	Distance  string `json:"distance"`
 	Tolerance string `json:"tolerance"`
-	Fits      bool   `json:"fits"`
-	Better    bool   `json:"better"`
+	// ToleranceFrom says where the tolerances are from: given by the guard, blocks
+	// of the version's training rows, or the fallback, which may only propose.
+	ToleranceFrom string `json:"toleranceFrom,omitempty"`
+	// Low and High bound the distance of all such rows with 95%.
+	Low    string `json:"low,omitempty"`
+	High   string `json:"high,omitempty"`
+	Fits   bool   `json:"fits"`
+	Better bool   `json:"better"`
 	// Live marks the version in service.
 	Live bool `json:"live,omitempty"`
 	// Worst columns, with their distances.
@@ -114,8 +120,9 @@ type CandidateEvidence struct {
 
 // ColumnDistance is the distance of one column.
 type ColumnDistance struct {
-	Name     string `json:"name"`
-	Distance string `json:"distance"`
+	Name      string `json:"name"`
+	Distance  string `json:"distance"`
+	Tolerance string `json:"tolerance,omitempty"`
 }
 
 // ExcludedVersion is a version that was not considered, with the word why.

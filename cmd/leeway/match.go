@@ -1,13 +1,17 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/leeway-dev/leeway/registry"
+	"github.com/leeway-dev/leeway/registry/artifact"
 	"github.com/leeway-dev/leeway/registry/profile"
 )
 
@@ -19,6 +23,7 @@ func newMatch(a *app) *cobra.Command {
 		f                     format
 		file, live, tolerance string
 		labels                string
+		explain, check        bool
 	)
 	cmd := &cobra.Command{
 		Use:   "match MODEL --profile LIVE",
@@ -27,10 +32,16 @@ func newMatch(a *app) *cobra.Command {
 live data: the mean over the columns of the square root of the Jensen-Shannon
 divergence on the version's own bins, from 0 to 1.
 
-A version fits when its distance is within the tolerance and each column's
-within 2.5 times that. It is better than the version in service when its
-distance is at most 0.7 of that one's. The best fits and is better; without a
-version in service, the nearest that fits is best.
+A version fits when its distance, and each column's, is within the tolerance:
+what blocks of its own training rows, as long as the live data, showed against
+the rest of them (95%; from profile --time), or a number of yours, and 2.5 times
+that for a column. Without either it is 0.2, good for proposing.
+
+A version is better than the one in service when its distance is at most 0.7 of
+that one's; 0.6 where windows of this length differ much already. The best fits
+and is better; without a version in service, the nearest that fits is best.
+
+The 95% interval is that of the distance of all such rows.
 
 Where versions were evaluated on each other's data sets ("leeway evaluate"), their
 errors on this data are predicted from the data sets that look like it. From
@@ -44,6 +55,7 @@ Inputs can't show that the right answers have changed: a match is a hypothesis.
 LIVE is what a sidecar serves at /profile, or any other profile.`,
 		Example: `  curl -s "http://$POD:9095/profile?window=24h" > live.json
   leeway match churn --profile live.json --live 7
+  leeway match churn --profile live.json --explain
   leeway match churn --profile live.json --tolerance 0.2 -o json | jq .best`,
 		Args: exactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -72,18 +84,29 @@ LIVE is what a sidecar serves at /profile, or any other profile.`,
 			if o.Labelled, err = a.labelled(labels); err != nil {
 				return err
 			}
+			if check {
+				if o.Findings, err = a.checkArtifacts(cmd.Context(), versions); err != nil {
+					return err
+				}
+			}
 			r, err := registry.Match(versions, data, o)
 			if err != nil {
 				return fmt.Errorf("match %s: %w", args[0], err)
 			}
 			r.Model = args[0]
-			return f.print(a.out, r, func(w io.Writer) { matchTable(w, r) })
+			if err := f.print(a.out, r, func(w io.Writer) { matchTable(w, r) }); err != nil || !explain || f != "table" {
+				return err
+			}
+			explainMatch(a.out, r, versions, data)
+			return nil
 		},
 	}
 	f.addTo(cmd)
 	cmd.Flags().StringVar(&file, "profile", "", "profile of the live data (- for standard input)")
 	cmd.Flags().StringVar(&labels, "labelled", "", "`FILE` with what versions predicted for labelled rows of today, as \"leeway evaluate\" reads it, with a column time")
 	cmd.Flags().StringVar(&live, "live", "", "the version in service; by default the one whose lifecycle is live")
+	cmd.Flags().BoolVar(&explain, "explain", false, "draw how the columns that differ most do so: the version's training data, and today's")
+	cmd.Flags().BoolVar(&check, "check-artifacts", false, "read every version's artifact; leave out what is missing or has another digest")
 	cmd.Flags().StringVar(&tolerance, "tolerance", "auto", "distance within which a version fits: auto, or a number up to 1")
 	return cmd
 }
@@ -96,6 +119,28 @@ func matchOptions(live, tolerance string) (o registry.MatchOptions, err error) {
 		o.Live, err = registry.ParseNumber(live)
 	}
 	return o, err
+}
+
+// checkArtifacts finds the versions whose artifact is not there or not the one
+// that was registered. Those of which nothing can be known are told, and stay.
+func (a *app) checkArtifacts(ctx context.Context, versions []registry.Version) (map[int64]registry.Finding, error) {
+	checker := artifact.New(artifact.Options{})
+	found := map[int64]registry.Finding{}
+	for _, v := range versions {
+		err := checker.Check(ctx, v.Spec.Artifact.URI, v.Spec.Artifact.SHA256)
+		switch {
+		case err == nil:
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		case errors.Is(err, artifact.ErrMissing):
+			found[v.Number] = registry.Finding{Reason: registry.ExcludedArtifact, Detail: err.Error()}
+		case errors.Is(err, artifact.ErrDigest):
+			found[v.Number] = registry.Finding{Reason: registry.ExcludedDigest, Detail: err.Error()}
+		default:
+			a.note("the artifact of version %d could not be checked: %v", v.Number, err)
+		}
+	}
+	return found, nil
 }
 
 // readProfile reads a profile; the error says in which file what is wrong.
@@ -112,7 +157,7 @@ func (a *app) readProfile(name string) (*profile.Profile, error) {
 }
 
 func matchTable(w io.Writer, r registry.Result) {
-	fmt.Fprintln(w, "VERSION\tDISTANCE\tTOLERANCE\tFITS\tBETTER\tDIFFERS MOST IN")
+	fmt.Fprintln(w, "VERSION\tDISTANCE\t95%\tTOLERANCE\tFITS\tBETTER\tDIFFERS MOST IN")
 	for _, c := range r.Candidates {
 		name, better := c.Version, yes(c.Better)
 		switch c.Version {
@@ -128,11 +173,7 @@ func matchTable(w io.Writer, r registry.Result) {
 		for _, column := range c.Columns[:min(len(c.Columns), worstColumns)] {
 			worst = append(worst, fmt.Sprintf("%s %.3f", column.Name, column.Distance))
 		}
-		tolerance := fmt.Sprintf("%.3g", c.Tolerance)
-		if r.Auto {
-			tolerance += " (auto)"
-		}
-		fmt.Fprintf(w, "%s\t%.3f\t%s\t%s\t%s\t%s\n", name, c.Distance, tolerance, yes(c.Fits), better, strings.Join(worst, ", "))
+		fmt.Fprintf(w, "%s\t%.3f\t%s\t%s\t%s\t%s\t%s\n", name, c.Distance, interval(c), tolerance(c), yes(c.Fits), better, strings.Join(worst, ", "))
 	}
 	fmt.Fprintln(w)
 	for _, e := range r.Excluded {
@@ -149,9 +190,39 @@ func matchTable(w io.Writer, r registry.Result) {
 		fmt.Fprintln(w, "Best: none")
 	}
 	forecastLines(w, r)
-	if r.Auto {
-		fmt.Fprintf(w, "The tolerance is a fallback, %.1f: nothing says how far parts of the training data lie from each other. Good for proposing.\n", registry.AutoTolerance)
+	matchNotes(w, r)
+}
+
+// matchNotes say how far the answer is to be trusted.
+func matchNotes(w io.Writer, r registry.Result) {
+	has := func(f func(c registry.Candidate) bool) bool { return slices.ContainsFunc(r.Candidates, f) }
+	if has(func(c registry.Candidate) bool { return c.Basis == registry.BasisFallback }) {
+		fmt.Fprintf(w, "Where the tolerance is a fallback, %.1f, nothing says how far parts of the training data %s lie from each other. Good for proposing.\n", registry.AutoTolerance, window(r.Length))
 	}
+	if has(func(c registry.Candidate) bool {
+		return c.Interval != nil && c.Interval.Clustering == registry.ClusteringAssumed
+	}) {
+		fmt.Fprintf(w, "The 95%% interval takes %d rows for one where their clustering was not measured (leeway profile --time).\n", profile.AssumedClustering)
+	}
+}
+
+// tolerance is a candidate's, and where it is from.
+func tolerance(c registry.Candidate) string {
+	s := fmt.Sprintf("%.3g", c.Tolerance)
+	switch c.Basis {
+	case registry.BasisBlocks:
+		return s + " (blocks " + strings.Join(c.Windows, "-") + ")"
+	case registry.BasisFallback:
+		return s + " (fallback)"
+	}
+	return s
+}
+
+func interval(c registry.Candidate) string {
+	if c.Interval == nil {
+		return "-"
+	}
+	return fmt.Sprintf("%.3f-%.3f", c.Interval.Low, c.Interval.High)
 }
 
 func yes(b bool) string {

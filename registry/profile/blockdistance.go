@@ -46,8 +46,8 @@ type BlockDistances struct {
 	Rows int64 `json:"rows"`
 	// Distance is the mean over the features.
 	Distance Quantiles `json:"distance"`
-	// Factor times its own 95% distance, though at least times MinTolerance, is
-	// what every feature was within in 99% of the blocks.
+	// Factor times its own 95% distance, though at least times MinColumnTolerance,
+	// is what every feature was within in 99% of the blocks.
 	Factor float64 `json:"factor"`
 }
 
@@ -59,9 +59,13 @@ type Quantiles struct {
 	P95 float64 `json:"p95"`
 }
 
-// MinTolerance is the least distance that counts as one: what the rules take
-// for drift of an output or of a column of two values.
-const MinTolerance = 0.05
+// Distances that are not worth refusing a version for, however alike the blocks
+// of its training rows are: below MinColumnTolerance the rules don't call a
+// feature drifted at all.
+const (
+	MinTolerance       = 0.05 // of the mean
+	MinColumnTolerance = 0.1
+)
 
 // Apply writes into the profile what its rows' time says: from and to, the
 // distances of blocks, and the clustering of columns. Windows of which there
@@ -182,7 +186,7 @@ func (m *measure) window(p *Profile, w blockWindow) {
 		set(&column.Blocks, w.name, q)
 		if c < m.features {
 			for i, d := range distances[c] {
-				joint[i] = max(joint[i], d/max(q.P95, MinTolerance))
+				joint[i] = max(joint[i], d/max(q.P95, MinColumnTolerance))
 			}
 		}
 	}

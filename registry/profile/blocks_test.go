@@ -178,7 +178,7 @@ func TestBlocksCoverage(t *testing.T) {
 			}
 			ok := true
 			for i, c := range d.Columns {
-				ok = ok && c.Distance <= blocks.Factor*max(p.Features[i].Blocks["24h"].P95, profile.MinTolerance)
+				ok = ok && c.Distance <= blocks.Factor*max(p.Features[i].Blocks["24h"].P95, profile.MinColumnTolerance)
 			}
 			if ok {
 				joint++

@@ -44,8 +44,8 @@ func checkBlocks(list []BlockDistances) error {
 			err = fmt.Errorf("%d periods of %d blocks, want at least 1, and no more than blocks", b.Periods, b.Blocks)
 		case b.Rows < 0 || b.Rows > MaxRows:
 			err = fmt.Errorf("rows: %d is not between 0 and %d", b.Rows, int64(MaxRows))
-		case !(b.Factor >= 1 && b.Factor <= 1/MinTolerance):
-			err = fmt.Errorf("factor: %v is not between 1 and %v", b.Factor, 1/MinTolerance)
+		case !(b.Factor >= 1 && b.Factor <= 1/MinColumnTolerance):
+			err = fmt.Errorf("factor: %v is not between 1 and %v", b.Factor, 1/MinColumnTolerance)
 		}
 		if err != nil {
 			return fmt.Errorf("blocks[%d]: %w", i, err)

@@ -164,7 +164,7 @@ type Tolerance struct {
 }
 
 // Tolerance is what blocks of the training rows showed, 95% for the mean; it is
-// at least MinTolerance. Between two lengths it is interpolated by the logarithm
+// at least MinTolerance, of a column MinColumnTolerance. Between two lengths it is interpolated by the logarithm
 // of the length. For less than the shortest the shortest's is taken: shorter
 // windows may lie further, so it errs by refusing. Longer ones lie nearer, so
 // beyond twice the longest nothing is known, and ok is false; as it is where no
@@ -194,10 +194,10 @@ func (r *Reference) Tolerance(length time.Duration) (t Tolerance, ok bool) {
 
 // toleranceAt is that of one window, or between two.
 func (r *Reference) toleranceAt(a, b int, share float64) Tolerance {
-	between := func(x, y float64) float64 { return max(x, MinTolerance)*(1-share) + max(y, MinTolerance)*share }
+	between := func(x, y, least float64) float64 { return max(x, least)*(1-share) + max(y, least)*share }
 	first, second := r.windows[a].blocks, r.windows[b].blocks
 	t := Tolerance{
-		Mean:    between(first.Distance.P95, second.Distance.P95),
+		Mean:    between(first.Distance.P95, second.Distance.P95, MinTolerance),
 		Typical: first.Distance.P50*(1-share) + second.Distance.P50*share,
 		Windows: []string{first.Window},
 		Columns: make([]float64, len(r.columns)),
@@ -213,7 +213,7 @@ func (r *Reference) toleranceAt(a, b int, share float64) Tolerance {
 			x = max(x, y)
 			y = x
 		}
-		if t.Columns[i] = min(factor*between(x, y), 1); x < 0 {
+		if t.Columns[i] = min(factor*between(x, y, MinColumnTolerance), 1); x < 0 {
 			t.Columns[i] = 1
 		}
 	}

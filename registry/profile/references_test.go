@@ -222,10 +222,10 @@ func TestTolerance(t *testing.T) {
 		{"not measured", untimed, day, false, 0, 0, 0},
 		{"no time", timed, 0, false, 0, 0, 0},
 		{"a day", timed, day, true, 0.3, 0.8, 1},
-		{"a week, not below what counts as a distance", timed, 7 * day, true, profile.MinTolerance, 0.06, 1},
+		{"a week, not below what counts as a distance", timed, 7 * day, true, profile.MinTolerance, profile.MinColumnTolerance, 1},
 		{"an hour: as a day", timed, time.Hour, true, 0.3, 0.8, 1},
-		{"two days: between", timed, 2 * day, true, 0.3*(1-half) + 0.05*half, (2 - half) * (0.4*(1-half) + 0.06*half), 2},
-		{"two weeks: as a week", timed, 14 * day, true, 0.05, 0.06, 1},
+		{"two days: between", timed, 2 * day, true, 0.3*(1-half) + 0.05*half, (2 - half) * (0.4*(1-half) + 0.1*half), 2},
+		{"two weeks: as a week", timed, 14 * day, true, 0.05, 0.1, 1},
 		{"longer: nothing is known", timed, 15 * day, false, 0, 0, 0},
 	}
 	for _, tt := range tests {
