@@ -129,7 +129,7 @@ func TestForecast(t *testing.T) {
 		{"open, and nothing in service", twelve, 0, registry.RulePredicted, atlas.Open, "5", false, "inputs predict"},
 		{"open, and the live version was not evaluated", stranger, 1, registry.RuleDistance, atlas.Open, "near", false, "version 1, in service, was evaluated on too few of them"},
 		{"closed: distance proposes", seasonal(t, 12, silent), 1, registry.RuleDistance, atlas.Closed, "near", true, "inputs do not predict quality for this model: R2 = 0."},
-		{"seven data sets: distance ranks", seasonal(t, 7, tells), 1, registry.RuleDistance, atlas.NoGate, "near", false, "versions were evaluated on 7 data sets, 8 are needed"},
+		{"seven data sets: distance ranks", seasonal(t, 7, tells), 1, registry.RuleDistance, atlas.NoGate, "near", false, "it could be tried on 7 data sets, 8 are needed"},
 		{"nothing was evaluated", bare, 1, registry.RuleDistance, "", "near", false, "versions were not evaluated on each other's data sets"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -155,5 +155,5 @@ func (a *Atlas) String() string {
 		}
 		return fmt.Sprintf("inputs do not predict quality for this model: R2 = %.2f over %s%s", a.R2, sets, chance)
 	}
-	return fmt.Sprintf("whether inputs predict quality for this model is not known: versions were evaluated on %s, %d are needed", sets, GateDatasets)
+	return fmt.Sprintf("whether inputs predict quality for this model is not known: it could be tried on %s, %d are needed", sets, GateDatasets)
 }
