@@ -102,9 +102,7 @@ func (s *stream) trial(train, own, novel []int, last, begin int) trial {
 	}{{own, t.own}, {novel, t.novel}} {
 		for i, b := range side.blocks {
 			here := days[b][min(begin, len(days[b])):]
-			for _, rows := range here {
-				side.into[day] = append(side.into[day], rows)
-			}
+			side.into[day] = append(side.into[day], here...)
 			for d := 0; d+10 <= len(here); d += 5 {
 				side.into[10*day] = append(side.into[10*day], slices.Concat(here[d:d+10]...))
 			}
