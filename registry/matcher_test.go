@@ -3,6 +3,7 @@ package registry_test
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -242,5 +243,28 @@ func TestMatcherConcurrent(t *testing.T) {
 	}
 	if nearest := []string{results[0].Candidates[0].Version, results[1].Candidates[0].Version}; !slices.Equal(nearest, []string{"1", "2"}) || len(results[2].Excluded) != 2 {
 		t.Errorf("nearest %v, excluded %v", nearest, results[2].Excluded)
+	}
+}
+
+// A version takes some 30 KB with 50 columns.
+func TestMatcherMemory(t *testing.T) {
+	const versions = 200
+	list, today := manyVersions(t, versions, 50)
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	m, err := registry.NewMatcher(list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	each := (int64(after.HeapAlloc) - int64(before.HeapAlloc)) / versions
+	t.Logf("%d bytes a version", each)
+	if each > 40<<10 {
+		t.Errorf("%d bytes a version", each)
+	}
+	if r, err := m.Match(today, registry.MatchOptions{}); err != nil || len(r.Candidates) != versions {
+		t.Errorf("%d candidates, %v", len(r.Candidates), err)
 	}
 }

@@ -197,12 +197,12 @@ func matchTable(w io.Writer, r registry.Result) {
 func matchNotes(w io.Writer, r registry.Result) {
 	has := func(f func(c registry.Candidate) bool) bool { return slices.ContainsFunc(r.Candidates, f) }
 	if has(func(c registry.Candidate) bool { return c.Basis == registry.BasisFallback }) {
-		fmt.Fprintf(w, "Where the tolerance is a fallback, %.1f, nothing says how far parts of the training data %s lie from each other. Good for proposing.\n", registry.AutoTolerance, window(r.Length))
+		fmt.Fprintf(w, "A tolerance that is a fallback, %.1f, is good for proposing only: how far parts of the training data as long as the live data (%s) lie from the rest was not measured (leeway profile --time).\n", registry.AutoTolerance, window(r.Length))
 	}
 	if has(func(c registry.Candidate) bool {
 		return c.Interval != nil && c.Interval.Clustering == registry.ClusteringAssumed
 	}) {
-		fmt.Fprintf(w, "The 95%% interval takes %d rows for one where their clustering was not measured (leeway profile --time).\n", profile.AssumedClustering)
+		fmt.Fprintf(w, "The 95%% interval takes %d rows for one where it was not measured how alike rows of the same time are.\n", profile.AssumedClustering)
 	}
 }
 

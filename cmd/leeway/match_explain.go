@@ -187,12 +187,12 @@ func moved(from, to float64) string {
 func window(d time.Duration) string {
 	switch day := 24 * time.Hour; {
 	case d <= 0:
-		return "of unknown length"
+		return "it does not say how long"
 	case d >= 2*day:
-		return fmt.Sprintf("of %.3g days", d.Hours()/24)
+		return fmt.Sprintf("%.3g days", d.Hours()/24)
 	case d >= time.Hour:
-		return fmt.Sprintf("of %.3g hours", d.Hours())
+		return fmt.Sprintf("%.3g hours", d.Hours())
 	default:
-		return "of " + d.Round(time.Second).String()
+		return d.Round(time.Second).String()
 	}
 }

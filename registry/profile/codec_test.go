@@ -203,8 +203,12 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("%v\n%s\n%s", err, first, second)
 		}
 		for _, other := range []*profile.Profile{p, training, live} {
-			profile.Compare(other, p) //nolint:errcheck // must not panic
-			profile.Merge(p, other)   //nolint:errcheck // must not panic
+			want, err := profile.Compare(other, p)
+			if got := compareReady(other, p); err == nil && got.Err == nil && got.Mean.Distance != want.Mean {
+				t.Fatalf("distance %v, made ready %v", want.Mean, got.Mean.Distance)
+			}
+			compareReady(p, other)
+			profile.Merge(p, other) //nolint:errcheck // must not panic
 		}
 		if _, err := profile.NewRecorder(p.Features, p.Predictions); err != nil {
 			t.Fatal(err)

@@ -83,6 +83,24 @@ func TestReferencesAgreeWithCompare(t *testing.T) {
 	}
 }
 
+// compareReady compares by way of References.
+func compareReady(reference, data *profile.Profile) profile.Comparison {
+	var refs profile.References
+	r, err := refs.Add(reference)
+	if err != nil {
+		return profile.Comparison{Err: err}
+	}
+	d, err := refs.Data(data)
+	if err != nil {
+		return profile.Comparison{Err: err}
+	}
+	r.Tolerance(24 * time.Hour)
+	for i := range data.Features {
+		d.Change(r, i, 4) //nolint:errcheck // must not panic
+	}
+	return d.Compare([]*profile.Reference{r}, 24*time.Hour)[0]
+}
+
 func oneColumn(c profile.Column) *profile.Profile {
 	return &profile.Profile{Format: profile.Format, Rows: c.Rows, Features: []profile.Column{c}}
 }
