@@ -13,6 +13,12 @@ import (
 // Rule is the word for what a match ranked by.
 type Rule string
 
+// NearerFactor times live's distance is the most that the distance of a version
+// with a lower predicted error may be: what speaks for the one and against the
+// other at once is switched by less often, and less often wrongly (make
+// bench-match).
+const NearerFactor = 0.9
+
 // What a match ranks by.
 const (
 	// RuleDistance: how near the training data is.
@@ -173,12 +179,17 @@ func (f *forecast) tell(r *Result) {
 }
 
 // judgeBy says which candidates are better than live by their predicted errors,
-// and which is best: the lowest of those that are better and fit. Labels of the
-// window itself say more than fitting. Versions without a prediction stay as
-// distance judged them, and come after.
+// and which is best: the lowest of those that are better and fit. Predicted from
+// inputs alone, a better one has to be nearer, too. Labels of the window itself
+// say more than that, and more than fitting. Versions without a prediction stay
+// as distance judged them, and come after.
 func (r *Result) judgeBy(f *forecast, live int64) {
 	from := slices.Index(f.numbers, live)
 	r.Best = ""
+	distance := math.Inf(1) // live's; without a profile none
+	if i := slices.IndexFunc(r.Candidates, func(c Candidate) bool { return c.Version == r.Live }); i >= 0 {
+		distance = r.Candidates[i].Distance
+	}
 	var best *Candidate
 	for i := range r.Candidates {
 		c := &r.Candidates[i]
@@ -186,7 +197,8 @@ func (r *Result) judgeBy(f *forecast, live int64) {
 			continue
 		}
 		if c.PredictedError != nil && live != 0 {
-			c.Better = f.Prediction.Better(from, slices.Index(f.numbers, number(c.Version)))
+			c.Better = f.Prediction.Better(from, slices.Index(f.numbers, number(c.Version))) &&
+				(f.rule == RuleLabels || c.Distance <= NearerFactor*distance)
 		}
 		if !c.Better && live != 0 || !c.Fits && (f.rule != RuleLabels || c.PredictedError == nil) {
 			continue

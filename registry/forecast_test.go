@@ -171,6 +171,28 @@ func TestForecastNeedsFit(t *testing.T) {
 	}
 }
 
+// A version with a much lower predicted error that is no nearer to the data than
+// the one in service is not switched to on inputs.
+func TestForecastNeedsNearer(t *testing.T) {
+	plain := matchSeason(t, seasonal(t, 12, tells), 2, registry.MatchOptions{})
+	live, _ := registry.ParseNumber(plain.Candidates[0].Version)
+	star, _ := registry.ParseNumber(plain.Candidates[1].Version)
+	versions := seasonal(t, 12, func(version, dataset int) float64 {
+		if int64(version) == star {
+			return 0.6 * tells(2, dataset)
+		}
+		return tells(version, dataset)
+	})
+	r := matchSeason(t, versions, 2, registry.MatchOptions{Live: live})
+	nearest, second := r.Candidates[0], r.Candidates[1]
+	if r.Rule != registry.RulePredicted || *second.PredictedError > 0.75**nearest.PredictedError {
+		t.Fatalf("rule %s, predicted %g and %g", r.Rule, *nearest.PredictedError, *second.PredictedError)
+	}
+	if second.Better || r.Best != "" {
+		t.Errorf("best %q, which is no nearer than version %d in service", r.Best, live)
+	}
+}
+
 func TestForecastLabels(t *testing.T) {
 	versions := seasonal(t, 12, tells)
 	errorsOf := map[int64]float64{}

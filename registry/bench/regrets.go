@@ -76,24 +76,30 @@ const worse = 1.005
 
 // decide does what the product would, for each version that might be live: with
 // the gate open by predicted error, closed nothing, without a gate by distance.
+// Whether a version fits is not asked.
 func (s *switches) decide(m *measured, k *known, w window, p atlas.Prediction, errors []float64) {
-	choice := -1
-	better := p.Better
-	switch k.atlas.Gate {
-	case atlas.Open:
-		choice = p.Best(func(int) bool { return true })
-	case atlas.NoGate:
-		choice = m.closest(k, w)
-		better = func(from, to int) bool {
-			return w.distance[k.versions[to]] <= registry.BetterFactor*w.distance[k.versions[from]]
-		}
+	nearer := func(i, live int, factor float64) bool {
+		return w.distance[k.versions[i]] <= factor*w.distance[k.versions[live]]
 	}
+	closest := m.closest(k, w)
 	for live := range k.versions {
-		if live == choice {
+		choice := -1
+		switch k.atlas.Gate {
+		case atlas.Open:
+			choice = p.Best(func(i int) bool { return nearer(i, live, registry.NearerFactor) })
+			if !p.Better(live, choice) {
+				choice = -1
+			}
+		case atlas.NoGate:
+			if nearer(closest, live, registry.BetterFactor) {
+				choice = closest
+			}
+		}
+		if live == closest && k.atlas.Gate == atlas.NoGate {
 			continue
 		}
 		s.pairs++
-		if choice < 0 || !better(live, choice) {
+		if choice < 0 {
 			continue
 		}
 		s.switched++
