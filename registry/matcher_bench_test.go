@@ -128,7 +128,31 @@ func BenchmarkMatcher(b *testing.B) {
 			}
 			slices.Sort(took)
 			b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1000, "cpu-ms-p99")
+			b.ReportMetric(float64(took[0].Microseconds())/1000, "cpu-ms-least")
 			b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "cpu-ms-median")
 		})
 	}
+}
+
+// The peer: the same versions compared one by one, their profiles read already.
+func BenchmarkCompareOneByOne(b *testing.B) {
+	versions, live := manyVersions(b, 100, 50)
+	var profiles []*profile.Profile
+	for _, v := range versions {
+		p, _, err := v.Profile()
+		if err != nil {
+			b.Fatal(err)
+		}
+		profiles = append(profiles, p)
+	}
+	began, n := cpuTime(b), 0
+	for b.Loop() {
+		for _, p := range profiles {
+			if _, err := profile.Compare(p, live); err != nil {
+				b.Fatal(err)
+			}
+		}
+		n += len(profiles)
+	}
+	b.ReportMetric(float64((cpuTime(b)-began).Microseconds())/float64(n), "cpu-ms-per-1000")
 }

@@ -114,27 +114,26 @@ func keptItems(b []byte) []keptItem {
 		}
 		return int(binary.LittleEndian.Uint32(b[sketchFull+4*i:]))
 	}
-	var items []keptItem
+	items, merged := make([]keptItem, 0, len(values)), make([]keptItem, 0, len(values))
 	for i := range levels {
 		level := values[start(i)-start(0) : start(i+1)-start(0)]
 		if i == 0 && !slices.IsSorted(level) {
 			level = slices.Sorted(slices.Values(level))
 		}
-		items = withLevel(items, level, 1<<i)
+		items, merged = withLevel(merged[:0], items, level, 1<<i), items
 	}
 	return items
 }
 
-// withLevel merges ascending values of a weight into ascending items.
-func withLevel(items []keptItem, level []float32, weight int64) []keptItem {
-	merged := make([]keptItem, 0, len(items)+len(level))
+// withLevel merges ascending values of a weight and ascending items.
+func withLevel(into, items []keptItem, level []float32, weight int64) []keptItem {
 	for _, v := range level {
 		for len(items) > 0 && items[0].value <= v {
-			merged, items = append(merged, items[0]), items[1:]
+			into, items = append(into, items[0]), items[1:]
 		}
-		merged = append(merged, keptItem{v, weight})
+		into = append(into, keptItem{v, weight})
 	}
-	return append(merged, items...)
+	return append(into, items...)
 }
 
 // rank is the number of values below x. It has no branch that depends on x: half

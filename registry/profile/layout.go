@@ -15,8 +15,9 @@ type layout struct {
 	bins    int
 	missing int
 
-	// Of numbers: as edgesOf has them.
-	edges []float64
+	// Of numbers: as edgesOf has them; and what values of a sketch are below.
+	edges      []float64
+	thresholds []float32
 
 	// Of categories. Those that are neither redacted nor hold hashes are plain:
 	// names are then looked up by their number, else by a Binner.
@@ -66,6 +67,13 @@ func newLayout(c *Column, d *dictionary) (*layout, error) {
 	l := &layout{binning: c.Binning, bins: len(c.Bins), missing: len(c.Bins) - 1, redacted: c.Redacted}
 	l.edges, l.frequent = cutsOf(c)
 	if c.Type == Number {
+		for i, e := range l.edges {
+			x := narrow(e)
+			if i >= len(l.edges)-2 { // the maximum and the far maximum belong to the bin below
+				x = math.Nextafter32(x, float32(math.Inf(1)))
+			}
+			l.thresholds = append(l.thresholds, x)
+		}
 		return l, nil
 	}
 	if l.plain = !c.Redacted && !b.hashed; !l.plain {
@@ -150,11 +158,7 @@ func (l *layout) layNumbers(counts []float64, data *laidColumn) error {
 	switch {
 	case data.values == 0:
 	case data.kept != nil:
-		for i, e := range l.edges {
-			x := narrow(e)
-			if i >= n+1 { // the maximum and the far maximum belong to the bin below
-				x = math.Nextafter32(x, float32(math.Inf(1)))
-			}
+		for i, x := range l.thresholds {
 			below[i] = data.rank(x)
 		}
 	case len(data.column.Quantiles) == QuantileCount:

@@ -27,6 +27,7 @@ type columnSet struct {
 	byBinning  map[string][]*layout
 	// A comparison walks through the references of one column.
 	numbers    slab[float64]
+	thresholds slab[float32]
 	layouts    slab[layout]
 	references slab[referenceColumn]
 }
@@ -112,7 +113,7 @@ func (r *References) layout(s *columnSet, c *Column) (*layout, error) {
 	if err != nil {
 		return nil, err
 	}
-	made.edges = s.numbers.of(made.edges...)
+	made.edges, made.thresholds = s.numbers.of(made.edges...), s.thresholds.of(made.thresholds...)
 	l := &s.layouts.of(*made)[0]
 	l.index, l.users = r.layouts, 1
 	r.layouts++
