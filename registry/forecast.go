@@ -179,35 +179,33 @@ func (f *forecast) tell(r *Result) {
 }
 
 // judgeBy says which candidates are better than live by their predicted errors,
-// and which is best: the lowest of those that are better and fit. Predicted from
-// inputs alone, a better one has to be nearer, too. Labels of the window itself
+// and which is best: the lowest of those that fit, if it is better. Predicted
+// from inputs alone it has to be nearer than live, too, or nothing predicted is
+// better: prediction and distance don't agree then. Labels of the window itself
 // say more than that, and more than fitting. Versions without a prediction stay
 // as distance judged them, and come after.
 func (r *Result) judgeBy(f *forecast, live int64) {
 	from := slices.Index(f.numbers, live)
-	r.Best = ""
 	distance := math.Inf(1) // live's; without a profile none
-	if i := slices.IndexFunc(r.Candidates, func(c Candidate) bool { return c.Version == r.Live }); i >= 0 {
-		distance = r.Candidates[i].Distance
+	ranked := r.Ranked()
+	for _, c := range ranked {
+		if c.Version == r.Live {
+			distance = c.Distance
+		}
 	}
-	var best *Candidate
+	fits := func(c Candidate) bool { return c.Fits || f.rule == RuleLabels && c.PredictedError != nil }
+	lowest := slices.IndexFunc(ranked, func(c Candidate) bool { return c.Version != r.Live && c.PredictedError != nil && fits(c) })
+	agree := f.rule == RuleLabels || lowest >= 0 && ranked[lowest].Distance <= NearerFactor*distance
 	for i := range r.Candidates {
-		c := &r.Candidates[i]
-		if number(c.Version) == live && live != 0 {
-			continue
-		}
-		if c.PredictedError != nil && live != 0 {
-			c.Better = f.Prediction.Better(from, slices.Index(f.numbers, number(c.Version))) &&
-				(f.rule == RuleLabels || c.Distance <= NearerFactor*distance)
-		}
-		if !c.Better && live != 0 || !c.Fits && (f.rule != RuleLabels || c.PredictedError == nil) {
-			continue
-		}
-		if best == nil || c.PredictedError != nil && (best.PredictedError == nil || *c.PredictedError < *best.PredictedError) {
-			best = c
+		if c := &r.Candidates[i]; c.PredictedError != nil && c.Version != r.Live && live != 0 {
+			c.Better = agree && f.Prediction.Better(from, slices.Index(f.numbers, number(c.Version)))
 		}
 	}
-	if best != nil {
-		r.Best = best.Version
+	r.Best = ""
+	for _, c := range r.Ranked() {
+		if c.Version != r.Live && fits(c) && (c.Better || live == 0) {
+			r.Best = c.Version
+			return
+		}
 	}
 }

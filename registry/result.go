@@ -47,7 +47,7 @@ type Candidate struct {
 	Fits bool `json:"fits"`
 	// Better says that the distance is at most Margin times live's; or, by
 	// RulePredicted and RuleLabels, that the predicted error is lower than
-	// live's by enough to switch.
+	// live's by enough to switch, and the lowest of all not at odds with distance.
 	Better bool `json:"better"`
 	// Columns, the one that differs most first.
 	Columns []Column `json:"columns"`

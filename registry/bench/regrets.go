@@ -86,8 +86,8 @@ func (s *switches) decide(m *measured, k *known, w window, p atlas.Prediction, e
 		choice := -1
 		switch k.atlas.Gate {
 		case atlas.Open:
-			choice = p.Best(func(i int) bool { return nearer(i, live, registry.NearerFactor) })
-			if !p.Better(live, choice) {
+			choice = p.Best(func(int) bool { return true })
+			if !p.Better(live, choice) || !nearer(choice, live, registry.NearerFactor) {
 				choice = -1
 			}
 		case atlas.NoGate:
