@@ -136,12 +136,18 @@ func withLevel(into, items []keptItem, level []float32, weight int64) []keptItem
 	return append(into, items...)
 }
 
-// rank is the number of values below x. It has no branch that depends on x: half
-// of those would be guessed wrong.
-func (l *laidColumn) rank(x float32) float64 {
-	i := 0
+// ranks are the numbers of values below each of xs. It searches for all of them
+// at once: no step waits for that of another, and there is no branch that depends
+// on a value, half of which would be guessed wrong.
+func (l *laidColumn) ranks(into []float64, xs []float32) {
+	var at [MaxBins + 3]int
 	for step := len(l.below) / 2; step > 0; step /= 2 {
-		i += one(l.kept[i+step-1] < x) * step
+		kept := l.kept[step-1:]
+		for k, x := range xs {
+			at[k] += one(kept[at[k]] < x) * step
+		}
 	}
-	return l.below[i]
+	for k := range xs {
+		into[k] = l.below[at[k]]
+	}
 }

@@ -158,9 +158,7 @@ func (l *layout) layNumbers(counts []float64, data *laidColumn) error {
 	switch {
 	case data.values == 0:
 	case data.kept != nil:
-		for i, x := range l.thresholds {
-			below[i] = data.rank(x)
-		}
+		data.ranks(below[:len(l.thresholds)], l.thresholds)
 	case len(data.column.Quantiles) == QuantileCount:
 		for i, e := range l.edges {
 			below[i] = rankByQuantiles(data.column.Quantiles, data.values, e, i >= n+1)
