@@ -2,12 +2,12 @@
 SHELL := /bin/bash
 GO    ?= go
 OUT   ?= .
-FUZZ     ?= sidecar registry/receipt registry/profile registry/dataset registry/dvc registry/api registry/client agent/feedback
+FUZZ     ?= sidecar registry/receipt registry/profile registry/dataset registry/dvc registry/api registry/client registry/evaluate agent/feedback
 FUZZTIME ?= 20s
 REQUESTS ?= 10000000
 export CGO_ENABLED ?= 0
 
-.PHONY: help build tools demo demo-down test test-unit test-fuzz test-e2e fuzz bench bench-sidecar bench-profile verify lint vulncheck generate images clean
+.PHONY: help build tools demo demo-down test test-unit test-fuzz test-e2e fuzz bench bench-sidecar bench-profile bench-match verify lint vulncheck generate images clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,7 +34,7 @@ test-unit: ## every package; all but the long calibration of the rules with the 
 
 test-fuzz: ## each parser for a moment: 2 minutes
 	$(MAKE) fuzz FUZZ=sidecar
-	$(MAKE) fuzz FUZZ="registry/receipt registry/profile registry/dataset registry/dvc registry/api registry/client agent/feedback" FUZZTIME=5s
+	$(MAKE) fuzz FUZZ="registry/receipt registry/profile registry/dataset registry/dvc registry/api registry/client registry/evaluate agent/feedback" FUZZTIME=5s
 
 # Minimizing inputs that are merely new would take all the time: a minute for each. A target whose time is over while it
 # tries a long input fails with "context deadline exceeded", which is no finding.
@@ -57,6 +57,9 @@ bench-sidecar: ## what the sidecar costs, against nginx, whylogs and its goals: 
 bench-profile: ## what profiling a file costs, against pandas and whylogs: a minute; ARGS="-rows 2000000" for more
 	$(GO) build -trimpath -o bin/ ./cmd/leeway
 	$(GO) run ./registry/dataset/bench $(ARGS)
+
+bench-match: ## how well versions are chosen by their data, on real and standard streams: 10 minutes; ARGS="-streams flights" for less
+	$(GO) run ./registry/bench $(ARGS)
 
 verify: ## ten million requests through the sidecar, each compared byte for byte: some minutes
 	$(GO) run ./sidecar/bench verify -requests $(REQUESTS)

@@ -46,6 +46,8 @@ type MatchOptions struct {
 	// Findings exclude versions by their number, for what a match can't see of
 	// them: ExcludedArtifact, ExcludedDigest. May be nil.
 	Findings map[int64]Finding
+	// Labelled rows of the live window, measured; nil for none.
+	Labelled *Labelled
 }
 
 // Finding is why a version can't be gone back to.
@@ -110,7 +112,7 @@ func (m *Matcher) Match(live *profile.Profile, o MatchOptions) (Result, error) {
 	slices.SortStableFunc(r.Candidates, func(a, b Candidate) int { return cmp.Compare(a.Distance, b.Distance) })
 	r.judge()
 	q.tell(&r)
-	return r, nil
+	return r, m.foresee(&q, &r)
 }
 
 func checkLive(live *profile.Profile) error {

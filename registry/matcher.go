@@ -22,6 +22,11 @@ type Matcher struct {
 	refs     *profile.References
 	versions []prepared // newest first
 	schemas  [][]field  // that versions have: few, and kept once
+
+	learned *evaluations // nil: nothing
+	common  []field      // features of the data sets of learned
+	// distances between training data, by the digests of the profiles
+	distances map[[2]string]float64
 }
 
 // prepared is a version without its profile, and what came of that.
@@ -72,7 +77,7 @@ func (m *Matcher) Update(versions []Version) error {
 	if len(list) > 0 {
 		m.model = list[0].Model
 	}
-	return nil
+	return m.learn(versions)
 }
 
 func digestOf(v Version) string {

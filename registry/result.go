@@ -20,6 +20,17 @@ type Result struct {
 	// Excluded versions, newest first.
 	Excluded []Excluded
 
+	// Rule says what ranked, and Trust in one sentence how far that is to be
+	// trusted.
+	Rule  Rule
+	Trust string
+	// ProposeOnly says that versions were evaluated on enough data sets to know
+	// that inputs do not predict quality for this model: nothing is to be
+	// switched by this match without asking a person.
+	ProposeOnly bool
+	// Forecast is what evaluations say, nil where there are none.
+	Forecast *Forecast
+
 	// Rows of the live profile, and the length of its time, 0 where it does not
 	// say. They are not in the JSON.
 	Rows   int64
@@ -34,7 +45,9 @@ type Candidate struct {
 	Tolerance float64 `json:"tolerance"`
 	// Fits says that the distance and each column's is within its tolerance.
 	Fits bool `json:"fits"`
-	// Better says that the distance is at most Margin times live's.
+	// Better says that the distance is at most Margin times live's; or, by
+	// RulePredicted and RuleLabels, that the predicted error is lower than
+	// live's by enough to switch, and the lowest of all not at odds with distance.
 	Better bool `json:"better"`
 	// Columns, the one that differs most first.
 	Columns []Column `json:"columns"`
@@ -45,6 +58,9 @@ type Candidate struct {
 	// blocks were, where they are from blocks: one, or two that it is between.
 	Basis   Basis    `json:"basis,omitempty"`
 	Windows []string `json:"windows,omitempty"`
+	// PredictedError is that on data like this, from evaluations; nil where too
+	// little was measured of the version.
+	PredictedError *float64 `json:"predictedError,omitempty"`
 	// Margin is BetterFactor, or ShortBetterFactor where windows of this length
 	// differ much from each other already.
 	Margin float64 `json:"margin,omitempty"`
@@ -143,11 +159,16 @@ type wire struct {
 	Candidates []Candidate `json:"candidates"`
 	Best       *string     `json:"best"`
 	Excluded   []Excluded  `json:"excluded"`
+
+	Rule        Rule      `json:"rule,omitempty"`
+	Trust       string    `json:"trust,omitempty"`
+	ProposeOnly bool      `json:"proposeOnly,omitempty"`
+	Forecast    *Forecast `json:"forecast,omitempty"`
 }
 
 // MarshalJSON writes the form that the command line promises.
 func (r Result) MarshalJSON() ([]byte, error) {
-	w := wire{Model: r.Model, Candidates: r.Candidates, Excluded: r.Excluded}
+	w := wire{Model: r.Model, Candidates: r.Candidates, Excluded: r.Excluded, Rule: r.Rule, Trust: r.Trust, ProposeOnly: r.ProposeOnly, Forecast: r.Forecast}
 	if r.Live != "" {
 		w.Live = &r.Live
 	}
@@ -163,7 +184,7 @@ func (r *Result) UnmarshalJSON(b []byte) error {
 	if err := json.Unmarshal(b, &w); err != nil {
 		return err
 	}
-	*r = Result{Model: w.Model, Candidates: w.Candidates, Excluded: w.Excluded}
+	*r = Result{Model: w.Model, Candidates: w.Candidates, Excluded: w.Excluded, Rule: w.Rule, Trust: w.Trust, ProposeOnly: w.ProposeOnly, Forecast: w.Forecast}
 	if w.Live != nil {
 		r.Live = *w.Live
 	}

@@ -65,11 +65,15 @@ func matched(r Decision, m *Match, e Evidence, p Policy) Decision {
 		r.Proposed = Rollback
 		return r.hold(ReasonToleranceAuto, ", but its tolerance was not learned from its training rows: a person may approve going back to it")
 	}
+	if m.ProposeOnly {
+		r.Proposed = Rollback
+		return r.hold(ReasonInputsSayNothing, ", but %s: a person may approve going back to it", m.Trust)
+	}
 	r.Message += "; go back to version " + best.Version
 	return r
 }
 
-// choose returns the nearest version that fits, is better, may stand in for the
+// choose returns the best version that fits, is better, may stand in for the
 // active one and has proven itself; and the versions that only lacked the last.
 func choose(m *Match, e Evidence, p Policy) (*Candidate, []string) {
 	var unproven []string
@@ -106,12 +110,19 @@ func nobody(m *Match, unproven []string) string {
 }
 
 func distance(c Candidate) string {
-	return fmt.Sprintf("distance %s, tolerance %s", number(c.Distance), number(c.Tolerance))
+	return fmt.Sprintf("distance %s, tolerance %s%s", number(c.Distance), number(c.Tolerance), predicted(c))
 }
 
 func against(live *Candidate) string {
 	if live == nil {
 		return ""
 	}
-	return fmt.Sprintf("; version %s now in service: %s", live.Version, number(live.Distance))
+	return fmt.Sprintf("; version %s now in service: %s%s", live.Version, number(live.Distance), predicted(*live))
+}
+
+func predicted(c Candidate) string {
+	if c.Predicted == 0 {
+		return ""
+	}
+	return ", predicted error " + number(c.Predicted)
 }

@@ -61,13 +61,22 @@ func TestDecideByMatch(t *testing.T) {
 		{"tolerance auto, calibrated", func(_ *decide.Evidence, m *decide.Match, p *decide.Policy) {
 			p.ToleranceAuto, m.Candidates[0].Calibrated = true, true
 		}, want{decide.InputDrift, decide.Rollback, decide.ReasonFits, "1", ""}},
+		{"inputs do not predict quality", func(_ *decide.Evidence, m *decide.Match, _ *decide.Policy) {
+			m.ProposeOnly, m.Trust = true, "inputs do not predict quality for this model: R2 = 0.04 over 11 data sets"
+		}, want{decide.InputDrift, decide.Hold, decide.ReasonInputsSayNothing, "1", "but inputs do not predict quality for this model: R2 = 0.04 over 11 data sets: a person may"}},
+		{"inputs do not predict quality, and nothing fits", func(_ *decide.Evidence, m *decide.Match, _ *decide.Policy) {
+			m.ProposeOnly, m.Candidates[0].Fits = true, false
+		}, want{decide.InputDrift, decide.Train, decide.ReasonNoneFits, "", ""}},
+		{"by predicted error", func(_ *decide.Evidence, m *decide.Match, _ *decide.Policy) {
+			m.Candidates[0].Predicted, m.Live.Predicted = 8.9, 13.3
+		}, want{decide.InputDrift, decide.Rollback, decide.ReasonFits, "1", "tolerance 0.2, predicted error 8.9; version 3 now in service: 0.245, predicted error 13.3"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			e, m, p := december3(), december(), policy()
 			test.change(&e, m, &p)
 			got := decide.Decide(decide.Diagnose(e, p, now), m, e, p, now)
 			check(t, got, test.want)
-			if proposes := got.Proposed == decide.Rollback && got.Target == "1"; proposes != (got.Reason == decide.ReasonToleranceAuto) {
+			if proposes := got.Proposed == decide.Rollback && got.Target == "1"; proposes != (got.Reason == decide.ReasonToleranceAuto || got.Reason == decide.ReasonInputsSayNothing) {
 				t.Errorf("proposed %q to %q", got.Proposed, got.Target)
 			}
 		})

@@ -101,6 +101,8 @@ type Candidate struct {
 	Calibrated bool
 	Fits       bool
 	Better     bool
+	// Predicted error on today's rows, 0 where none was.
+	Predicted float64
 }
 
 // Match is the registry's answer on today's rows.
@@ -109,8 +111,13 @@ type Match struct {
 	Rows int64
 	// Live is the version in service, nil when it has no profile.
 	Live *Candidate
-	// Candidates, nearest first, without the version in service.
+	// Candidates, the best first, without the version in service: the nearest,
+	// or that of the lowest predicted error.
 	Candidates []Candidate
+	// ProposeOnly says that inputs are known not to predict this model's
+	// quality, Trust how that is known, in words.
+	ProposeOnly bool
+	Trust       string
 }
 
 // Policy is the guard's, in plain types.

@@ -39,6 +39,14 @@ func examine(t *testing.T, data []byte) decide.Decision {
 	if d.NeedsMatch && (d.MatchFrom.IsZero() || d.MatchFrom.Before(now.Add(-p.MatchWindow))) {
 		t.Errorf("match from %s", d.MatchFrom)
 	}
+	proposing := decide.Match{}
+	if m != nil {
+		proposing = *m
+		proposing.ProposeOnly = true
+	}
+	if r := decide.Decide(d, &proposing, e, p, now); r.Cause == decide.InputDrift && r.Action == decide.Rollback {
+		t.Errorf("goes back on inputs that tell nothing: %+v", r)
+	}
 	decide.Track(e, now)
 	decide.Verify(sample(tape), sample(tape), p, tape.when(), now)
 	return got

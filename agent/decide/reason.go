@@ -42,6 +42,7 @@ const (
 	ReasonArtifactDigest      Reason = "artifact_digest"
 	ReasonNotAllowed          Reason = "artifact_not_allowed"
 	ReasonToleranceAuto       Reason = "tolerance_auto_only_proposes"
+	ReasonInputsSayNothing    Reason = "inputs_only_propose"
 	ReasonGatePassed          Reason = "gate_passed"
 	ReasonGateFailed          Reason = "gate_failed"
 	ReasonNoComparison        Reason = "no_comparison"

@@ -150,16 +150,17 @@ func action(s v1alpha1.ModelDecisionSpec) string {
 // because says the reason and its word, which is the same in logs and metrics.
 func because(s v1alpha1.ModelDecisionSpec) string {
 	text := map[decide.Reason]string{
-		decide.ReasonFits:          "of the versions that fit today's data it is the nearest, and nearer than live by enough",
-		decide.ReasonLastGood:      "it is the last version that was clean of this cause",
-		decide.ReasonNoneFits:      "no registered version fits today's data and is better than live",
-		decide.ReasonLiveFits:      "live itself fits today's data: there is nothing to gain",
-		decide.ReasonNoGoodVersion: "there is no earlier version that was clean of this cause",
-		decide.ReasonGatePassed:    "it passed the gate",
-		decide.ReasonConceptDrift:  "no match by inputs can answer this",
-		decide.ReasonOscillation:   "the version to go to was itself left for drift not long ago",
-		decide.ReasonToleranceAuto: "the tolerance auto has no time order to go by and may only propose",
-		decide.ReasonNoRetrain:     "the guard names no way to retrain",
+		decide.ReasonFits:             "of the versions that fit today's data it is the best, and better than live by enough",
+		decide.ReasonLastGood:         "it is the last version that was clean of this cause",
+		decide.ReasonNoneFits:         "no registered version fits today's data and is better than live",
+		decide.ReasonLiveFits:         "live itself fits today's data: there is nothing to gain",
+		decide.ReasonNoGoodVersion:    "there is no earlier version that was clean of this cause",
+		decide.ReasonGatePassed:       "it passed the gate",
+		decide.ReasonConceptDrift:     "no match by inputs can answer this",
+		decide.ReasonOscillation:      "the version to go to was itself left for drift not long ago",
+		decide.ReasonInputsSayNothing: "inputs do not predict which version of this model is better, so they may only propose",
+		decide.ReasonToleranceAuto:    "the tolerance auto has no time order to go by and may only propose",
+		decide.ReasonNoRetrain:        "the guard names no way to retrain",
 	}[decide.Reason(s.Reason)]
 	if text == "" {
 		return "of " + s.Reason

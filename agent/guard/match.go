@@ -116,11 +116,14 @@ func (m *matched) judged() *decide.Match {
 	if m == nil {
 		return nil
 	}
-	out := &decide.Match{Rows: m.result.Rows}
-	for _, c := range m.result.Candidates {
+	out := &decide.Match{Rows: m.result.Rows, ProposeOnly: m.result.ProposeOnly, Trust: m.result.Trust}
+	for _, c := range m.result.Ranked() {
 		d := decide.Candidate{
 			Version: c.Version, Distance: c.Distance, Tolerance: c.Tolerance,
 			Calibrated: c.Calibrated(), Fits: c.Fits, Better: c.Better,
+		}
+		if c.PredictedError != nil {
+			d.Predicted = *c.PredictedError
 		}
 		if c.Version == m.result.Live {
 			out.Live = &d

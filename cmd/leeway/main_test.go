@@ -36,7 +36,7 @@ func TestScripts(t *testing.T) {
 		Setup:               setup,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"rows": rows, "gz": gz, "cutgz": cutgz, "rounded": rounded, "live": live,
-			"labels": labels, "counted": counted, "await": await, "exits": exits,
+			"predictions": predictions, "labels": labels, "counted": counted, "await": await, "exits": exits,
 		},
 	})
 }
@@ -97,6 +97,22 @@ func rows(ts *testscript.TestScript, _ bool, args []string) {
 	b.WriteString("id,temp,carrier,score,late\n")
 	for i := range n {
 		fmt.Fprintf(&b, "%d,%.3f,%s,%.3f,%d\n", i, 10*r.Float64()+shift, []string{"AA", "UA", "DL"}[r.IntN(3)], r.Float64(), r.IntN(2))
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(b.String()), 0o644))
+}
+
+// predictions FILE N HOURS writes what versions 1 and 2 predicted for N rows whose
+// truth is 1: 5 and 2. The rows span so many hours.
+func predictions(ts *testscript.TestScript, _ bool, args []string) {
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	hours, err := strconv.Atoi(args[2])
+	ts.Check(err)
+	var b strings.Builder
+	b.WriteString("time,actual,1,2\n")
+	for i := range n {
+		at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(i) * time.Duration(hours) * time.Hour / time.Duration(n-1))
+		fmt.Fprintf(&b, "%s,1,5,2\n", at.Format(time.RFC3339))
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(b.String()), 0o644))
 }

@@ -23,6 +23,7 @@ func newMatch(a *app) *cobra.Command {
 	var (
 		f                     format
 		file, live, tolerance string
+		labels                string
 		explain, check        bool
 	)
 	cmd := &cobra.Command{
@@ -42,6 +43,13 @@ that one's; 0.6 where windows of this length differ much already. The best fits
 and is better; without a version in service, the nearest that fits is best.
 
 The 95% interval is that of the distance of all such rows.
+
+Where versions were evaluated on each other's data sets ("leeway evaluate"), their
+errors on this data are predicted from the data sets that look like it. From
+eight data sets on, either the lowest predicted error is best, among the
+versions that fit, if it is enough below that of the version in service; or
+inputs were found not to predict quality for this model, and the match only
+proposes. --labelled adds what labelled rows of five days or more say.
 
 Inputs can't show that the right answers have changed: a match is a hypothesis.
 
@@ -74,6 +82,9 @@ LIVE is what a sidecar serves at /profile, or any other profile.`,
 			if len(versions) == 0 {
 				a.note("%s has no versions in %s", args[0], store.Redact(a.storeURI))
 			}
+			if o.Labelled, err = a.labelled(labels); err != nil {
+				return err
+			}
 			if check {
 				if o.Findings, err = a.checkArtifacts(cmd.Context(), versions); err != nil {
 					return err
@@ -93,6 +104,7 @@ LIVE is what a sidecar serves at /profile, or any other profile.`,
 	}
 	f.addTo(cmd)
 	cmd.Flags().StringVar(&file, "profile", "", "profile of the live data (- for standard input)")
+	cmd.Flags().StringVar(&labels, "labelled", "", "`FILE` with what versions predicted for labelled rows of today, as \"leeway evaluate\" reads it, with a column time")
 	cmd.Flags().StringVar(&live, "live", "", "the version in service; by default the one whose lifecycle is live")
 	cmd.Flags().BoolVar(&explain, "explain", false, "draw how the columns that differ most do so: the version's training data, and today's")
 	cmd.Flags().BoolVar(&check, "check-artifacts", false, "read every version's artifact; leave out what is missing or has another digest")
@@ -178,6 +190,7 @@ func matchTable(w io.Writer, r registry.Result) {
 	default:
 		fmt.Fprintln(w, "Best: none")
 	}
+	forecastLines(w, r)
 	matchNotes(w, r)
 }
 

@@ -28,6 +28,7 @@ type registration struct {
 	metrics     []string
 	params      []string
 	evaluations []string
+	evaluate    []string // files
 	from, to    string
 	parent      string
 	allow       []string // patterns of artifacts
@@ -63,7 +64,9 @@ decision again prints the version that is there.`,
     --metric auc=0.91 --dataset-name 2026-spring --dataset-rows 120000
   leeway register --model churn --artifact ./model.bin --profile train.json --parent 6 \
     --evaluation self@spring:auc=0.91 --evaluation 6@spring:auc=0.88
-  leeway register --model churn --artifact model.bin --dvc . --dvc-data data/train.csv --label churned`,
+  leeway register --model churn --artifact model.bin --dvc . --dvc-data data/train.csv --label churned
+  leeway register --model churn --artifact ./model.bin --profile train.json --dataset-name 2026-w41 \
+    --evaluate predictions.csv`,
 		Args: exactArgs(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			v, err := a.register(cmd.Context(), r)
@@ -103,6 +106,7 @@ func (r *registration) addFlags(a *app, fs *pflag.FlagSet) {
 	fs.StringArrayVar(&r.metrics, "metric", nil, "`NAME=VALUE` on the version's hold-out rows; may be repeated")
 	fs.StringArrayVar(&r.params, "param", nil, "`NAME=VALUE` that it was trained with, NAME such as train.lr or params.yaml:train.lr; may be repeated")
 	fs.StringArrayVar(&r.evaluations, "evaluation", nil, "`VERSION@DATASET:METRIC=VALUE`, where VERSION self is this one; may be repeated")
+	fs.StringArrayVar(&r.evaluate, "evaluate", nil, "`FILE` with what versions predicted for held-out rows, as \"leeway evaluate\" reads it; may be repeated")
 	fs.StringVar(&s.Dataset.Name, "dataset-name", "", "name of the training data")
 	fs.StringVar(&s.Dataset.URI, "dataset-uri", "", "where the training data is")
 	fs.StringVar(&r.parent, "parent", a.env("LEEWAY_PARENT_VERSION"), "`VERSION` that was live when this one was trained (env LEEWAY_PARENT_VERSION)")
@@ -127,6 +131,9 @@ func (a *app) register(ctx context.Context, r registration) (registry.Version, e
 		return none, usageError{err}
 	}
 	if err := a.addDVC(ctx, &spec, &r); err != nil {
+		return none, err
+	}
+	if err := a.evaluate(&spec, r.evaluate); err != nil {
 		return none, err
 	}
 	var err error
@@ -196,6 +203,9 @@ func (r registration) parse(spec *v1alpha1.ModelVersionSpec) (err error) {
 	return err
 }
 
+// selfVersion is the version that is being registered.
+const selfVersion = "self"
+
 // parseEvaluation reads VERSION@DATASET:METRIC=VALUE. The data set's name may
 // hold colons, the metric's may not.
 func parseEvaluation(s string) (e v1alpha1.Evaluation, err error) {
@@ -206,7 +216,7 @@ func parseEvaluation(s string) (e v1alpha1.Evaluation, err error) {
 		return e, fmt.Errorf("--evaluation %q: write VERSION@DATASET:METRIC=VALUE", s)
 	}
 	e = v1alpha1.Evaluation{Dataset: dataset, Metric: metric, Value: value}
-	if version != "self" {
+	if version != selfVersion {
 		if e.Version, err = registry.ParseNumber(version); err != nil {
 			return e, fmt.Errorf("--evaluation %q: %w, or self", s, err)
 		}

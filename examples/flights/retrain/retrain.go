@@ -103,12 +103,11 @@ func (j Job) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	live, err := j.live(ctx, store)
-	if err != nil {
+	j.Log("mean absolute error on the held-out rows: %.2f minutes", v.MAE)
+	predictions := path.Join(j.Dir, "predictions.csv")
+	if err := j.evaluate(ctx, store, v, held, predictions); err != nil {
 		return err
 	}
-	liveError := live.MeanAbsoluteError(held)
-	j.Log("mean absolute error on the held-out rows: %.2f minutes; version %s: %.2f", v.MAE, j.Parent, liveError)
 	sum := sha256.Sum256(v.Artifact)
 	uri := Models + j.Model + "-" + hex.EncodeToString(sum[:6]) + ".json"
 	if err := store.Put(ctx, uri, v.Artifact); err != nil {
@@ -118,9 +117,7 @@ func (j Job) Run(ctx context.Context) error {
 		return err
 	}
 	number, err := j.leeway(ctx, "register", "--store", j.Store, "--model", j.Model, "--artifact", uri, "--profile", profile,
-		"--metric", fmt.Sprintf("mae=%.6f", v.MAE),
-		"--evaluation", fmt.Sprintf("self@holdout:mae=%.6f", v.MAE), "--evaluation", fmt.Sprintf("%s@holdout:mae=%.6f", j.Parent, liveError),
-		"--parent", j.Parent, "--decision", j.Decision,
+		"--evaluate", predictions, "--parent", j.Parent, "--decision", j.Decision,
 		"--dataset-name", "labelled rows", "--dataset-uri", Labelled, "--dataset-rows", strconv.Itoa(v.Rows),
 		"--dataset-from", j.From.Format(time.RFC3339), "--dataset-to", time.Now().UTC().Format(time.RFC3339))
 	if err != nil {
@@ -186,23 +183,66 @@ func (j Job) labelled(ctx context.Context, store *bucket.Client) (rows, held []d
 	return rows, held, nil
 }
 
-// live loads the version that is in service, to compare with it.
-func (j Job) live(ctx context.Context, store *bucket.Client) (*model.Model, error) {
-	out, err := j.leeway(ctx, "show", j.Model, j.Parent, "--store", j.Store, "-o", "json")
+// evaluate writes what the new version and those before it predict for the rows
+// held out: the gate compares the new one with the version in service by them,
+// and the registry learns from them which version is at home where.
+func (j Job) evaluate(ctx context.Context, store *bucket.Client, v Version, held []data.Flight, to string) error {
+	own, err := model.Parse(v.Artifact)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var version struct {
+	names, models := []string{"self"}, []*model.Model{own}
+	out, err := j.leeway(ctx, "versions", j.Model, "--store", j.Store, "-o", "json")
+	if err != nil {
+		return err
+	}
+	var versions []struct {
+		Version  string
 		Artifact struct{ URI string }
+		Lineage  struct{ Decision string }
 	}
-	if err := json.Unmarshal([]byte(out), &version); err != nil {
-		return nil, fmt.Errorf("leeway show: %w", err)
+	if err := json.Unmarshal([]byte(out), &versions); err != nil {
+		return fmt.Errorf("leeway versions: %w", err)
 	}
-	b, err := store.Get(ctx, version.Artifact.URI)
+	for _, old := range versions {
+		if old.Lineage.Decision == j.Decision { // of a first run of this Job: the same content registers once
+			continue
+		}
+		m, err := load(ctx, store, old.Artifact.URI)
+		if err != nil {
+			if old.Version == j.Parent {
+				return fmt.Errorf("version %s, which is in service: %w", old.Version, err)
+			}
+			j.Log("version %s is not evaluated: %v", old.Version, err)
+			continue
+		}
+		names, models = append(names, old.Version), append(models, m)
+	}
+	return writePredictions(to, names, models, held)
+}
+
+func load(ctx context.Context, store *bucket.Client, uri string) (*model.Model, error) {
+	b, err := store.Get(ctx, uri)
 	if err != nil {
 		return nil, err
 	}
 	return model.Parse(b)
+}
+
+// writePredictions writes what "leeway register --evaluate" reads.
+func writePredictions(to string, names []string, models []*model.Model, rows []data.Flight) error {
+	var b bytes.Buffer
+	out := csv.NewWriter(&b)
+	out.Write(append([]string{"actual"}, names...)) // writes to memory do not fail
+	for _, f := range rows {
+		record := []string{strconv.FormatFloat(f.AirTime, 'g', -1, 64)}
+		for _, m := range models {
+			record = append(record, strconv.FormatFloat(m.Predict(f), 'f', 3, 64))
+		}
+		out.Write(record)
+	}
+	out.Flush()
+	return os.WriteFile(to, b.Bytes(), 0o600)
 }
 
 func (j Job) leeway(ctx context.Context, args ...string) (string, error) {

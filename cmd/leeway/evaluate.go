@@ -1,0 +1,127 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"github.com/leeway-dev/leeway/registry/evaluate"
+	"github.com/leeway-dev/leeway/registry/v1alpha1"
+)
+
+// fewRows is how many held-out rows of a data set are little to go by.
+const fewRows = 200
+
+// holdout is what a data set is called that nobody named.
+const holdout = "holdout"
+
+func newEvaluate(a *app) *cobra.Command {
+	var f format
+	cmd := &cobra.Command{
+		Use:   "evaluate FILE",
+		Short: "Measure versions by what they predicted for rows whose truth is known",
+		Long: `Measure versions by what they predicted for rows whose truth is known. It
+changes nothing: "leeway register --evaluate FILE" keeps what this prints.
+
+FILE is CSV, also gzip, with a header: the column "actual"; a column for each
+version, named by its number, or "self" for the one that is to be registered;
+and, if there are any, the columns "dataset" and "time". Numbers are measured by
+mae and rmse, probabilities of class 1 by log_loss and error, classes by error.`,
+		Example: `  leeway evaluate predictions.csv
+  leeway evaluate predictions.csv.gz -o json`,
+		Args: exactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			sets, err := a.readPredictions(args[0])
+			if err != nil {
+				return err
+			}
+			views := []measuredView{}
+			for _, s := range sets {
+				for _, e := range evaluations(s, holdout) {
+					version := selfVersion
+					if e.Version != 0 {
+						version = strconv.FormatInt(e.Version, 10)
+					}
+					views = append(views, measuredView{evaluationView{version, e.Dataset, e.Metric, e.Value}, s.Rows})
+				}
+			}
+			return f.print(a.out, views, func(w io.Writer) {
+				fmt.Fprintln(w, "VERSION\tDATASET\tROWS\tMETRIC\tVALUE")
+				for _, v := range views {
+					fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\n", v.Version, v.Dataset, v.Rows, v.Metric, v.Value)
+				}
+			})
+		},
+	}
+	f.addTo(cmd)
+	return cmd
+}
+
+type measuredView struct {
+	evaluationView
+	Rows int64 `json:"rows"`
+}
+
+// readPredictions measures a file of predictions; "-" is standard input.
+func (a *app) readPredictions(name string) ([]evaluate.Set, error) {
+	in, err := a.openCSV(name)
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close()
+	if name == "-" {
+		name = "standard input"
+	}
+	sets, err := evaluate.Read(name, in)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range sets {
+		if s.Rows < fewRows {
+			a.note("%s: %d rows of data set %s are few to judge by: 500 over many days are better", name, s.Rows, cmp.Or(s.Dataset, holdout))
+		}
+	}
+	return sets, nil
+}
+
+// evaluations are what was measured, as it is registered.
+func evaluations(s evaluate.Set, otherwise string) (out []v1alpha1.Evaluation) {
+	for _, score := range s.Scores {
+		for _, m := range score.Metrics {
+			out = append(out, v1alpha1.Evaluation{
+				Version: score.Version, Dataset: cmp.Or(s.Dataset, otherwise), Metric: m.Name,
+				Value: strconv.FormatFloat(m.Value, 'g', 9, 64),
+			})
+		}
+	}
+	return out
+}
+
+// evaluate adds what the files of a registration show. The version's own metrics
+// on its own data set are its metrics, but for those that were given.
+func (a *app) evaluate(spec *v1alpha1.ModelVersionSpec, files []string) error {
+	for _, name := range files {
+		sets, err := a.readPredictions(name)
+		if err != nil {
+			return err
+		}
+		own := cmp.Or(spec.Dataset.Name, holdout)
+		for _, s := range sets {
+			list := evaluations(s, own)
+			spec.Evaluations = append(spec.Evaluations, list...)
+			for _, e := range list {
+				if _, given := spec.Metrics[e.Metric]; given || e.Version != 0 || e.Dataset != own {
+					continue
+				}
+				if spec.Metrics == nil {
+					spec.Metrics = map[string]string{}
+				}
+				spec.Metrics[e.Metric] = e.Value
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,127 @@
+package evaluate
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// tally adds up what is needed for every kind of metric: which kind it is, only
+// the whole file says.
+type tally struct {
+	name     string
+	rows     int64
+	from, to time.Time
+	of       []errorsOf // by column of the file
+	// what holds for every truth so far
+	notNumbers, notBinary bool
+}
+
+type errorsOf struct {
+	rows                            int64
+	absolute, square, logLoss, cut  float64
+	different                       int64
+	notNumbers, notRatio, fractions bool
+}
+
+// smallest keeps the logarithm of a probability finite, as scikit-learn does.
+const smallest = 2.220446049250313e-16
+
+func (t *tally) add(f *reader, row []string) error {
+	truth := strings.TrimSpace(row[f.actual])
+	if truth == "" {
+		return fmt.Errorf("column %q is empty", actualColumn)
+	}
+	y, number := parse(truth)
+	t.notNumbers = t.notNumbers || !number
+	t.notBinary = t.notBinary || !number || y != 0 && y != 1
+	t.rows++
+	for i, c := range f.versions {
+		said := strings.TrimSpace(row[c.index])
+		e := &t.of[i]
+		if (said == "") != (e.rows == 0) && t.rows > 1 {
+			return fmt.Errorf("column %q is empty in some rows of a data set and not in others: versions are compared on the same rows", c.name)
+		}
+		if said == "" {
+			continue
+		}
+		p, ok := parse(said)
+		e.add(truth, said, y, p, ok && number, ok)
+	}
+	return nil
+}
+
+func (e *errorsOf) add(truth, said string, y, p float64, both, number bool) {
+	e.rows++
+	e.notNumbers = e.notNumbers || !number
+	e.notRatio = e.notRatio || !number || p < 0 || p > 1
+	e.fractions = e.fractions || number && p != 0 && p != 1
+	if !both {
+		if truth != said {
+			e.different++
+		}
+		return
+	}
+	if y != p {
+		e.different++
+	}
+	e.absolute += math.Abs(p - y)
+	e.square += (p - y) * (p - y)
+	right := p
+	if y == 0 {
+		right = 1 - p
+	}
+	e.logLoss -= math.Log(min(max(right, smallest), 1-smallest))
+	if (p >= 0.5) != (y == 1) {
+		e.cut++
+	}
+}
+
+func parse(s string) (float64, bool) {
+	x, err := strconv.ParseFloat(s, 64)
+	return x, err == nil && !math.IsNaN(x) && !math.IsInf(x, 0)
+}
+
+func (t *tally) span(at time.Time) {
+	if t.from.IsZero() || at.Before(t.from) {
+		t.from = at
+	}
+	if at.After(t.to) {
+		t.to = at
+	}
+}
+
+// measured are the metrics of the kind that fits all of the file.
+func (f *reader) measured() []Set {
+	numbers, ratios, fractions := true, true, false
+	for _, t := range f.sets {
+		numbers, ratios = numbers && !t.notNumbers, ratios && !t.notBinary
+		for _, e := range t.of {
+			numbers, ratios, fractions = numbers && !e.notNumbers, ratios && !e.notRatio, fractions || e.fractions
+		}
+	}
+	var out []Set
+	for _, t := range f.sets {
+		s := Set{Dataset: t.name, Rows: t.rows, From: t.from, To: t.to}
+		for i, e := range t.of {
+			if e.rows == 0 {
+				continue
+			}
+			n := float64(e.rows)
+			score := Score{Version: f.versions[i].version}
+			switch {
+			case ratios && fractions:
+				score.Metrics = []Metric{{"log_loss", e.logLoss / n}, {"error", e.cut / n}}
+			case ratios || !numbers:
+				score.Metrics = []Metric{{"error", float64(e.different) / n}}
+			default:
+				score.Metrics = []Metric{{"mae", e.absolute / n}, {"rmse", math.Sqrt(e.square / n)}}
+			}
+			s.Scores = append(s.Scores, score)
+		}
+		out = append(out, s)
+	}
+	return out
+}
