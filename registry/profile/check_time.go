@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 )
 
 // maxWindows of a profile or a column.
@@ -83,8 +82,11 @@ func checkClustering(windows map[string]float64) error {
 		return fmt.Errorf("clustering: %d windows, at most %d", len(windows), maxWindows)
 	}
 	for window, phi := range windows {
-		if len(window) > 16 || !utf8.ValidString(window) || !(phi >= 1 && phi <= math.MaxFloat64) {
-			return fmt.Errorf("clustering: %q: %v, want a window and a number of at least 1", clip(window), phi)
+		if _, err := windowLength(window); err != nil {
+			return fmt.Errorf("clustering: %w", err)
+		}
+		if !(phi >= 1 && phi <= math.MaxFloat64) {
+			return fmt.Errorf("clustering: %q: %v, want a number of at least 1", window, phi)
 		}
 	}
 	return nil

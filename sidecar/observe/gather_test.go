@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/leeway-dev/leeway/registry/dataset"
 	"github.com/leeway-dev/leeway/registry/profile"
 	"github.com/leeway-dev/leeway/sidecar/observe"
 )
@@ -16,7 +17,7 @@ import (
 // Rows of small bodies are counted later than they come, many at a time. Whoever looks sees all of them, each in the
 // slice of its own time.
 func TestGathered(t *testing.T) {
-	p, _, err := profile.FromCSV("train.csv", strings.NewReader("a,b,y\n1,5,1\n2,6,2\n3,7,3\n4,8,4\n"), profile.CSVOptions{Predictions: []string{"y"}})
+	p, _, err := dataset.FromCSV("train.csv", strings.NewReader("a,b,y\n1,5,1\n2,6,2\n3,7,3\n4,8,4\n"), dataset.Options{Predictions: []string{"y"}})
 	if err != nil {
 		t.Fatal(err)
 	}
