@@ -134,7 +134,7 @@ func TestFieldsAreDescribed(t *testing.T) {
 		"Candidate": reflect.TypeFor[registry.Candidate](), "Column": reflect.TypeFor[registry.Column](),
 		"Interval": reflect.TypeFor[registry.Interval](), "Change": reflect.TypeFor[registry.Change](),
 		"BinChange": reflect.TypeFor[registry.BinChange](), "Shift": reflect.TypeFor[registry.Shift](),
-		"Excluded": reflect.TypeFor[registry.Excluded](), "Problem": reflect.TypeFor[api.Problem](),
+		"Forecast": reflect.TypeFor[registry.Forecast](), "Excluded": reflect.TypeFor[registry.Excluded](), "Problem": reflect.TypeFor[api.Problem](),
 	}
 	// These are no structs of Go's: the rest is checked by what is answered.
 	others := []string{"Name", "Lifecycle", "Metrics", "Values", "Result"}
