@@ -35,7 +35,7 @@ func match(s v1alpha1.ModelDecisionSpec) []string {
 	if len(m.Excluded) > 0 {
 		var out []string
 		for _, e := range m.Excluded {
-			out = append(out, fmt.Sprintf("%s (%s)", e.Version, e.Reason))
+			out = append(out, left(e))
 		}
 		lines = append(lines, "Left out: "+strings.Join(out, ", ")+".")
 	}
@@ -81,6 +81,17 @@ func candidate(c v1alpha1.CandidateEvidence, live float64, chosen bool) string {
 		line += "; differs most in " + strings.Join(worst, ", ")
 	}
 	return line + "."
+}
+
+// left says why a version was left out; the words for artifacts are told at more
+// length.
+func left(e v1alpha1.ExcludedVersion) string {
+	why := map[registry.Exclusion]string{
+		registry.ExcludedArtifact:  "its artifact is gone, ",
+		registry.ExcludedDigest:    "its artifact is not the one that was registered, ",
+		registry.ExcludedForbidden: "its artifact may not be read, ",
+	}[registry.Exclusion(e.Reason)]
+	return fmt.Sprintf("%s (%s%s)", e.Version, why, e.Reason)
 }
 
 // from says where a tolerance is from, unless the guard gave it.

@@ -18,6 +18,7 @@ import (
 
 	"github.com/leeway-dev/leeway/registry"
 	"github.com/leeway-dev/leeway/registry/api"
+	"github.com/leeway-dev/leeway/registry/atlas"
 	"github.com/leeway-dev/leeway/registry/v1alpha1"
 )
 
@@ -134,7 +135,7 @@ func TestFieldsAreDescribed(t *testing.T) {
 		"Candidate": reflect.TypeFor[registry.Candidate](), "Column": reflect.TypeFor[registry.Column](),
 		"Interval": reflect.TypeFor[registry.Interval](), "Change": reflect.TypeFor[registry.Change](),
 		"BinChange": reflect.TypeFor[registry.BinChange](), "Shift": reflect.TypeFor[registry.Shift](),
-		"Excluded": reflect.TypeFor[registry.Excluded](), "Problem": reflect.TypeFor[api.Problem](),
+		"Excluded": reflect.TypeFor[registry.Excluded](), "Forecast": reflect.TypeFor[registry.Forecast](), "Problem": reflect.TypeFor[api.Problem](),
 	}
 	// These are no structs of Go's: the rest is checked by what is answered.
 	others := []string{"Name", "Lifecycle", "Metrics", "Values", "Result"}
@@ -183,7 +184,9 @@ func TestWordsAreDescribed(t *testing.T) {
 		"Problem.reason": strs(api.BadRequest, api.Unauthenticated, api.Forbidden, api.NotFound, api.NoProfile, api.MethodNotAllowed,
 			api.Conflict, api.TooLarge, api.UnsupportedMedia, api.Invalid, api.Internal, api.Unavailable),
 		"Excluded.reason": strs(registry.ExcludedRejected, registry.ExcludedRetired, registry.ExcludedSchema, registry.ExcludedCompat, registry.ExcludedNoProfile,
-			registry.ExcludedArtifact, registry.ExcludedDigest),
+			registry.ExcludedArtifact, registry.ExcludedDigest, registry.ExcludedForbidden),
+		"Result.rule":   strs(registry.RuleDistance, registry.RulePredicted, registry.RuleLabels),
+		"Forecast.gate": strs(atlas.Open, atlas.Closed, atlas.NoGate),
 	} {
 		schema, field, ok := strings.Cut(name, ".")
 		s := schemas[schema].Value
