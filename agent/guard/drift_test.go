@@ -52,6 +52,9 @@ func TestDriftGoesBackToWhatFits(t *testing.T) {
 	if m.Candidates[0].Version != "1" || m.Candidates[0].Distance != "0" || !m.Candidates[0].Fits || !m.Candidates[0].Better {
 		t.Errorf("candidate %+v", m.Candidates[0])
 	}
+	if m.Rule != "distance" || !strings.Contains(m.Trust, "is not known") || m.Candidates[0].Margin != "0.7" || m.Forecast != nil {
+		t.Errorf("ranked by %q, %q, margin %s, forecast %v", m.Rule, m.Trust, m.Candidates[0].Margin, m.Forecast)
+	}
 	if s := m.Shares[0]; len(s.Bins) != len(s.Today) || len(s.Bins) != len(s.Chosen) || len(s.Bins) < 10 {
 		t.Errorf("shares %+v", s)
 	}

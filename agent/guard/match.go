@@ -162,10 +162,15 @@ func (v *visit) recorded(m *matched, chosen string) *v1alpha1.MatchEvidence {
 	for _, x := range m.result.Excluded {
 		out.Excluded = append(out.Excluded, v1alpha1.ExcludedVersion{Version: x.Version, Reason: string(x.Reason)})
 	}
-	for _, c := range m.result.Candidates {
+	forecast(out, m.result)
+	for _, c := range m.result.Ranked() {
 		e := v1alpha1.CandidateEvidence{
 			Version: c.Version, Distance: decimal(c.Distance), Tolerance: decimal(c.Tolerance),
 			Fits: c.Fits, Better: c.Better, Live: c.Version == m.result.Live, ToleranceFrom: string(c.Basis),
+			Margin: decimal(c.Margin),
+		}
+		if c.PredictedError != nil {
+			e.PredictedError = decimal(*c.PredictedError)
 		}
 		if c.Interval != nil {
 			e.Low, e.High = decimal(c.Interval.Low), decimal(c.Interval.High)
@@ -179,6 +184,16 @@ func (v *visit) recorded(m *matched, chosen string) *v1alpha1.MatchEvidence {
 		}
 	}
 	return out
+}
+
+// forecast records what ranked, and how far that is to be trusted.
+func forecast(out *v1alpha1.MatchEvidence, r registry.Result) {
+	out.Rule, out.Trust, out.ProposeOnly = string(r.Rule), r.Trust, r.ProposeOnly
+	if f := r.Forecast; f != nil {
+		out.Forecast = &v1alpha1.ForecastEvidence{
+			Metric: f.Metric, Gate: string(f.Gate), Datasets: int32(f.Datasets), R2: decimal(f.R2), T: decimal(f.T),
+		}
+	}
 }
 
 // shares lays today's rows beside the chosen version's own, on its bins, for
