@@ -44,7 +44,7 @@ type MatchOptions struct {
 	// "auto".
 	Tolerance float64
 	// Findings exclude versions by their number, for what a match can't see of
-	// them: ExcludedArtifact, ExcludedDigest. May be nil.
+	// them: ExcludedArtifact, ExcludedDigest, ExcludedForbidden. May be nil.
 	Findings map[int64]Finding
 	// Labelled rows of the live window, measured; nil for none.
 	Labelled *Labelled

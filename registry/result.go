@@ -142,6 +142,8 @@ const (
 	ExcludedArtifact Exclusion = "artifact_missing"
 	// ExcludedDigest: its artifact is not the one that was registered.
 	ExcludedDigest Exclusion = "artifact_digest"
+	// ExcludedForbidden: its artifact may not be read, so nothing is known of it.
+	ExcludedForbidden Exclusion = "artifact_not_allowed"
 )
 
 // Excluded is a version that is no candidate.

@@ -53,7 +53,7 @@ func matched(r Decision, m *Match, e Evidence, p Policy) Decision {
 	if m.Live != nil && m.Live.Fits {
 		return r.hold(ReasonLiveFits, "; yet it is at home in today's %d rows (%s), so nothing is to be gained", m.Rows, distance(*m.Live))
 	}
-	best, passed := choose(m, e, p)
+	best, before, passed := choose(m, e, p)
 	if best == nil {
 		r.Action, r.Reason = Train, ReasonNoneFits
 		r.Message += fmt.Sprintf("; %s, so train a new one", nobody(m, passed))
@@ -61,6 +61,9 @@ func matched(r Decision, m *Match, e Evidence, p Policy) Decision {
 	}
 	r.Action, r.Reason, r.Target = Rollback, ReasonFits, best.Version
 	r.Message += fmt.Sprintf("; version %s is at home in today's %d rows (%s%s)", best.Version, m.Rows, distance(*best), against(m.Live))
+	if before != nil {
+		r.Message += fmt.Sprintf("; version %s ranks before it (%s), but its tolerance was not learned from its training rows", before.Version, distance(*before))
+	}
 	if p.ToleranceAuto && !best.Calibrated {
 		r.Proposed = Rollback
 		return r.hold(ReasonToleranceAuto, ", but its tolerance was not learned from its training rows: a person may approve going back to it")
@@ -75,18 +78,23 @@ func matched(r Decision, m *Match, e Evidence, p Policy) Decision {
 
 // choose returns the best version that fits, is better, may stand in for the
 // active one and has proven itself; and the versions that only lacked the last.
-func choose(m *Match, e Evidence, p Policy) (*Candidate, []string) {
-	var unproven []string
+// One whose tolerance was not learned may only be proposed, so it gives way to
+// the best that may be acted on, unless nothing may be: then before is the one
+// that gave way. It fits by a constant that knows nothing of how its data
+// varies, so to be nearer says less of it.
+func choose(m *Match, e Evidence, p Policy) (best, before *Candidate, unproven []string) {
 	for _, c := range m.Candidates {
-		if !c.Fits || !c.Better || !exchangeable(e, c.Version) {
-			continue
+		switch {
+		case !c.Fits || !c.Better || !exchangeable(e, c.Version):
+		case !proven(e, p, c.Version):
+			unproven = append(unproven, c.Version)
+		case c.Calibrated || !p.ToleranceAuto || m.ProposeOnly:
+			return &c, before, unproven
+		case before == nil:
+			before = &c
 		}
-		if proven(e, p, c.Version) {
-			return &c, unproven
-		}
-		unproven = append(unproven, c.Version)
 	}
-	return nil, unproven
+	return before, nil, unproven
 }
 
 // nobody says why no version was chosen.

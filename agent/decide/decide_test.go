@@ -61,6 +61,32 @@ func TestDecideByMatch(t *testing.T) {
 		{"tolerance auto, calibrated", func(_ *decide.Evidence, m *decide.Match, p *decide.Policy) {
 			p.ToleranceAuto, m.Candidates[0].Calibrated = true, true
 		}, want{decide.InputDrift, decide.Rollback, decide.ReasonFits, "1", ""}},
+		{"tolerance auto: a calibrated one is acted on, though another is nearer", func(e *decide.Evidence, m *decide.Match, p *decide.Policy) {
+			p.ToleranceAuto, e.Versions[1].Gated = true, true
+			second := candidate("2", 0.16, true, true)
+			second.Calibrated = true
+			m.Candidates[1] = second
+		}, want{decide.InputDrift, decide.Rollback, decide.ReasonFits, "2", "version 1 ranks before it (distance 0.144, tolerance 0.2), but its tolerance was not learned"}},
+		{"tolerance auto: a calibrated one that is no better is not", func(e *decide.Evidence, m *decide.Match, p *decide.Policy) {
+			p.ToleranceAuto, e.Versions[1].Gated = true, true
+			m.Candidates[1] = candidate("2", 0.2, true, false)
+			m.Candidates[1].Calibrated = true
+		}, want{decide.InputDrift, decide.Hold, decide.ReasonToleranceAuto, "1", "may approve"}},
+		{"tolerance auto: a calibrated one that is not proven is not", func(e *decide.Evidence, m *decide.Match, p *decide.Policy) {
+			p.ToleranceAuto, e.Versions[1].Gated = true, false
+			m.Candidates[1] = candidate("2", 0.16, true, true)
+			m.Candidates[1].Calibrated = true
+		}, want{decide.InputDrift, decide.Hold, decide.ReasonToleranceAuto, "1", "may approve"}},
+		{"a tolerance that was given: the nearest", func(e *decide.Evidence, m *decide.Match, p *decide.Policy) {
+			e.Versions[1].Gated = true
+			m.Candidates[1] = candidate("2", 0.16, true, true)
+			m.Candidates[1].Calibrated = true
+		}, want{decide.InputDrift, decide.Rollback, decide.ReasonFits, "1", ""}},
+		{"nothing may be acted on: the nearest is proposed", func(e *decide.Evidence, m *decide.Match, p *decide.Policy) {
+			p.ToleranceAuto, e.Versions[1].Gated, m.ProposeOnly = true, true, true
+			m.Candidates[1] = candidate("2", 0.16, true, true)
+			m.Candidates[1].Calibrated = true
+		}, want{decide.InputDrift, decide.Hold, decide.ReasonToleranceAuto, "1", "may approve"}},
 		{"inputs do not predict quality", func(_ *decide.Evidence, m *decide.Match, _ *decide.Policy) {
 			m.ProposeOnly, m.Trust = true, "inputs do not predict quality for this model: R2 = 0.04 over 11 data sets"
 		}, want{decide.InputDrift, decide.Hold, decide.ReasonInputsSayNothing, "1", "but inputs do not predict quality for this model: R2 = 0.04 over 11 data sets: a person may"}},

@@ -36,6 +36,11 @@ func examine(t *testing.T, data []byte) decide.Decision {
 	for _, r := range []decide.Decision{got, after} {
 		justified(t, r, e, p)
 	}
+	if p.ToleranceAuto && got.Cause == decide.InputDrift && got.Action == decide.Rollback {
+		if !slices.ContainsFunc(m.Candidates, func(c decide.Candidate) bool { return c.Version == got.Target && c.Calibrated }) {
+			t.Errorf("goes back on a tolerance that was not learned: %+v", got)
+		}
+	}
 	if d.NeedsMatch && (d.MatchFrom.IsZero() || d.MatchFrom.Before(now.Add(-p.MatchWindow))) {
 		t.Errorf("match from %s", d.MatchFrom)
 	}

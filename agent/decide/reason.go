@@ -40,6 +40,7 @@ const (
 	ReasonEmptyRegistry       Reason = "empty_registry"
 	ReasonArtifactMissing     Reason = "artifact_missing"
 	ReasonArtifactDigest      Reason = "artifact_digest"
+	ReasonArtifactUnreachable Reason = "artifact_unreachable"
 	ReasonNotAllowed          Reason = "artifact_not_allowed"
 	ReasonToleranceAuto       Reason = "tolerance_auto_only_proposes"
 	ReasonInputsSayNothing    Reason = "inputs_only_propose"
@@ -66,7 +67,7 @@ func (r Reason) Passes() bool {
 	case ReasonNoTraffic, ReasonNoData, ReasonTooFewRows, ReasonPartialProfile, ReasonSourceUnreachable, ReasonSidecarMissing,
 		ReasonRollingOut, ReasonSettling, ReasonWaitsForHigherCause, ReasonBrokenInput, ReasonServing, ReasonLiveFits,
 		ReasonPredictionDrift, ReasonCooldown, ReasonChangesPerDay, ReasonRetrainsPerWeek, ReasonRetrainOpen,
-		ReasonOscillation, ReasonFleetLimit:
+		ReasonOscillation, ReasonFleetLimit, ReasonArtifactUnreachable:
 		return true
 	}
 	return false

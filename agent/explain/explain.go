@@ -161,6 +161,11 @@ func because(s v1alpha1.ModelDecisionSpec) string {
 		decide.ReasonInputsSayNothing: "inputs do not predict which version of this model is better, so they may only propose",
 		decide.ReasonToleranceAuto:    "the tolerance auto has no time order to go by and may only propose",
 		decide.ReasonNoRetrain:        "the guard names no way to retrain",
+
+		decide.ReasonArtifactMissing:     "the artifact of the version to go to is gone",
+		decide.ReasonArtifactDigest:      "the artifact of the version to go to is not the one that was registered",
+		decide.ReasonNotAllowed:          "the artifact of the version to go to is not among those that are allowed",
+		decide.ReasonArtifactUnreachable: "the artifact of the version to go to could not be reached, and a worse version is not taken instead",
 	}[decide.Reason(s.Reason)]
 	if text == "" {
 		return "of " + s.Reason

@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/leeway-dev/leeway/agent/v1alpha1"
 	"github.com/leeway-dev/leeway/registry"
+	"github.com/leeway-dev/leeway/registry/atlas"
 )
 
 // maxShareColumns are shown with their bins, maxShareBins of each.
@@ -23,10 +25,11 @@ func match(s v1alpha1.ModelDecisionSpec) []string {
 	}
 	lines := []string{fmt.Sprintf("%s live rows of %s from %s to %s were compared with the training data of %s.",
 		count(m.Rows), plural(int64(m.Pods), "pod"), moment(m.From), moment(m.To), plural(int64(len(m.Candidates)), "version"))}
-	var live float64
+	lines = append(lines, rule(m)...)
+	var live v1alpha1.CandidateEvidence
 	for _, c := range m.Candidates {
 		if c.Live {
-			live, _ = strconv.ParseFloat(c.Distance, 64)
+			live = c
 		}
 	}
 	for _, c := range m.Candidates {
@@ -35,7 +38,7 @@ func match(s v1alpha1.ModelDecisionSpec) []string {
 	if len(m.Excluded) > 0 {
 		var out []string
 		for _, e := range m.Excluded {
-			out = append(out, fmt.Sprintf("%s (%s)", e.Version, e.Reason))
+			out = append(out, left(e))
 		}
 		lines = append(lines, "Left out: "+strings.Join(out, ", ")+".")
 	}
@@ -50,7 +53,37 @@ func match(s v1alpha1.ModelDecisionSpec) []string {
 	return lines
 }
 
-func candidate(c v1alpha1.CandidateEvidence, live float64, chosen bool) string {
+// rule says what ranked, how far that is to be trusted, and what that rests on:
+// what the gate asks for stands beside what there was.
+func rule(m *v1alpha1.MatchEvidence) []string {
+	if m.Rule == "" {
+		return nil
+	}
+	by := map[registry.Rule]string{
+		registry.RuleDistance:  "distance",
+		registry.RulePredicted: "the error that evaluations predict",
+		registry.RuleLabels:    "the error on labels of today, and what evaluations predict",
+	}[registry.Rule(m.Rule)]
+	line := fmt.Sprintf("Ranked by %s (%s)", cmp.Or(by, "another rule"), m.Rule)
+	if m.Trust != "" {
+		line += ": " + strings.TrimSuffix(m.Trust, ".")
+	}
+	line += "."
+	if m.ProposeOnly {
+		line += " So it may only propose."
+	}
+	lines := []string{line}
+	if f := m.Forecast; f != nil {
+		line = fmt.Sprintf("Predicted was %s. The gate was %s: %s, of %d at least", f.Metric, f.Gate, plural(int64(f.Datasets), "data set"), atlas.GateDatasets)
+		if f.R2 != "" && f.Datasets >= atlas.GateDatasets {
+			line += fmt.Sprintf("; R2 %s, of %g at least; t %s, of %g at least", short(f.R2), atlas.GateR2, short(f.T), float64(atlas.GateT))
+		}
+		lines = append(lines, line+".")
+	}
+	return lines
+}
+
+func candidate(c, live v1alpha1.CandidateEvidence, chosen bool) string {
 	name := "Version " + c.Version
 	switch {
 	case c.Live:
@@ -64,15 +97,7 @@ func candidate(c v1alpha1.CandidateEvidence, live float64, chosen bool) string {
 	} else {
 		line += " does not fit"
 	}
-	distance, err := strconv.ParseFloat(c.Distance, 64)
-	if !c.Live && live > 0 && err == nil {
-		line += fmt.Sprintf("; %.2f of live's", distance/live)
-		if c.Better {
-			line += ", better"
-		} else {
-			line += ", not better by enough"
-		}
-	}
+	line += against(c, live)
 	if len(c.Worst) > 0 {
 		var worst []string
 		for _, w := range c.Worst[:min(len(c.Worst), maxShareColumns)] {
@@ -81,6 +106,57 @@ func candidate(c v1alpha1.CandidateEvidence, live float64, chosen bool) string {
 		line += "; differs most in " + strings.Join(worst, ", ")
 	}
 	return line + "."
+}
+
+// against compares a candidate with the version in service: by distance, and by
+// predicted error where there is one.
+func against(c, live v1alpha1.CandidateEvidence) string {
+	of := func(a, b string) string {
+		x, err := strconv.ParseFloat(a, 64)
+		y, err2 := strconv.ParseFloat(b, 64)
+		if c.Live || err != nil || err2 != nil || !(y > 0) {
+			return ""
+		}
+		return fmt.Sprintf("%.2f of live's", x/y)
+	}
+	var parts []string
+	ratio := of(c.Distance, live.Distance)
+	if ratio != "" {
+		parts = append(parts, ratio)
+	}
+	if c.PredictedError != "" {
+		predicted := "predicted error " + short(c.PredictedError)
+		if r := of(c.PredictedError, live.PredictedError); r != "" {
+			predicted += ", " + r
+		}
+		parts = append(parts, predicted)
+	}
+	line := ""
+	for _, p := range parts {
+		line += "; " + p
+	}
+	switch {
+	case ratio == "":
+	case c.Better:
+		line += ", better"
+	default:
+		line += ", not better by enough"
+		if c.Margin != "" && c.PredictedError == "" {
+			line += fmt.Sprintf(" (%s at most)", short(c.Margin))
+		}
+	}
+	return line
+}
+
+// left says why a version was left out; the words for artifacts are told at more
+// length.
+func left(e v1alpha1.ExcludedVersion) string {
+	why := map[registry.Exclusion]string{
+		registry.ExcludedArtifact:  "its artifact is gone, ",
+		registry.ExcludedDigest:    "its artifact is not the one that was registered, ",
+		registry.ExcludedForbidden: "its artifact may not be read, ",
+	}[registry.Exclusion(e.Reason)]
+	return fmt.Sprintf("%s (%s%s)", e.Version, why, e.Reason)
 }
 
 // from says where a tolerance is from, unless the guard gave it.

@@ -30,13 +30,20 @@ func (v *visit) act(ctx context.Context, d *v1alpha1.ModelDecision) error {
 	return v.actOn(ctx, d)
 }
 
-// again makes a decision again, on the evidence of now.
-func (v *visit) again(ctx context.Context, d *v1alpha1.ModelDecision) (choice, error) {
+// again makes a decision again, on the evidence of now. An artifact that can't
+// be reached now is no other answer: the decision stays open, and is tried in the
+// next round.
+func (v *visit) again(ctx context.Context, d *v1alpha1.ModelDecision) (c choice, err error) {
 	v.afresh = true
 	if d.Spec.Action == string(decide.Redeploy) {
-		return v.afterTraining(ctx, d.Spec.To, decide.Cause(d.Spec.Cause), false)
+		c, err = v.afterTraining(ctx, d.Spec.To, decide.Cause(d.Spec.Cause), false)
+	} else {
+		c, err = v.choose(ctx)
 	}
-	return v.choose(ctx)
+	if err == nil && c.Reason == decide.ReasonArtifactUnreachable {
+		err = fmt.Errorf("decision %s waits: %s", d.Name, c.Message)
+	}
+	return c, err
 }
 
 func (v *visit) actOn(ctx context.Context, d *v1alpha1.ModelDecision) error {

@@ -1,10 +1,12 @@
 package guard
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 
 	"github.com/leeway-dev/leeway/agent/decide"
 	"github.com/leeway-dev/leeway/agent/v1alpha1"
@@ -50,71 +52,95 @@ func (v *visit) choose(ctx context.Context) (choice, error) {
 
 // usableTarget decides, and decides again without a version whose artifact is
 // gone or is not the one that was registered, until one is usable or none is left.
+// A version that can't be looked at now is none of these: then it is held, for
+// the next best would be worse, and later nobody would know why it was taken.
 func (v *visit) usableTarget(ctx context.Context, m *matched, judge func(decide.Evidence) decide.Decision) (decide.Decision, error) {
 	e := v.evidence
 	e.Versions = slices.Clone(e.Versions)
-	var lost decide.Reason
-	var notes string
+	lost := map[string]decide.Reason{}
+	if m != nil {
+		for _, x := range m.lost() {
+			lost[x.Version] = decide.Reason(x.Reason)
+		}
+		e.Versions = without(e.Versions, lost)
+	}
+	var last decide.Reason
 	for range len(e.Versions) + 1 {
 		r := judge(e)
-		r.Message += notes
 		if r.Target == "" || !r.Action.Acts() && r.Proposed == "" {
-			if lost != "" && r.Action == decide.Hold && r.Reason == decide.ReasonNoGoodVersion {
-				r.Reason = lost
+			if why := cmp.Or(lost[r.Target], last); why != "" && r.Action == decide.Hold && r.Reason == decide.ReasonNoGoodVersion {
+				r.Reason = why
 			}
+			r.Message += out(lost)
 			return r, nil
 		}
-		reason, err := v.artifactState(ctx, r.Target)
-		if err != nil {
+		reason, detail, err := v.artifactState(ctx, r.Target)
+		switch {
+		case err != nil:
 			return r, err
-		}
-		if reason == "" {
+		case reason == decide.ReasonArtifactUnreachable:
+			r.Action, r.Proposed, r.Reason = decide.Hold, "", reason
+			r.Message += fmt.Sprintf("; but its artifact can't be looked at now (%s), and no other version is taken instead", detail)
+			fallthrough
+		case reason == "":
+			r.Message += out(lost)
 			return r, nil
 		}
-		lost = reason
-		notes += fmt.Sprintf(" (version %s is out: %s)", r.Target, reason)
-		for i := range e.Versions {
-			if e.Versions[i].Version == r.Target {
-				e.Versions[i].Retired = true
-			}
-		}
+		last, lost[r.Target] = reason, reason
+		e.Versions = without(e.Versions, lost)
 		if m != nil {
-			m.excluded = append(m.excluded, v1alpha1.ExcludedVersion{Version: r.Target, Reason: string(reason)})
+			if err := v.rank(m); err != nil {
+				return r, err
+			}
 		}
 	}
 	return decide.Decision{}, fmt.Errorf("no end of versions whose artifact is unusable")
 }
 
-// artifactState is why an artifact can't be deployed, or empty. An image whose
-// registry can't be asked is no obstacle: its pin says what it is, and the
-// kubelet asks with credentials of its own.
-func (v *visit) artifactState(ctx context.Context, version string) (decide.Reason, error) {
+// without marks versions as none that can be gone back to.
+func without(versions []decide.Known, lost map[string]decide.Reason) []decide.Known {
+	for i := range versions {
+		if lost[versions[i].Version] != "" {
+			versions[i].Retired = true
+		}
+	}
+	return versions
+}
+
+// out says which versions are out for their artifacts.
+func out(lost map[string]decide.Reason) string {
+	var b strings.Builder
+	for _, version := range slices.Sorted(maps.Keys(lost)) {
+		fmt.Fprintf(&b, " (version %s is out: %s)", version, lost[version])
+	}
+	return b.String()
+}
+
+// artifactState is why an artifact can't be deployed, with the details, or empty.
+// An image whose registry can't be asked is no obstacle: its pin says what it is,
+// and the kubelet asks with credentials of its own.
+func (v *visit) artifactState(ctx context.Context, version string) (decide.Reason, string, error) {
 	r := v.version(version)
 	if r == nil {
-		return decide.ReasonUnregistered, nil
+		return decide.ReasonUnregistered, "", nil
 	}
 	_, isPinned := artifact.Pin(r.Spec.Artifact.URI)
 	if v.guard.Spec.Artifact.Image && !isPinned {
-		return "", nil // which Auto does not deploy
+		return "", "", nil // which Auto does not deploy
 	}
 	err := v.checks.do(v.leading, v.Now, r.Spec.Artifact, v.CheckArtifact)
+	if ctx.Err() != nil { // a long check outlives its visit, and serves the next
+		return "", "", fmt.Errorf("check the artifact of version %s: %w", version, ctx.Err())
+	}
 	if err == nil {
-		err = ctx.Err() // a long check outlives its visit, and serves the next
+		return "", "", nil
 	}
-	switch {
-	case errors.Is(err, artifact.ErrMissing):
-		return decide.ReasonArtifactMissing, nil
-	case errors.Is(err, artifact.ErrDigest):
-		return decide.ReasonArtifactDigest, nil
-	case errors.Is(err, artifact.ErrScheme):
-		return decide.ReasonNotAllowed, nil
-	case errors.Is(err, artifact.ErrUnreachable) && isPinned:
+	reason := decide.Reason(artifact.Reason(err))
+	if reason == decide.ReasonArtifactUnreachable && isPinned {
 		v.checks.hold(v.Now(), r.Spec.Artifact)
-		return "", nil
-	case err != nil:
-		return "", fmt.Errorf("check the artifact of version %s, %s: %w", version, r.Spec.Artifact.URI, err)
+		return "", "", nil
 	}
-	return "", nil
+	return reason, err.Error(), nil
 }
 
 // allowed says how far Leeway may go with a decision, and holds it when
@@ -183,18 +209,11 @@ func (v *visit) level(cause decide.Cause, action decide.Action) v1alpha1.Autonom
 	level := a.Default
 	switch {
 	case action == decide.Train || action == decide.Redeploy:
-		level = or(a.Retrain, level)
+		level = cmp.Or(a.Retrain, level)
 	case cause == decide.BadRelease:
-		level = or(a.BadRelease, level)
+		level = cmp.Or(a.BadRelease, level)
 	case cause == decide.InputDrift:
-		level = or(a.InputDrift, level)
+		level = cmp.Or(a.InputDrift, level)
 	}
-	return or(level, v1alpha1.Observe)
-}
-
-func or(level, otherwise v1alpha1.AutonomyLevel) v1alpha1.AutonomyLevel {
-	if level == "" {
-		return otherwise
-	}
-	return level
+	return cmp.Or(level, v1alpha1.Observe)
 }

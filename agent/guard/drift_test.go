@@ -2,6 +2,7 @@ package guard_test
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
@@ -51,6 +52,9 @@ func TestDriftGoesBackToWhatFits(t *testing.T) {
 	if m.Candidates[0].Version != "1" || m.Candidates[0].Distance != "0" || !m.Candidates[0].Fits || !m.Candidates[0].Better {
 		t.Errorf("candidate %+v", m.Candidates[0])
 	}
+	if m.Rule != "distance" || !strings.Contains(m.Trust, "is not known") || m.Candidates[0].Margin != "0.7" || m.Forecast != nil {
+		t.Errorf("ranked by %q, %q, margin %s, forecast %v", m.Rule, m.Trust, m.Candidates[0].Margin, m.Forecast)
+	}
 	if s := m.Shares[0]; len(s.Bins) != len(s.Today) || len(s.Bins) != len(s.Chosen) || len(s.Bins) < 10 {
 		t.Errorf("shares %+v", s)
 	}
@@ -81,21 +85,62 @@ func TestDriftWithoutTheArtifact(t *testing.T) {
 	if d.Spec.Action != "retrain" || len(d.Spec.Match.Excluded) == 0 || d.Spec.Match.Excluded[0].Reason != "artifact_missing" {
 		t.Error(describe(w.decisions()))
 	}
-	// A store that can't be reached is no verdict on the artifact.
-	w = seasonsWith(t, func(w *world) { w.artifacts[uri(1)] = errDown })
-	if ds := w.decisions(); len(ds) != 0 {
-		t.Error(describe(ds))
+}
+
+// Of two that fit, the nearer one's artifact is gone: the other is taken, and the
+// record, the message and the event say why.
+func TestDriftWithoutTheNearestArtifact(t *testing.T) {
+	w := seasonsWith(t, func(w *world) { w.artifacts[uri(1)] = errGone }, 0.1)
+	d := w.one()
+	if d.Spec.Action != "rollback" || d.Spec.To != "2" {
+		t.Fatal(describe(w.decisions()))
 	}
-	if c := condition(w, "Reconciled"); !strings.Contains(c, "connection refused") {
-		t.Error(c)
+	m := d.Spec.Match
+	if len(m.Excluded) != 1 || m.Excluded[0] != (v1alpha1.ExcludedVersion{Version: "1", Reason: "artifact_missing"}) || m.Candidates[0].Version != "2" {
+		t.Errorf("excluded %v, candidates %+v", m.Excluded, m.Candidates)
+	}
+	const said = "(version 1 is out: artifact_missing)"
+	if step := d.Status.Steps[0]; !strings.Contains(step.Message, said) {
+		t.Error(step.Message)
+	}
+	if !slices.ContainsFunc(w.events, func(e string) bool { return strings.Contains(e, said) }) {
+		t.Error(w.events)
 	}
 }
 
-func seasonsWith(t *testing.T, f func(*world)) *world {
+// A store that can't be reached is no verdict on the artifact, and no reason to
+// take a worse version: it is held, until the store answers.
+func TestDriftWithAStoreThatIsDown(t *testing.T) {
+	w := seasonsWith(t, func(w *world) { w.artifacts[uri(1)] = errDown }, 0.1)
+	w.wantState(w.one(), v1alpha1.StateHeld, "artifact_unreachable")
+	d := w.one()
+	if d.Spec.Action != "hold" || d.Spec.To != "1" || len(d.Spec.Match.Excluded) != 0 || !strings.Contains(d.Status.Message, "connection refused") {
+		t.Error(describe(w.decisions()), d.Status.Message)
+	}
+	if c := condition(w, "ArtifactUsable"); !strings.HasPrefix(c, "Unknown artifact_unreachable") {
+		t.Error(c)
+	}
+	w.wantServes("3")
+	w.tick(3)
+	w.one() // the same answer makes no second object
+	delete(w.artifacts, uri(1))
+	w.tick(1)
+	w.wantServes("1")
+}
+
+// seasonsWith is drift from a version at home at 50 to data at home at 0, where
+// version 1 is; versions at home elsewhere served in between.
+func seasonsWith(t *testing.T, f func(*world), homes ...float64) *world {
 	t.Helper()
 	w := newWorld(t)
 	f(w)
 	w.pass(40)
+	for _, home := range homes {
+		n := w.register(home, "")
+		w.shows[n] = shown{requests: 5000, p99: 0.02}
+		w.deploy(n, "kubectl-client-side-apply")
+		w.pass(40)
+	}
 	two := w.register(50, "")
 	w.shows[two] = shown{requests: 5000, p99: 0.02}
 	w.deploy(two, "kubectl-client-side-apply")

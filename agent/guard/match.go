@@ -31,7 +31,6 @@ type matched struct {
 	pods     int
 	live     *profile.Profile
 	result   registry.Result
-	excluded []v1alpha1.ExcludedVersion
 }
 
 // match asks the registry as often as the rows can have changed: a guard that is
@@ -77,9 +76,19 @@ func (v *visit) matchNow(ctx context.Context, from time.Time) (*matched, decide.
 	if rows := float64(m.live.Rows); rows < wholeProfile*counted {
 		return nil, decide.ReasonPartialProfile, strings.TrimSuffix(fmt.Sprintf("%.0f of %.0f counted rows, from %d pods; %s", rows, counted, m.pods, missing), "; "), nil
 	}
+	if err := v.rank(m); err != nil {
+		return nil, "", "", err
+	}
+	return m, "", "", nil
+}
+
+// rank asks the registry about the rows at hand. Versions whose artifact was
+// found to be unusable a short while ago are left out; what is not remembered is
+// not looked at, for that reads whole artifacts: the one that is chosen is.
+func (v *visit) rank(m *matched) error {
 	tolerance, err := registry.ParseTolerance(v.guard.Spec.Match.Tolerance)
 	if err != nil {
-		return nil, "", "", fmt.Errorf("spec.match.tolerance: %w", err)
+		return fmt.Errorf("spec.match.tolerance: %w", err)
 	}
 	active, err := strconv.ParseInt(v.fields.Version, 10, 64)
 	if err != nil || v.version(v.fields.Version) == nil {
@@ -87,20 +96,27 @@ func (v *visit) matchNow(ctx context.Context, from time.Time) (*matched, decide.
 	}
 	ready, err := v.matches.ready(keyOf(v.guard), v.versions)
 	if err != nil {
-		return nil, "", "", fmt.Errorf("match: %w", err)
+		return fmt.Errorf("match: %w", err)
 	}
-	m.result, err = ready.Match(m.live, registry.MatchOptions{Live: active, Tolerance: tolerance})
+	m.result, err = ready.Match(m.live, registry.MatchOptions{Live: active, Tolerance: tolerance, Findings: v.checks.findings(v.Now(), v.versions)})
 	if errors.Is(err, registry.ErrNoRows) {
-		m.result = registry.Result{Rows: 0}
-		return m, "", "", nil
+		m.result, err = registry.Result{}, nil
 	}
 	if err != nil {
-		return nil, "", "", fmt.Errorf("match: %w", err)
+		return fmt.Errorf("match: %w", err)
 	}
-	for _, x := range m.result.Excluded {
-		m.excluded = append(m.excluded, v1alpha1.ExcludedVersion{Version: x.Version, Reason: string(x.Reason)})
-	}
-	return m, "", "", nil
+	return nil
+}
+
+// lost are the versions that are left out for their artifacts.
+func (m *matched) lost() []registry.Excluded {
+	return slices.DeleteFunc(slices.Clone(m.result.Excluded), func(x registry.Excluded) bool {
+		switch x.Reason {
+		case registry.ExcludedArtifact, registry.ExcludedDigest, registry.ExcludedForbidden:
+			return false
+		}
+		return true
+	})
 }
 
 // countedRows is what the counters say of the same time. A row counts once in
@@ -141,12 +157,20 @@ func (v *visit) recorded(m *matched, chosen string) *v1alpha1.MatchEvidence {
 	}
 	out := &v1alpha1.MatchEvidence{
 		From: metav1.NewMicroTime(m.from), To: metav1.NewMicroTime(m.to),
-		Rows: m.live.Rows, Pods: int32(m.pods), Excluded: m.excluded,
+		Rows: m.live.Rows, Pods: int32(m.pods),
 	}
-	for _, c := range m.result.Candidates {
+	for _, x := range m.result.Excluded {
+		out.Excluded = append(out.Excluded, v1alpha1.ExcludedVersion{Version: x.Version, Reason: string(x.Reason)})
+	}
+	forecast(out, m.result)
+	for _, c := range m.result.Ranked() {
 		e := v1alpha1.CandidateEvidence{
 			Version: c.Version, Distance: decimal(c.Distance), Tolerance: decimal(c.Tolerance),
 			Fits: c.Fits, Better: c.Better, Live: c.Version == m.result.Live, ToleranceFrom: string(c.Basis),
+			Margin: decimal(c.Margin),
+		}
+		if c.PredictedError != nil {
+			e.PredictedError = decimal(*c.PredictedError)
 		}
 		if c.Interval != nil {
 			e.Low, e.High = decimal(c.Interval.Low), decimal(c.Interval.High)
@@ -160,6 +184,16 @@ func (v *visit) recorded(m *matched, chosen string) *v1alpha1.MatchEvidence {
 		}
 	}
 	return out
+}
+
+// forecast records what ranked, and how far that is to be trusted.
+func forecast(out *v1alpha1.MatchEvidence, r registry.Result) {
+	out.Rule, out.Trust, out.ProposeOnly = string(r.Rule), r.Trust, r.ProposeOnly
+	if f := r.Forecast; f != nil {
+		out.Forecast = &v1alpha1.ForecastEvidence{
+			Metric: f.Metric, Gate: string(f.Gate), Datasets: int32(f.Datasets), R2: decimal(f.R2), T: decimal(f.T),
+		}
+	}
 }
 
 // shares lays today's rows beside the chosen version's own, on its bins, for

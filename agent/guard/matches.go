@@ -1,7 +1,6 @@
 package guard
 
 import (
-	"slices"
 	"sync"
 	"time"
 
@@ -58,16 +57,13 @@ func (s *matches) get(key matchKey, from, now time.Time, age time.Duration) *mat
 	}
 	m := r.m
 	m.reused = true
-	m.excluded = slices.Clone(m.excluded)
 	return &m
 }
 
 func (s *matches) put(key matchKey, m *matched) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r := remembered{key, *m}
-	r.m.excluded = slices.Clone(m.excluded)
-	s.by[key.guard] = r
+	s.by[key.guard] = remembered{key, *m}
 }
 
 // forget drops the guards that are no more.

@@ -119,6 +119,8 @@ func (v *visit) conditionArtifact(c choice) {
 	switch {
 	case c.Reason == decide.ReasonNotAllowed, c.Reason == decide.ReasonArtifactMissing, c.Reason == decide.ReasonArtifactDigest:
 		v.condition(conditionArtifactUsable, metav1.ConditionFalse, string(c.Reason), c.Message)
+	case c.Reason == decide.ReasonArtifactUnreachable:
+		v.condition(conditionArtifactUsable, metav1.ConditionUnknown, string(c.Reason), c.Message)
 	case c.Target != "":
 		v.condition(conditionArtifactUsable, metav1.ConditionTrue, "Usable", "nothing stands against the artifact of version "+c.Target)
 	default:

@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -168,7 +169,7 @@ func (v *visit) document(ctx context.Context, c choice, attempt int) (*v1alpha1.
 			Guard: v.guard.Name, Model: v.guard.Spec.Model,
 			Workload: v.guard.Spec.Workload, WorkloadUID: string(v.work.UID),
 			DecidedAt: metav1.NewMicroTime(v.now), Attempt: int32(attempt),
-			Cause: string(c.Cause), Action: string(c.Action), Reason: string(c.Reason), Autonomy: or(c.level, v1alpha1.Observe),
+			Cause: string(c.Cause), Action: string(c.Action), Reason: string(c.Reason), Autonomy: cmp.Or(c.level, v1alpha1.Observe),
 			From: v.fields.Version, FromArtifact: v.fields.Artifact, To: c.Target,
 			Columns: c.Columns, Match: v.recorded(c.match, c.Target),
 		},

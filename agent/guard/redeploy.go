@@ -48,7 +48,7 @@ func passes(r decide.Reason) bool {
 	switch r {
 	case decide.ReasonTooFewRows, decide.ReasonNoData, decide.ReasonNoTraffic, decide.ReasonPartialProfile,
 		decide.ReasonSourceUnreachable, decide.ReasonSidecarMissing, decide.ReasonCooldown, decide.ReasonChangesPerDay,
-		decide.ReasonFleetLimit, ReasonPaused:
+		decide.ReasonFleetLimit, decide.ReasonArtifactUnreachable, ReasonPaused:
 		return true
 	}
 	return false

@@ -13,6 +13,9 @@ const (
 	maxEvidence = MaxBytes * 3 / 4
 	maxMessage  = 400
 	maxSteps    = 40
+
+	maxCandidates = 20
+	maxMetric     = 128
 )
 
 // Fit cuts a decision to its bound, in a fixed order, the least telling first:
@@ -42,7 +45,12 @@ func fitSpec(s *v1alpha1.ModelDecisionSpec) {
 		s.Alerts[i].Summary = cut(s.Alerts[i].Summary, maxMessage)
 	}
 	if s.Match != nil {
-		s.Match.Candidates = first(s.Match.Candidates, 20)
+		for len(s.Match.Candidates) > maxCandidates && lessCandidates(s) {
+		}
+		s.Match.Trust = cut(s.Match.Trust, maxMessage)
+		if f := s.Match.Forecast; f != nil {
+			f.Metric = cut(f.Metric, maxMetric)
+		}
 		s.Match.Excluded = first(s.Match.Excluded, 50)
 		s.Match.Shares = first(s.Match.Shares, 10)
 	}

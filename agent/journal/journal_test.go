@@ -82,15 +82,20 @@ func TestSteps(t *testing.T) {
 // wide is a decision on a hundred drifted columns and thirty versions.
 func wide() *v1alpha1.ModelDecision {
 	d := decision("wide")
-	d.Spec.To = "17"
-	m := &v1alpha1.MatchEvidence{}
+	d.Spec.To = "27"
+	m := &v1alpha1.MatchEvidence{
+		Rule: "predicted_error", Trust: strings.Repeat("ä", 500),
+		Forecast: &v1alpha1.ForecastEvidence{Metric: strings.Repeat("m", 500), Gate: "open", Datasets: 11, R2: "0.61"},
+	}
 	for i := range 100 {
 		d.Spec.Columns = append(d.Spec.Columns, fmt.Sprintf("column-%d", i))
 		d.Spec.Alerts = append(d.Spec.Alerts, v1alpha1.AlertEvidence{Name: "LeewayInputDrift", Subject: fmt.Sprint(i), Summary: strings.Repeat("ä", 500)})
 		m.Excluded = append(m.Excluded, v1alpha1.ExcludedVersion{Version: fmt.Sprint(i), Reason: "rejected"})
 	}
-	for i := range 20 {
-		c := v1alpha1.CandidateEvidence{Version: fmt.Sprint(i), Distance: "0.12345678901234567", Tolerance: "0.2"}
+	for i := range 30 {
+		c := v1alpha1.CandidateEvidence{
+			Version: fmt.Sprint(i), Distance: "0.12345678901234567", Tolerance: "0.2", Live: i == 28, Margin: "0.7", PredictedError: "0.12345678901234567",
+		}
 		for k := range 10 {
 			c.Worst = append(c.Worst, v1alpha1.ColumnDistance{Name: fmt.Sprintf("a column with a long name, %d", k), Distance: "0.12345678901234567"})
 		}
@@ -121,12 +126,17 @@ func TestFit(t *testing.T) {
 	if len(spec) > journal.MaxBytes*3/4 {
 		t.Errorf("%d bytes of evidence", len(spec))
 	}
-	found := false
+	found := 0
 	for _, c := range d.Spec.Match.Candidates {
-		found = found || c.Version == "17"
+		if c.Version == "27" || c.Live {
+			found++
+		}
 	}
-	if !found {
-		t.Error("the version chosen was cut")
+	if found != 2 || len(d.Spec.Match.Candidates) > 20 {
+		t.Errorf("of %d versions %d are the one chosen and the one in service", len(d.Spec.Match.Candidates), found)
+	}
+	if m := d.Spec.Match; m.Rule != "predicted_error" || len(m.Trust) > 400 || m.Forecast.R2 != "0.61" || len(m.Forecast.Metric) > 128 {
+		t.Errorf("what ranked was cut, or was not: %+v", m)
 	}
 	if len(d.Spec.Alerts) == 0 || d.Spec.Alerts[0].Summary == "" || !strings.HasSuffix(d.Spec.Alerts[0].Summary, "ä…") {
 		t.Error("the first alert was cut, or within a character")

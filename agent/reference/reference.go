@@ -1,6 +1,7 @@
 package reference
 
 import (
+	"cmp"
 	"math"
 	"strconv"
 	"sync"
@@ -21,9 +22,6 @@ type Version struct {
 type Facts struct {
 	// Metrics of the version on its own hold-out rows, such as mae.
 	Metrics map[string]float64
-	// ExpectedErrors is the error that was measured on hold-out rows, by output
-	// and by bin of the prediction.
-	ExpectedErrors map[string]map[string]float64
 }
 
 // Exporter is a prometheus.Collector of the versions in use. It is safe for
@@ -55,7 +53,7 @@ func New() *Exporter {
 	e := &Exporter{
 		versions:      map[Version]reference{},
 		modelError:    desc("leeway_model_reference_error", "Metric of the version on its own hold-out rows, as registered.", "metric"),
-		expectedError: desc("leeway_prediction_bin_expected_error", "Error that the version showed on hold-out rows whose prediction lay in a bin.", "output", "bin"),
+		expectedError: desc("leeway_prediction_bin_expected_error", "Error of the labelled rows of the version's profile whose prediction lay in a bin: the share of wrong answers, or the mean absolute error.", "output", "bin"),
 	}
 	for i, n := range []struct{ name, label string }{{"feature", "feature"}, {"prediction", "output"}} {
 		e.halves[i] = half{
@@ -115,11 +113,6 @@ func (e *Exporter) Collect(ch chan<- prometheus.Metric) {
 		for metric, value := range ref.facts.Metrics {
 			s.gauge(e.modelError, value, metric)
 		}
-		for output, bins := range ref.facts.ExpectedErrors {
-			for bin, value := range bins {
-				s.gauge(e.expectedError, value, output, bin)
-			}
-		}
 		if ref.profile == nil {
 			continue
 		}
@@ -127,6 +120,9 @@ func (e *Exporter) Collect(ch chan<- prometheus.Metric) {
 			for _, c := range columns {
 				s.column(e.halves[i], c)
 			}
+		}
+		for _, c := range ref.profile.Predictions {
+			s.errors(e.expectedError, c)
 		}
 	}
 }
@@ -160,6 +156,19 @@ func (s series) column(h half, c profile.Column) {
 	for _, b := range c.Bins {
 		s.gauge(h.ratio, float64(b.Count)/float64(c.Rows), c.Name, b.Name)
 		s.gauge(h.bin, 1, c.Name, b.Name, edge(b.Lower), edge(b.Upper), b.Category)
+	}
+}
+
+// errors writes what was measured of each bin. A bin in which no row had a label
+// has no sample: 0 would read as never wrong.
+func (s series) errors(d *prometheus.Desc, c profile.Column) {
+	for _, b := range c.Bins {
+		if b.Error == nil {
+			continue
+		}
+		if e := cmp.Or(b.Error.Rate, b.Error.MAE); e != nil {
+			s.gauge(d, *e, c.Name, b.Name)
+		}
 	}
 }
 

@@ -68,8 +68,7 @@ func TestExport(t *testing.T) {
 	p := train(t)
 	v3 := reference.Version{Namespace: "ml", Model: "eta", Version: "3"}
 	e.Set(v3, p, reference.Facts{
-		Metrics:        map[string]float64{"mae": 6.1, "broken": math.NaN()},
-		ExpectedErrors: map[string]map[string]float64{"eta": {"00": 0.5}},
+		Metrics: map[string]float64{"mae": 6.1, "broken": math.NaN()},
 	})
 	want := map[string]float64{
 		"leeway_feature_reference_ratio dist 3":      1,
@@ -79,7 +78,6 @@ func TestExport(t *testing.T) {
 		"leeway_feature_reference_samples carrier 3": 4,
 		"leeway_prediction_reference_samples 3 eta":  4,
 		"leeway_feature_reference_clustering dist 3": 2.5,
-		"leeway_prediction_bin_expected_error 3 eta": 0.5,
 		"leeway_model_reference_error mae 3":         6.1,
 		"leeway_feature_bin_info dist 3":             float64(len(p.Features[0].Bins)),
 		"leeway_feature_bin_info carrier 3":          float64(len(p.Features[1].Bins)),
@@ -101,6 +99,45 @@ func TestExport(t *testing.T) {
 	}
 	if diff := cmp.Diff([]reference.Version{v4}, e.Versions()); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// The errors of the bins are those of the profile: of a regression the mean
+// absolute error, of a classification the share of wrong answers. A bin without
+// labelled rows has none.
+func TestExpectedErrors(t *testing.T) {
+	for _, tt := range []struct {
+		name, csv string
+		want      string
+	}{
+		{"regression", "x,y,truth\n1,10,15\n2,10,13\n3,20,20\n4,30,\n", `
+			leeway_prediction_bin_expected_error{bin="00",model_name="eta",model_version="3",namespace="ml",output="y"} 4
+			leeway_prediction_bin_expected_error{bin="01",model_name="eta",model_version="3",namespace="ml",output="y"} 0
+`},
+		{"classification", "x,y,truth\n" + strings.Repeat("1,a,a\n2,a,b\n3,b,b\n4,b,b\n5,b,a\n6,b,b\n", 50), `
+			leeway_prediction_bin_expected_error{bin="00",model_name="eta",model_version="3",namespace="ml",output="y"} 0.25
+			leeway_prediction_bin_expected_error{bin="01",model_name="eta",model_version="3",namespace="ml",output="y"} 0.5
+`},
+		{"no labels", "x,y\n1,10\n2,20\n", ""},
+	} {
+		o := dataset.Options{Predictions: []string{"y"}}
+		if strings.Contains(tt.csv, "truth") {
+			o.Label = "truth"
+		}
+		p, _, err := dataset.FromCSV("train.csv", strings.NewReader(tt.csv), o)
+		if err != nil {
+			t.Fatal(tt.name, err)
+		}
+		e := reference.New()
+		e.Set(reference.Version{Namespace: "ml", Model: "eta", Version: "3"}, p, reference.Facts{})
+		want := ""
+		if tt.want != "" {
+			want = "# HELP leeway_prediction_bin_expected_error Error of the labelled rows of the version's profile whose prediction lay in a bin: the share of wrong answers, or the mean absolute error.\n" +
+				"# TYPE leeway_prediction_bin_expected_error gauge" + tt.want
+		}
+		if err := testutil.CollectAndCompare(e, strings.NewReader(want), "leeway_prediction_bin_expected_error"); err != nil {
+			t.Errorf("%s: %v", tt.name, err)
+		}
 	}
 }
 

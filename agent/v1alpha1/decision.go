@@ -61,7 +61,7 @@ type ModelDecisionSpec struct {
 	// Alerts that led to it.
 	// +kubebuilder:validation:MaxItems=64
 	Alerts []AlertEvidence `json:"alerts,omitempty"`
-	// Match is the ranked list of the registry, nearest first.
+	// Match is the ranked list of the registry, the best first.
 	Match *MatchEvidence `json:"match,omitempty"`
 	// Baseline is what the active version showed before the change, for verify.
 	Baseline *Baseline `json:"baseline,omitempty"`
@@ -89,6 +89,17 @@ type MatchEvidence struct {
 	To   metav1.MicroTime `json:"to"`
 	Rows int64            `json:"rows"`
 	Pods int32            `json:"pods"`
+	// Rule that ranked: distance, predicted_error or labels.
+	Rule string `json:"rule,omitempty"`
+	// Trust says in one sentence how far that is to be trusted.
+	// +kubebuilder:validation:MaxLength=512
+	Trust string `json:"trust,omitempty"`
+	// ProposeOnly says that inputs are known not to predict this model's quality.
+	ProposeOnly bool `json:"proposeOnly,omitempty"`
+	// Forecast is what evaluations say, absent where there are none.
+	Forecast *ForecastEvidence `json:"forecast,omitempty"`
+	// Candidates in the order of the rule: the nearest first, or that of the lowest
+	// predicted error.
 	// +kubebuilder:validation:MaxItems=20
 	Candidates []CandidateEvidence `json:"candidates,omitempty"`
 	// +kubebuilder:validation:MaxItems=50
@@ -96,6 +107,21 @@ type MatchEvidence struct {
 	// Shares of live and of the chosen version, for the ten worst columns.
 	// +kubebuilder:validation:MaxItems=10
 	Shares []ColumnShares `json:"shares,omitempty"`
+}
+
+// ForecastEvidence says whether inputs order the versions of this model.
+type ForecastEvidence struct {
+	// Metric that was predicted; of one that is higher for a better version, 1
+	// less it.
+	// +kubebuilder:validation:MaxLength=128
+	Metric string `json:"metric"`
+	// Gate is open, closed, or no_gate with too few data sets to tell.
+	Gate string `json:"gate"`
+	// Datasets that were left out and predicted, R2 what inputs explain of the
+	// versions' order there, T the mean gain by that over its standard error.
+	Datasets int32  `json:"datasets"`
+	R2       string `json:"r2,omitempty"`
+	T        string `json:"t,omitempty"`
 }
 
 // CandidateEvidence is one version as the match ranked it.
@@ -107,10 +133,15 @@ type CandidateEvidence struct {
 	// of the version's training rows, or the fallback, which may only propose.
 	ToleranceFrom string `json:"toleranceFrom,omitempty"`
 	// Low and High bound the distance of all such rows with 95%.
-	Low    string `json:"low,omitempty"`
-	High   string `json:"high,omitempty"`
-	Fits   bool   `json:"fits"`
-	Better bool   `json:"better"`
+	Low  string `json:"low,omitempty"`
+	High string `json:"high,omitempty"`
+	// Margin is the most that the distance of a better version may be, in parts of
+	// live's.
+	Margin string `json:"margin,omitempty"`
+	// PredictedError on today's rows, absent where too little was measured.
+	PredictedError string `json:"predictedError,omitempty"`
+	Fits           bool   `json:"fits"`
+	Better         bool   `json:"better"`
 	// Live marks the version in service.
 	Live bool `json:"live,omitempty"`
 	// Worst columns, with their distances.

@@ -18,6 +18,7 @@ import (
 
 	"github.com/leeway-dev/leeway/registry"
 	"github.com/leeway-dev/leeway/registry/api"
+	"github.com/leeway-dev/leeway/registry/atlas"
 	"github.com/leeway-dev/leeway/registry/v1alpha1"
 )
 
@@ -183,7 +184,9 @@ func TestWordsAreDescribed(t *testing.T) {
 		"Problem.reason": strs(api.BadRequest, api.Unauthenticated, api.Forbidden, api.NotFound, api.NoProfile, api.MethodNotAllowed,
 			api.Conflict, api.TooLarge, api.UnsupportedMedia, api.Invalid, api.Internal, api.Unavailable),
 		"Excluded.reason": strs(registry.ExcludedRejected, registry.ExcludedRetired, registry.ExcludedSchema, registry.ExcludedCompat, registry.ExcludedNoProfile,
-			registry.ExcludedArtifact, registry.ExcludedDigest),
+			registry.ExcludedArtifact, registry.ExcludedDigest, registry.ExcludedForbidden),
+		"Result.rule":   strs(registry.RuleDistance, registry.RulePredicted, registry.RuleLabels),
+		"Forecast.gate": strs(atlas.Open, atlas.Closed, atlas.NoGate),
 	} {
 		schema, field, ok := strings.Cut(name, ".")
 		s := schemas[schema].Value
