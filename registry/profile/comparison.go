@@ -1,7 +1,6 @@
 package profile
 
 import (
-	"math"
 	"slices"
 	"time"
 )
@@ -148,74 +147,4 @@ func (c *referenceColumn) clustering(order []int) (phi float64, measured bool) {
 		}
 	}
 	return AssumedClustering, false
-}
-
-// Tolerance is how far data of a length of time may lie from a reference and
-// still be of its kind.
-type Tolerance struct {
-	// Mean is of the mean over the columns, Columns of each.
-	Mean    float64
-	Columns []float64
-	// Typical is the median: half of the blocks lay within it.
-	Typical float64
-	// Windows are the lengths that were measured and used: one, or the two
-	// between which it is interpolated.
-	Windows []string
-}
-
-// Tolerance is what blocks of the training rows showed, 95% for the mean; it is
-// at least MinTolerance, of a column MinColumnTolerance. Between two lengths it is interpolated by the logarithm
-// of the length. For less than the shortest the shortest's is taken: shorter
-// windows may lie further, so it errs by refusing. Longer ones lie nearer, so
-// beyond twice the longest nothing is known, and ok is false; as it is where no
-// blocks were measured.
-func (r *Reference) Tolerance(length time.Duration) (t Tolerance, ok bool) {
-	var known []int
-	for i, w := range r.windows {
-		if w.blocks != nil {
-			known = append(known, i)
-		}
-	}
-	if length <= 0 || len(known) == 0 || length > 2*r.windows[known[len(known)-1]].length {
-		return Tolerance{}, false
-	}
-	upper := slices.IndexFunc(known, func(i int) bool { return r.windows[i].length >= length })
-	switch {
-	case upper < 0:
-		upper = len(known) - 1
-		fallthrough
-	case upper == 0 || r.windows[known[upper]].length == length:
-		return r.toleranceAt(known[upper], known[upper], 0), true
-	}
-	a, b := known[upper-1], known[upper]
-	from, to := r.windows[a].length, r.windows[b].length
-	return r.toleranceAt(a, b, math.Log(float64(length)/float64(from))/math.Log(float64(to)/float64(from))), true
-}
-
-// toleranceAt is that of one window, or between two.
-func (r *Reference) toleranceAt(a, b int, share float64) Tolerance {
-	between := func(x, y, least float64) float64 { return max(x, least)*(1-share) + max(y, least)*share }
-	first, second := r.windows[a].blocks, r.windows[b].blocks
-	t := Tolerance{
-		Mean:    between(first.Distance.P95, second.Distance.P95, MinTolerance),
-		Typical: first.Distance.P50*(1-share) + second.Distance.P50*share,
-		Windows: []string{first.Window},
-		Columns: make([]float64, len(r.columns)),
-	}
-	if a != b {
-		t.Windows = append(t.Windows, second.Window)
-	}
-	factor := first.Factor*(1-share) + second.Factor*share
-	for i := range r.columns {
-		c := r.columns[i]
-		x, y := c.p95[a], c.p95[b]
-		if x < 0 || y < 0 { // of this column one is not known
-			x = max(x, y)
-			y = x
-		}
-		if t.Columns[i] = min(factor*between(x, y, MinColumnTolerance), 1); x < 0 {
-			t.Columns[i] = 1
-		}
-	}
-	return t
 }
