@@ -42,16 +42,24 @@ func (d *Data) Compare(references []*Reference, length time.Duration) []Comparis
 		columns = columns[len(d.columns):]
 		orders[k] = r.clusteringOrder(length)
 	}
-	// By column, so that what one of the data's has stays in the cache.
-	for i := range d.columns {
-		for k, r := range references {
-			if c := &list[k]; c.Err == nil {
-				c.Err = d.compareColumn(i, r, orders[k], c)
+	// Of some references at a time, by column: what the data has of a column stays
+	// in the cache, and so do the answers.
+	for from := 0; from < len(references); from += atOnce {
+		to := min(from+atOnce, len(references))
+		for i := range d.columns {
+			for k := from; k < to; k++ {
+				if c := &list[k]; c.Err == nil {
+					c.Err = d.compareColumn(i, references[k], orders[k], c)
+				}
 			}
 		}
 	}
 	return list
 }
+
+// atOnce is how many references are compared together: of 50 columns their
+// answers are 150 KB.
+const atOnce = 128
 
 func (d *Data) compareColumn(i int, r *Reference, order []int, into *Comparison) error {
 	ref := r.columns[i]

@@ -30,7 +30,7 @@ type Tolerance struct {
 // squares of distances are interpolated as that of a weekday would fall with the
 // length, and a window that is longer than a block by a part of one may lie
 // further by what that part makes of a weekday, as far as shorter blocks allow
-// that the column is one (see cycle, cyclic).
+// that the column is one (see cycle and cyclic).
 func (r *Reference) Tolerance(length time.Duration) (t Tolerance, ok bool) {
 	var known []int
 	for i, w := range r.windows {
@@ -66,7 +66,7 @@ func (r *Reference) toleranceAt(a, b int, length time.Duration) Tolerance {
 	}
 	t.Mean = max(first.Distance.P95, MinTolerance)*(1-share) + max(second.Distance.P95, MinTolerance)*share
 	t.Typical = first.Distance.P50*(1-share) + second.Distance.P50*share
-	over := length.Hours() / r.windows[a].length.Hours()
+	shorter, part := r.over(a, length)
 	for i, c := range r.columns {
 		x, y := c.p95[a], c.p95[b]
 		if x < 0 || y < 0 { // of this column one is not known
@@ -79,27 +79,45 @@ func (r *Reference) toleranceAt(a, b int, length time.Duration) Tolerance {
 		}
 		x, y = first.Factor*max(x, MinColumnTolerance), second.Factor*max(y, MinColumnTolerance)
 		square := weight*x*x + (1-weight)*y*y
-		if over > 1 {
-			square += cycle(over) * r.cyclic(i, a, x)
+		if part > 0 {
+			square += part * shorter.cyclic(c, x)
 		}
 		t.Columns[i] = min(math.Sqrt(square), 1)
 	}
 	return t
 }
 
-// cyclic is the most of a column, from 0 to 1, that may be a cycle as long as the
-// a-th window, in which the column's tolerance is x: the fall from the next shorter
-// window to this one, over that of a weekday. Without a shorter one it is 1.
-func (r *Reference) cyclic(column, a int, x float64) float64 {
-	for k := a - 1; k >= 0; k-- {
-		b, p95 := r.windows[k].blocks, r.columns[column].p95[k]
-		if b == nil || p95 < 0 {
-			continue
-		}
-		shorter := b.Factor * max(p95, MinColumnTolerance)
-		return min(max(shorter*shorter-x*x, 0)/cycle(r.windows[k].length.Hours()/r.windows[a].length.Hours()), 1)
+// shorterWindow is the next shorter window than one, if there is one.
+type shorterWindow struct {
+	at     int // −1: none
+	factor float64
+	cycle  float64 // what a weekday is away in it, squared, if the longer is a week
+}
+
+// over says what the part of a window that is over whole ones of the a-th length
+// makes of a weekday, and what is known of shorter ones.
+func (r *Reference) over(a int, length time.Duration) (s shorterWindow, part float64) {
+	s.at = -1
+	if length <= r.windows[a].length {
+		return s, 0
 	}
-	return 1
+	for k := a - 1; k >= 0 && s.at < 0; k-- {
+		if w := r.windows[k]; w.blocks != nil {
+			s = shorterWindow{k, w.blocks.Factor, cycle(w.length.Hours() / r.windows[a].length.Hours())}
+		}
+	}
+	return s, cycle(length.Hours() / r.windows[a].length.Hours())
+}
+
+// cyclic is the most of a column, from 0 to 1, that may be a cycle as long as a
+// window in which the column's tolerance is x: the fall from the shorter window to
+// that one, over that of a weekday. Without a shorter one it is 1.
+func (s shorterWindow) cyclic(c *referenceColumn, x float64) float64 {
+	if s.at < 0 || c.p95[s.at] < 0 {
+		return 1
+	}
+	y := s.factor * max(c.p95[s.at], MinColumnTolerance)
+	return min(max(y*y-x*x, 0)/s.cycle, 1)
 }
 
 // cycle is the square of the distance between a window and all time, of a column
