@@ -68,7 +68,7 @@ func (d *Data) compareColumn(i int, r *Reference, order []int, into *Comparison)
 		return err
 	}
 	distance, of := divergence(ref.shares, shares)
-	phi, measured := ref.clustering(order)
+	phi, measured := r.clustering(i, order)
 	low, high := of.interval(distance, float64(d.columns[i].column.Rows)/phi)
 	into.Columns[i] = ColumnComparison{distance, low, high}
 	count := float64(len(d.columns))
@@ -107,23 +107,24 @@ func windowsOf(p *Profile) []referenceWindow {
 	return list
 }
 
-func (c *referenceColumn) setWindows(from *Column, windows []referenceWindow, room *slab[float64]) {
-	c.phi, c.p95 = room.of(make([]float64, len(windows))...), room.of(make([]float64, len(windows))...)
-	for i := range c.p95 {
-		c.p95[i] = -1
+// set takes over what columns know of the window.
+func (w *referenceWindow) set(columns []Column) {
+	w.phi, w.limits = make([]float64, len(columns)), make([]float64, len(columns))
+	is := func(name string) bool {
+		length, err := windowLength(name)
+		return err == nil && length == w.length
 	}
-	at := func(name string) int {
-		length, _ := windowLength(name)
-		return slices.IndexFunc(windows, func(w referenceWindow) bool { return w.length == length })
-	}
-	for name, phi := range from.Clustering {
-		if i := at(name); i >= 0 {
-			c.phi[i] = phi
+	for i := range columns {
+		for name, phi := range columns[i].Clustering {
+			if is(name) {
+				w.phi[i] = phi
+			}
 		}
-	}
-	for name, q := range from.Blocks {
-		if i := at(name); i >= 0 {
-			c.p95[i] = q.P95
+		w.limits[i] = -1
+		for name, q := range columns[i].Blocks {
+			if w.blocks != nil && is(name) {
+				w.limits[i] = w.blocks.Factor * max(q.P95, MinColumnTolerance)
+			}
 		}
 	}
 }
@@ -148,10 +149,10 @@ func (r *Reference) clusteringOrder(length time.Duration) []int {
 	return order
 }
 
-func (c *referenceColumn) clustering(order []int) (phi float64, measured bool) {
+func (r *Reference) clustering(column int, order []int) (phi float64, measured bool) {
 	for _, i := range order {
-		if c.phi[i] > 0 {
-			return c.phi[i], true
+		if phi := r.windows[i].phi[column]; phi > 0 {
+			return phi, true
 		}
 	}
 	return AssumedClustering, false

@@ -67,8 +67,8 @@ func (r *Reference) toleranceAt(a, b int, length time.Duration) Tolerance {
 	t.Mean = max(first.Distance.P95, MinTolerance)*(1-share) + max(second.Distance.P95, MinTolerance)*share
 	t.Typical = first.Distance.P50*(1-share) + second.Distance.P50*share
 	shorter, part := r.over(a, length)
-	for i, c := range r.columns {
-		x, y := c.p95[a], c.p95[b]
+	for i := range r.columns {
+		x, y := r.windows[a].limits[i], r.windows[b].limits[i]
 		if x < 0 || y < 0 { // of this column one is not known
 			x = max(x, y)
 			y = x
@@ -77,10 +77,9 @@ func (r *Reference) toleranceAt(a, b int, length time.Duration) Tolerance {
 			t.Columns[i] = 1
 			continue
 		}
-		x, y = first.Factor*max(x, MinColumnTolerance), second.Factor*max(y, MinColumnTolerance)
 		square := weight*x*x + (1-weight)*y*y
 		if part > 0 {
-			square += part * shorter.cyclic(c, x)
+			square += part * shorter.cyclic(i, x)
 		}
 		t.Columns[i] = min(math.Sqrt(square), 1)
 	}
@@ -89,21 +88,19 @@ func (r *Reference) toleranceAt(a, b int, length time.Duration) Tolerance {
 
 // shorterWindow is the next shorter window than one, if there is one.
 type shorterWindow struct {
-	at     int // −1: none
-	factor float64
-	cycle  float64 // what a weekday is away in it, squared, if the longer is a week
+	limits []float64 // nil: there is none
+	cycle  float64   // what a weekday is away in it, squared, if the longer is a week
 }
 
 // over says what the part of a window that is over whole ones of the a-th length
 // makes of a weekday, and what is known of shorter ones.
 func (r *Reference) over(a int, length time.Duration) (s shorterWindow, part float64) {
-	s.at = -1
 	if length <= r.windows[a].length {
 		return s, 0
 	}
-	for k := a - 1; k >= 0 && s.at < 0; k-- {
+	for k := a - 1; k >= 0 && s.limits == nil; k-- {
 		if w := r.windows[k]; w.blocks != nil {
-			s = shorterWindow{k, w.blocks.Factor, cycle(w.length.Hours() / r.windows[a].length.Hours())}
+			s = shorterWindow{w.limits, cycle(w.length.Hours() / r.windows[a].length.Hours())}
 		}
 	}
 	return s, cycle(length.Hours() / r.windows[a].length.Hours())
@@ -112,11 +109,11 @@ func (r *Reference) over(a int, length time.Duration) (s shorterWindow, part flo
 // cyclic is the most of a column, from 0 to 1, that may be a cycle as long as a
 // window in which the column's tolerance is x: the fall from the shorter window to
 // that one, over that of a weekday. Without a shorter one it is 1.
-func (s shorterWindow) cyclic(c *referenceColumn, x float64) float64 {
-	if s.at < 0 || c.p95[s.at] < 0 {
+func (s shorterWindow) cyclic(column int, x float64) float64 {
+	if s.limits == nil || s.limits[column] < 0 {
 		return 1
 	}
-	y := s.factor * max(c.p95[s.at], MinColumnTolerance)
+	y := s.limits[column]
 	return min(max(y*y-x*x, 0)/s.cycle, 1)
 }
 
