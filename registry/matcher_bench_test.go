@@ -53,13 +53,17 @@ func manyVersions(tb testing.TB, versions, columns int) ([]registry.Version, *pr
 		}
 	}
 	rec.Unlock()
-	return list, rec.Profile(at, at)
+	return list, lasting(rec.Profile(at, at), 10*24*time.Hour)
 }
 
 // madeUp is a training profile without the work of reading rows, and without
 // quantiles: those of a reference are not asked.
 func madeUp(r *rand.Rand, columns int, rows int64) *profile.Profile {
 	p := &profile.Profile{Format: profile.Format, Rows: rows}
+	near := profile.Quantiles{P50: 0.2, P90: 0.25, P95: 0.3}
+	for _, window := range []string{"24h", "7d", "30d"} {
+		p.Blocks = append(p.Blocks, profile.BlockDistances{Window: window, Blocks: 300, Periods: 8, Rows: 500, Distance: near, Factor: 1.5})
+	}
 	for i := range columns {
 		c := profile.Column{Name: fmt.Sprintf("column%02d", i), Type: profile.Number, Rows: rows, Binning: fmt.Sprint(r.Uint64())}
 		if i%5 == 4 {
@@ -87,6 +91,8 @@ func madeUp(r *rand.Rand, columns int, rows int64) *profile.Profile {
 				profile.Bin{Name: profile.Under, Lower: &low, Upper: &edges[0]}, profile.Bin{Name: profile.Over, Lower: &edges[10], Upper: &high},
 				profile.Bin{Name: profile.FarUnder, Upper: &low}, profile.Bin{Name: profile.FarOver, Lower: &high}, profile.Bin{Name: profile.Missing})
 		}
+		c.Blocks = map[string]profile.Quantiles{"24h": near, "7d": near, "30d": near}
+		c.Clustering = map[string]float64{"24h": 3, "7d": 5}
 		p.Features = append(p.Features, c)
 	}
 	return p
@@ -120,7 +126,7 @@ func BenchmarkMatcher(b *testing.B) {
 			var took []time.Duration
 			for b.Loop() {
 				began := cpuTime(b)
-				r, err := m.Match(live, registry.MatchOptions{Tolerance: 0.2})
+				r, err := m.Match(live, registry.MatchOptions{})
 				if err != nil || len(r.Candidates) != n {
 					b.Fatal(len(r.Candidates), err)
 				}

@@ -31,7 +31,7 @@ func (q *question) rank(versions []prepared, r *Result) {
 		}
 		asked, references = append(asked, v), append(references, v.reference)
 	}
-	q.ranked = map[string]*prepared{}
+	q.ranked = make(map[string]*prepared, len(asked))
 	for i, d := range q.data.Compare(references, q.length) {
 		v := asked[i]
 		if d.Err == nil {

@@ -47,6 +47,7 @@ type handler struct {
 	Config
 	bodies      chan struct{} // a place for each body that is held
 	description rawJSON
+	matchers    matchers
 }
 
 // route is one operation. The table of them is what openapi.yaml describes.

@@ -133,9 +133,9 @@ func TestFieldsAreDescribed(t *testing.T) {
 		"Evaluation": reflect.TypeFor[v1alpha1.Evaluation](), "Lineage": reflect.TypeFor[v1alpha1.Lineage](),
 		"Status": reflect.TypeFor[v1alpha1.ModelVersionStatus](), "AuditLine": reflect.TypeFor[v1alpha1.AuditLine](),
 		"Candidate": reflect.TypeFor[registry.Candidate](), "Column": reflect.TypeFor[registry.Column](),
-		"Interval": reflect.TypeFor[registry.Interval](), "Change": reflect.TypeFor[registry.Change](),
+		"Interval": reflect.TypeFor[registry.Interval](), "Forecast": reflect.TypeFor[registry.Forecast](), "Change": reflect.TypeFor[registry.Change](),
 		"BinChange": reflect.TypeFor[registry.BinChange](), "Shift": reflect.TypeFor[registry.Shift](),
-		"Forecast": reflect.TypeFor[registry.Forecast](), "Excluded": reflect.TypeFor[registry.Excluded](), "Problem": reflect.TypeFor[api.Problem](),
+		"Excluded": reflect.TypeFor[registry.Excluded](), "Problem": reflect.TypeFor[api.Problem](),
 	}
 	// These are no structs of Go's: the rest is checked by what is answered.
 	others := []string{"Name", "Lifecycle", "Metrics", "Values", "Result"}

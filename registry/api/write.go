@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/leeway-dev/leeway/registry"
 	"github.com/leeway-dev/leeway/registry/profile"
@@ -127,7 +128,8 @@ func (h *handler) match(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	result, err := registry.Match(versions, live, o)
+	key := matcherKey{q.Get("namespace"), r.PathValue("model")}
+	result, err := h.matchers.of(key, time.Now()).match(versions, live, o)
 	if err != nil {
 		return err
 	}

@@ -193,4 +193,14 @@ func TestMatch(t *testing.T) {
 	if w, b := s.post(t, "/leeway/v1/models/none/match?namespace=ml", now); w.StatusCode != 200 || decode[registry.Result](t, b).Model != "none" {
 		t.Errorf("a model without versions: %s: %s", w.Status, b)
 	}
+
+	// What is kept for the next request is that of this namespace and of now.
+	s.register(t, "other", "churn", 0, 60)
+	if w, b := s.post(t, "/leeway/v1/models/churn/match?namespace=other", now); w.StatusCode != 200 || len(decode[registry.Result](t, b).Candidates) != 2 {
+		t.Errorf("another namespace: %s: %s", w.Status, b)
+	}
+	s.register(t, "ml", "churn", 20.4)
+	if w, b := s.post(t, path, now); w.StatusCode != 200 || len(decode[registry.Result](t, b).Candidates) != 4 {
+		t.Errorf("one more version: %s: %s", w.Status, b)
+	}
 }

@@ -1,6 +1,7 @@
 package profile
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"time"
@@ -46,8 +47,10 @@ type BlockDistances struct {
 	Rows int64 `json:"rows"`
 	// Distance is the mean over the features.
 	Distance Quantiles `json:"distance"`
-	// Factor times its own 95% distance, though at least times MinColumnTolerance,
-	// is what every feature was within in 99% of the blocks.
+	// Factor times its own 95% distance of the other blocks, though at least times
+	// MinColumnTolerance, is what every feature was within in 99% of the blocks.
+	// Others are those that share no time with a block: so few blocks, whose 95%
+	// is their maximum, do not vouch for themselves.
 	Factor float64 `json:"factor"`
 }
 
@@ -147,12 +150,13 @@ func (m *measure) begins(cells int64) []int64 {
 
 func (m *measure) window(p *Profile, w blockWindow) {
 	var (
-		means, joint []float64
-		rows         []int64
-		distances    = make([][]float64, len(m.columns))
-		phis         = make([][]float64, len(m.columns))
-		periods      int64
-		free         int64 = math.MinInt64
+		means     []float64
+		begins    []int64
+		rows      []int64
+		distances = make([][]float64, len(m.columns))
+		phis      = make([][]float64, len(m.columns))
+		periods   int64
+		free      int64 = math.MinInt64
 	)
 	for _, i := range m.begins(w.cells) {
 		n, ok := m.block(m.now, i, w.cells)
@@ -166,7 +170,7 @@ func (m *measure) window(p *Profile, w blockWindow) {
 			m.clustering(phis)
 		}
 		if mean, ok := m.distances(n, distances); ok {
-			means, rows = append(means, mean), append(rows, int64(n))
+			means, rows, begins = append(means, mean), append(rows, int64(n)), append(begins, i)
 		}
 	}
 	if periods < minBlockPeriods {
@@ -180,13 +184,13 @@ func (m *measure) window(p *Profile, w blockWindow) {
 	if len(means) < minBlockPeriods {
 		return
 	}
-	joint = make([]float64, len(means))
+	joint := make([]float64, len(means))
 	for c, column := range m.columns {
 		q := quantilesOf(slices.Clone(distances[c]))
 		set(&column.Blocks, w.name, q)
 		if c < m.features {
-			for i, d := range distances[c] {
-				joint[i] = max(joint[i], d/max(q.P95, MinColumnTolerance))
+			for i, other := range othersP95(distances[c], begins, w.cells) {
+				joint[i] = max(joint[i], distances[c][i]/max(other, MinColumnTolerance))
 			}
 		}
 	}
@@ -253,6 +257,40 @@ func gStatistic(a, b []float64) (g, df float64) {
 	return max(2*(g-x(sumA)-x(sumB)+x(sumA+sumB)), 0), df
 }
 
+// othersP95 are, for each block, the 95% quantile of the distances of those that
+// share no time with it: blocks that begin some cells before or after it. Where
+// there are none it is 0.
+func othersP95(distances []float64, begins []int64, cells int64) []float64 {
+	falling := make([]int, len(distances))
+	for i := range falling {
+		falling[i] = i
+	}
+	slices.SortFunc(falling, func(a, b int) int { return cmp.Compare(distances[b], distances[a]) })
+	out := make([]float64, len(distances))
+	from, to := 0, 0 // those that overlap
+	for i, begin := range begins {
+		for begins[from] <= begin-cells {
+			from++
+		}
+		for to < len(begins) && begins[to] < begin+cells {
+			to++
+		}
+		n := len(begins) - (to - from)
+		skip := n - rankOfQuantile(0.95, n) // so many of the others are above
+		for _, k := range falling {
+			if from <= k && k < to {
+				continue
+			}
+			if skip == 0 {
+				out[i] = distances[k]
+				break
+			}
+			skip--
+		}
+	}
+	return out
+}
+
 func quantilesOf(values []float64) Quantiles {
 	at := func(q float64) float64 { return round(quantile(values, q), 1e6) }
 	return Quantiles{P50: at(0.5), P90: at(0.9), P95: at(0.95)}
@@ -261,9 +299,10 @@ func quantilesOf(values []float64) Quantiles {
 // quantile is the value of rank q·(n+1), rounded up and at most n. It sorts.
 func quantile(values []float64, q float64) float64 {
 	slices.Sort(values)
-	n := len(values)
-	return values[min(int(math.Ceil(q*float64(n+1))), n)-1]
+	return values[rankOfQuantile(q, len(values))-1]
 }
+
+func rankOfQuantile(q float64, n int) int { return min(int(math.Ceil(q*float64(n+1))), n) }
 
 // round keeps the bytes of a profile free of the last digits, in which
 // processors may differ.

@@ -1,7 +1,6 @@
 package profile
 
 import (
-	"math"
 	"slices"
 	"time"
 )
@@ -43,16 +42,24 @@ func (d *Data) Compare(references []*Reference, length time.Duration) []Comparis
 		columns = columns[len(d.columns):]
 		orders[k] = r.clusteringOrder(length)
 	}
-	// By column, so that what one of the data's has stays in the cache.
-	for i := range d.columns {
-		for k, r := range references {
-			if c := &list[k]; c.Err == nil {
-				c.Err = d.compareColumn(i, r, orders[k], c)
+	// Of some references at a time, by column: what the data has of a column stays
+	// in the cache, and so do the answers.
+	for from := 0; from < len(references); from += atOnce {
+		to := min(from+atOnce, len(references))
+		for i := range d.columns {
+			for k := from; k < to; k++ {
+				if c := &list[k]; c.Err == nil {
+					c.Err = d.compareColumn(i, references[k], orders[k], c)
+				}
 			}
 		}
 	}
 	return list
 }
+
+// atOnce is how many references are compared together: of 50 columns their
+// answers are 150 KB.
+const atOnce = 128
 
 func (d *Data) compareColumn(i int, r *Reference, order []int, into *Comparison) error {
 	ref := r.columns[i]
@@ -61,7 +68,7 @@ func (d *Data) compareColumn(i int, r *Reference, order []int, into *Comparison)
 		return err
 	}
 	distance, of := divergence(ref.shares, shares)
-	phi, measured := ref.clustering(order)
+	phi, measured := r.clustering(i, order)
 	low, high := of.interval(distance, float64(d.columns[i].column.Rows)/phi)
 	into.Columns[i] = ColumnComparison{distance, low, high}
 	count := float64(len(d.columns))
@@ -100,23 +107,24 @@ func windowsOf(p *Profile) []referenceWindow {
 	return list
 }
 
-func (c *referenceColumn) setWindows(from *Column, windows []referenceWindow, room *slab[float64]) {
-	c.phi, c.p95 = room.of(make([]float64, len(windows))...), room.of(make([]float64, len(windows))...)
-	for i := range c.p95 {
-		c.p95[i] = -1
+// set takes over what columns know of the window.
+func (w *referenceWindow) set(columns []Column) {
+	w.phi, w.limits = make([]float64, len(columns)), make([]float64, len(columns))
+	is := func(name string) bool {
+		length, err := windowLength(name)
+		return err == nil && length == w.length
 	}
-	at := func(name string) int {
-		length, _ := windowLength(name)
-		return slices.IndexFunc(windows, func(w referenceWindow) bool { return w.length == length })
-	}
-	for name, phi := range from.Clustering {
-		if i := at(name); i >= 0 {
-			c.phi[i] = phi
+	for i := range columns {
+		for name, phi := range columns[i].Clustering {
+			if is(name) {
+				w.phi[i] = phi
+			}
 		}
-	}
-	for name, q := range from.Blocks {
-		if i := at(name); i >= 0 {
-			c.p95[i] = q.P95
+		w.limits[i] = -1
+		for name, q := range columns[i].Blocks {
+			if w.blocks != nil && is(name) {
+				w.limits[i] = w.blocks.Factor * max(q.P95, MinColumnTolerance)
+			}
 		}
 	}
 }
@@ -141,81 +149,11 @@ func (r *Reference) clusteringOrder(length time.Duration) []int {
 	return order
 }
 
-func (c *referenceColumn) clustering(order []int) (phi float64, measured bool) {
+func (r *Reference) clustering(column int, order []int) (phi float64, measured bool) {
 	for _, i := range order {
-		if c.phi[i] > 0 {
-			return c.phi[i], true
+		if phi := r.windows[i].phi[column]; phi > 0 {
+			return phi, true
 		}
 	}
 	return AssumedClustering, false
-}
-
-// Tolerance is how far data of a length of time may lie from a reference and
-// still be of its kind.
-type Tolerance struct {
-	// Mean is of the mean over the columns, Columns of each.
-	Mean    float64
-	Columns []float64
-	// Typical is the median: half of the blocks lay within it.
-	Typical float64
-	// Windows are the lengths that were measured and used: one, or the two
-	// between which it is interpolated.
-	Windows []string
-}
-
-// Tolerance is what blocks of the training rows showed, 95% for the mean; it is
-// at least MinTolerance, of a column MinColumnTolerance. Between two lengths it is interpolated by the logarithm
-// of the length. For less than the shortest the shortest's is taken: shorter
-// windows may lie further, so it errs by refusing. Longer ones lie nearer, so
-// beyond twice the longest nothing is known, and ok is false; as it is where no
-// blocks were measured.
-func (r *Reference) Tolerance(length time.Duration) (t Tolerance, ok bool) {
-	var known []int
-	for i, w := range r.windows {
-		if w.blocks != nil {
-			known = append(known, i)
-		}
-	}
-	if length <= 0 || len(known) == 0 || length > 2*r.windows[known[len(known)-1]].length {
-		return Tolerance{}, false
-	}
-	upper := slices.IndexFunc(known, func(i int) bool { return r.windows[i].length >= length })
-	switch {
-	case upper < 0:
-		upper = len(known) - 1
-		fallthrough
-	case upper == 0 || r.windows[known[upper]].length == length:
-		return r.toleranceAt(known[upper], known[upper], 0), true
-	}
-	a, b := known[upper-1], known[upper]
-	from, to := r.windows[a].length, r.windows[b].length
-	return r.toleranceAt(a, b, math.Log(float64(length)/float64(from))/math.Log(float64(to)/float64(from))), true
-}
-
-// toleranceAt is that of one window, or between two.
-func (r *Reference) toleranceAt(a, b int, share float64) Tolerance {
-	between := func(x, y, least float64) float64 { return max(x, least)*(1-share) + max(y, least)*share }
-	first, second := r.windows[a].blocks, r.windows[b].blocks
-	t := Tolerance{
-		Mean:    between(first.Distance.P95, second.Distance.P95, MinTolerance),
-		Typical: first.Distance.P50*(1-share) + second.Distance.P50*share,
-		Windows: []string{first.Window},
-		Columns: make([]float64, len(r.columns)),
-	}
-	if a != b {
-		t.Windows = append(t.Windows, second.Window)
-	}
-	factor := first.Factor*(1-share) + second.Factor*share
-	for i := range r.columns {
-		c := r.columns[i]
-		x, y := c.p95[a], c.p95[b]
-		if x < 0 || y < 0 { // of this column one is not known
-			x = max(x, y)
-			y = x
-		}
-		if t.Columns[i] = min(factor*between(x, y, MinColumnTolerance), 1); x < 0 {
-			t.Columns[i] = 1
-		}
-	}
-	return t
 }

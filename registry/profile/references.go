@@ -43,15 +43,16 @@ type referenceColumn struct {
 	set    *columnSet
 	layout *layout
 	shares []float64
-	median float64   // NaN where there is none
-	phi    []float64 // by window of Reference.windows; 0 where there is none
-	p95    []float64 // the same, of blocks; −1 where there is none
+	median float64 // NaN where there is none
 }
 
 // referenceWindow is a length of time of which something is known.
 type referenceWindow struct {
 	length time.Duration
 	blocks *BlockDistances // nil: none
+	// By column: the clustering, 0 where it is not known, and the tolerance, −1
+	// where no blocks were measured.
+	phi, limits []float64
 }
 
 func (r *References) column(key columnKey) *columnSet {
@@ -92,8 +93,10 @@ func (r *References) Add(p *Profile) (*Reference, error) {
 		if len(c.Quantiles) == QuantileCount {
 			one.median = c.Quantiles[QuantileCount/2]
 		}
-		one.setWindows(c, ref.windows, &set.numbers)
 		ref.columns = append(ref.columns, &set.references.of(one)[0])
+	}
+	for i := range ref.windows {
+		ref.windows[i].set(p.Features)
 	}
 	return ref, nil
 }
