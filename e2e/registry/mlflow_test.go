@@ -80,7 +80,11 @@ func (s *mlflowServer) serve(t *testing.T, args ...string) (url string) {
 	_, port, _ := net.SplitHostPort(l.Addr().String())
 	l.Close()
 	var said child.Output
-	cmd := child.Command(t.Context(), s.python+"/bin/mlflow", append([]string{"server", "--host", "127.0.0.1", "--port", port, "--workers", "2",
+	start := child.Command
+	if os.Geteuid() == 0 { // then its workers end with a test that is killed, too
+		start = child.Contained
+	}
+	cmd := start(t.Context(), s.python+"/bin/mlflow", append([]string{"server", "--host", "127.0.0.1", "--port", port, "--workers", "2",
 		"--backend-store-uri", "sqlite:///" + s.dir + "/mlflow.db", "--artifacts-destination", s.dir + "/artifacts"}, args...)...)
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = dir, s.environment("MLFLOW_AUTH_ADMIN_PASSWORD="+adminPassword, "MLFLOW_FLASK_SERVER_SECRET_KEY=test"), &said, &said
 	cmd.SysProcAttr.Setpgid = true // it starts workers, which don't end with it
