@@ -18,9 +18,9 @@ import (
 // require.
 func TestS3(t *testing.T) {
 	endpoint := startS3(t, "models")
-	cmd := child.Command(t.Context(), "go", "test", "-count=1", "-v", "-run", "TestRealServer", "./registry/s3")
+	cmd := child.Command(t.Context(), "go", "test", "-trimpath", "-count=1", "-v", "-run", "TestRealServer", "./registry/s3")
 	cmd.Dir = filepath.Join("..", "..")
-	cmd.Env = append(os.Environ(), "AWS_ENDPOINT_URL="+endpoint, "AWS_ACCESS_KEY_ID="+key, "AWS_SECRET_ACCESS_KEY="+secret,
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "AWS_ENDPOINT_URL="+endpoint, "AWS_ACCESS_KEY_ID="+key, "AWS_SECRET_ACCESS_KEY="+secret,
 		"AWS_EC2_METADATA_DISABLED=true", "AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull, "LEEWAY_TEST_S3=s3://models")
 	out, err := child.Run(cmd)
 	if err != nil {
@@ -43,9 +43,9 @@ const key, secret = "leeway", "only-a-test"
 func startS3(t *testing.T, bucket string) string {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "versitygw")
-	build := child.Command(t.Context(), "go", "build", "-o", program, "github.com/versity/versitygw/cmd/versitygw")
+	build := child.Command(t.Context(), "go", "build", "-trimpath", "-o", program, "github.com/versity/versitygw/cmd/versitygw")
 	build.Dir = filepath.Join("..", "s3")
-	build.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=-buildvcs=false")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off", "GOFLAGS=-buildvcs=false") // as the image is built, which shares what is compiled
 	if _, err := child.Run(build); err != nil {
 		if os.Getenv("CI") == "" && strings.Contains(err.Error(), "dial tcp") {
 			t.Skipf("the S3 server's modules can't be had: %v", err)

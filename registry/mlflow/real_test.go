@@ -21,13 +21,14 @@ import (
 const realEnv = "LEEWAY_TEST_MLFLOW"
 
 // TestRealServer runs the suite on a real server. The end-to-end tests run it so.
+// Its races are small ones: TestRealRegistrars is the large one.
 func TestRealServer(t *testing.T) {
 	address := realServer(t)
 	registrytest.Run(t, func(t *testing.T) func() registry.Store {
 		empty(t, address)
 		return func() registry.Store { return open(t, address) }
 	}, func() registrytest.Options {
-		return registrytest.Options{Registrars: 10, Each: 5, Delete: func(t *testing.T, model string, number int64) {
+		return registrytest.Options{Registrars: 5, Each: 3, Delete: func(t *testing.T, model string, number int64) {
 			ask(t, address, http.MethodDelete, "model-versions/delete", map[string]any{"name": model, "version": strconv.FormatInt(number, 10)}, nil)
 		}}
 	})
