@@ -120,5 +120,8 @@ func (r *run) numberColumn(ctx context.Context, name string, parts []*numbers, p
 	}
 	c, err := profile.NumberColumn(name, r.report.Rows-joined.n, values, prediction)
 	r.store.release(joined.blocks)
+	if all, ok := values.(*sorted); ok {
+		r.store.sorted(all)
+	}
 	return c, err
 }

@@ -54,7 +54,8 @@ type limits struct {
 	held       int64 // bytes of numbers in memory, of all columns
 	distinct   int   // values of a column that are counted one by one
 	categories int64 // bytes of categories in memory, of all columns and workers
-	collected  int   // values that are sorted at a time
+	sorted     int   // values of a column that is sorted as a whole
+	collected  int   // values of a selection that are sorted at a time
 	buckets    int   // of a selection
 }
 
@@ -64,7 +65,7 @@ func (o Options) withDefaults() Options {
 	}
 	if o.limits == (limits{}) {
 		o.limits = limits{
-			chunk: 256 << 10, record: 16 << 20, held: 32 << 20, distinct: 2048, categories: 24 << 20, collected: 1 << 19, buckets: 1 << 19,
+			chunk: 256 << 10, record: 16 << 20, held: 32 << 20, distinct: 2048, categories: 24 << 20, sorted: 1 << 20, collected: 1 << 19, buckets: 1 << 19,
 		}
 	}
 	return o
