@@ -169,7 +169,7 @@ func mergeLists(ctx context.Context, s *store, lists []span, f func(name string,
 	heap.Init(&h)
 	for n := 0; len(h) > 0; n++ {
 		if n%(1<<16) == 0 && ctx.Err() != nil {
-			return ctx.Err()
+			return context.Cause(ctx)
 		}
 		name, count := string(h[0].name), int64(0)
 		for len(h) > 0 && string(h[0].name) == name {

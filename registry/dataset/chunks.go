@@ -31,8 +31,8 @@ func (c *chunks) next(ctx context.Context) (chunk, error) {
 	buf := c.buffer()
 	buf = append(buf[:0], c.carry...)
 	for {
-		if err := ctx.Err(); err != nil {
-			return chunk{}, err
+		if ctx.Err() != nil {
+			return chunk{}, context.Cause(ctx)
 		}
 		var err error
 		if buf, err = c.fill(buf); err != nil {

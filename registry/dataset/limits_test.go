@@ -384,3 +384,34 @@ func FuzzObjects(f *testing.F) {
 		}
 	})
 }
+
+// Whatever a column is, its importance is noted, in parts where it becomes several.
+func TestImportance(t *testing.T) {
+	text := "n,c,v,none,y\n1,a,\"[1,2]\",,0\n2,b,\"[3,4]\",,1\n"
+	weights := map[string]float64{"n": 1, "c": 2, "v": 9, "none": 3}
+	p, _, err := FromCSV("t.csv", strings.NewReader(text), Options{Label: "y", Importance: weights})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]float64{}
+	for _, c := range p.Features {
+		name, _, _ := strings.Cut(c.Name, "[")
+		got[name] += *c.Importance
+	}
+	if diff := cmp.Diff(weights, got); diff != "" {
+		t.Error(diff)
+	}
+	_, _, err = FromCSV("t.csv", strings.NewReader(text), Options{Label: "y", Importance: map[string]float64{"y": 1}})
+	if err == nil || !strings.Contains(err.Error(), `column "y": has an importance, but is no feature`) {
+		t.Errorf("of a label: error %v", err)
+	}
+}
+
+// A truth says nothing of predictions that are neither one nor classes.
+func TestLabelOfSeveralPredictions(t *testing.T) {
+	text := "x,p,q,y\n1,0.5,7,0\n2,0.25,8,1\n"
+	_, _, err := FromCSV("t.csv", strings.NewReader(text), Options{Label: "y", Predictions: []string{"p", "q"}})
+	if err == nil || !strings.Contains(err.Error(), "not the probabilities of classes") {
+		t.Errorf("error %v", err)
+	}
+}

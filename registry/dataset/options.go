@@ -26,7 +26,8 @@ type Options struct {
 	Types map[string]profile.Type
 	// Redact lists columns of categories whose names are kept as hashes only.
 	Redact []string
-	// Importance of features to the model: finite, not negative.
+	// Importance of features to the model: finite, not negative. That of a column
+	// of vectors is divided equally among the columns that describe it.
 	Importance map[string]float64
 	// MaxBadRatio is the share of rows that may be bad; 0 is 1%, negative none.
 	MaxBadRatio float64
@@ -81,6 +82,9 @@ func (o Options) check() error {
 	for name, v := range o.Importance {
 		if !(v >= 0 && v <= math.MaxFloat64) {
 			return fmt.Errorf("column %q: importance %v, want a number of at least 0", name, v)
+		}
+		if name == o.Time || name == o.Label || slices.Contains(o.Predictions, name) || slices.Contains(o.Ignore, name) {
+			return fmt.Errorf("column %q: has an importance, but is no feature", name)
 		}
 	}
 	if o.Time != "" && (o.Time == o.Label || slices.Contains(o.Predictions, o.Time)) {

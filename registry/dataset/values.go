@@ -21,8 +21,8 @@ func (b *blockSource) scan(many func([]float64), weighted func(counted)) error {
 		weighted(c)
 	}
 	for _, blk := range b.values.blocks {
-		if err := b.ctx.Err(); err != nil {
-			return err
+		if b.ctx.Err() != nil {
+			return context.Cause(b.ctx)
 		}
 		numbers, bytes, err := b.store.read(blk, b.numbers, b.bytes)
 		if err != nil {
