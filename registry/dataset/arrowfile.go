@@ -21,7 +21,7 @@ import (
 // Bounds of what is read of a Parquet or Arrow file at a time.
 const (
 	maxArrowBytes    = 128 << 20 // in memory, of a page or record batch with all its buffers
-	maxArrowMetadata = 64 << 20
+	maxArrowMetadata = 32 << 20
 	arrowRows        = 8192     // at a time, of Parquet
 	maxKept          = 2 << 20  // of a buffer that is used again, and
 	maxAllKept       = 16 << 20 // of all of a reader
@@ -209,24 +209,45 @@ func appendLeaves(leaves []int, field pqarrow.SchemaField) []int {
 	return leaves
 }
 
-func ipcOptions() []ipc.Option {
-	return []ipc.Option{ipc.WithAllocator(newAllocator()), ipc.WithMetadataSizeLimit(maxArrowMetadata), ipc.WithBodySizeLimit(maxArrowBytes)}
+// ipcOptions bound a message by the file that it is in, too, so that no length
+// in a broken one takes memory.
+func ipcOptions(f File) ([]ipc.Option, error) {
+	size, err := f.Seek(0, io.SeekEnd)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return nil, err
+	}
+	size = max(size, 1) // 0 would be no limit
+	return []ipc.Option{
+		ipc.WithAllocator(newAllocator()), ipc.WithMetadataSizeLimit(min(size, maxArrowMetadata)), ipc.WithBodySizeLimit(min(size, maxArrowBytes)),
+	}, nil
+}
+
+// newStream is ipc.NewReader, which leaves out the limits among the options.
+func newStream(f File, options []ipc.Option) (*ipc.Reader, error) {
+	return ipc.NewReaderFromMessageReader(ipc.NewMessageReader(f, options...), options...)
 }
 
 func ipcSchema(f File, workers int) (*arrow.Schema, []arrowTask, error) {
+	options, err := ipcOptions(f)
+	if err != nil {
+		return nil, nil, err
+	}
 	head := make([]byte, len(magicArrow))
 	if _, err := f.ReadAt(head, 0); err != nil {
 		return nil, nil, err
 	}
 	if string(head) != magicArrow {
-		r, err := ipc.NewReader(f, ipcOptions()...)
+		r, err := newStream(f, options)
 		if err != nil {
 			return nil, nil, err
 		}
 		defer r.Release()
 		return r.Schema(), []arrowTask{{readStream}}, nil
 	}
-	r, err := ipc.NewFileReader(f, ipcOptions()...)
+	r, err := ipc.NewFileReader(f, options...)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -243,10 +264,11 @@ func ipcSchema(f File, workers int) (*arrow.Schema, []arrowTask, error) {
 }
 
 func readStream(ctx context.Context, _ *plan, f File, each func(arrow.RecordBatch, string, int64) error) error {
-	if _, err := f.Seek(0, io.SeekStart); err != nil {
+	options, err := ipcOptions(f)
+	if err != nil {
 		return err
 	}
-	r, err := ipc.NewReader(f, ipcOptions()...)
+	r, err := newStream(f, options)
 	if err != nil {
 		return err
 	}
@@ -269,7 +291,11 @@ func readStream(ctx context.Context, _ *plan, f File, each func(arrow.RecordBatc
 }
 
 func readRecords(ctx context.Context, f File, from, to int, each func(arrow.RecordBatch, string, int64) error) error {
-	r, err := ipc.NewFileReader(f, ipcOptions()...)
+	options, err := ipcOptions(f)
+	if err != nil {
+		return err
+	}
+	r, err := ipc.NewFileReader(f, options...)
 	if err != nil {
 		return err
 	}
