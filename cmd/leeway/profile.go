@@ -76,7 +76,7 @@ it fails and writes nothing.`,
 			if as != "" && !slices.Contains(dataset.Formats(), as) {
 				return usage("--format %q: write one of %s", as, strings.Join(dataset.Formats(), ", "))
 			}
-			debug.SetGCPercent(25) // input may be larger than memory: collect soon
+			debug.SetMemoryLimit(maxProfileHeap) // input may be larger than memory: collect soon
 			p, report, err := a.profileFiles(cmd.Context(), args, dataset.Format(as), o)
 			a.tellBadRows(report)
 			if err != nil {
@@ -109,6 +109,10 @@ it fails and writes nothing.`,
 	f.BoolVarP(&quiet, "quiet", "q", false, "don't show what was found")
 	return cmd
 }
+
+// maxProfileHeap is where memory is collected all the time, in bytes. What is in
+// use stays far below it, unless there are very many columns.
+const maxProfileHeap = 128 << 20
 
 func columnTypes(list []string) (map[string]profile.Type, error) {
 	types := map[string]profile.Type{}

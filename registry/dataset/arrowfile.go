@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/bits"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -18,38 +20,78 @@ import (
 
 // Bounds of what is read of a Parquet or Arrow file at a time.
 const (
-	maxArrowBytes    = 384 << 20 // in memory, of a page or record batch with all its buffers
-	maxArrowMetadata = 64 << 20
-	arrowRows        = 8192 // at a time, of Parquet
+	maxArrowBytes    = 128 << 20 // in memory, of a page or record batch with all its buffers
+	maxArrowMetadata = 32 << 20
+	arrowRows        = 8192     // at a time, of Parquet
+	maxKept          = 2 << 20  // of a buffer that is used again, and
+	maxAllKept       = 16 << 20 // of all of a reader
 )
 
 // allocator refuses to take more memory than there may be. The library can't be
-// told so but by a panic, which guarded turns into an error.
+// told so but by a panic, which guarded turns into an error. What was freed is
+// used again: a reader takes the same sizes for each of its batches.
 type allocator struct {
-	memory.Allocator
-	used atomic.Int64
+	used  atomic.Int64
+	mu    sync.Mutex
+	freed [32][][]byte // of 2^i bytes each
+	kept  int64        // bytes of these
 }
 
 var errArrowMemory = fmt.Errorf("a record batch or page takes more than %d MB: write smaller ones", maxArrowBytes>>20)
 
-func newAllocator() *allocator { return &allocator{Allocator: memory.NewGoAllocator()} }
+func newAllocator() *allocator { return &allocator{} }
 
 // Allocate implements memory.Allocator.
 func (a *allocator) Allocate(size int) []byte {
 	a.take(size)
-	return a.Allocator.Allocate(size)
+	return a.zeros(size)
 }
 
 // Reallocate implements memory.Allocator.
 func (a *allocator) Reallocate(size int, b []byte) []byte {
 	a.take(size - len(b))
-	return a.Allocator.Reallocate(size, b)
+	if size <= cap(b) {
+		return b[:size]
+	}
+	larger := a.zeros(size)
+	copy(larger, b)
+	a.keep(b)
+	return larger
 }
 
 // Free implements memory.Allocator.
 func (a *allocator) Free(b []byte) {
 	a.used.Add(-int64(len(b)))
-	a.Allocator.Free(b)
+	a.keep(b)
+}
+
+func (a *allocator) zeros(size int) []byte {
+	class := bits.Len(uint(max(size, 64) - 1))
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if n := len(a.freed[class]); n > 0 {
+		b := a.freed[class][n-1]
+		a.freed[class] = a.freed[class][:n-1]
+		a.kept -= int64(cap(b))
+		clear(b[:size])
+		return b[:size]
+	}
+	if size > maxKept {
+		return memory.NewGoAllocator().Allocate(size)
+	}
+	b := memory.NewGoAllocator().Allocate(1 << class)
+	return b[:size]
+}
+
+// keep b for another time, unless it is large or much is kept.
+func (a *allocator) keep(b []byte) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	class := bits.Len(uint(cap(b))) - 1
+	if cap(b) >= 64 && cap(b) == 1<<class && cap(b) <= maxKept && a.kept+int64(cap(b)) <= maxAllKept {
+		a.kept += int64(cap(b))
+		a.freed[class] = append(a.freed[class], b)
+	}
 }
 
 func (a *allocator) take(n int) {
@@ -167,24 +209,45 @@ func appendLeaves(leaves []int, field pqarrow.SchemaField) []int {
 	return leaves
 }
 
-func ipcOptions() []ipc.Option {
-	return []ipc.Option{ipc.WithAllocator(newAllocator()), ipc.WithMetadataSizeLimit(maxArrowMetadata), ipc.WithBodySizeLimit(maxArrowBytes)}
+// ipcOptions bound a message by the file that it is in, too, so that no length
+// in a broken one takes memory.
+func ipcOptions(f File) ([]ipc.Option, error) {
+	size, err := f.Seek(0, io.SeekEnd)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return nil, err
+	}
+	size = max(size, 1) // 0 would be no limit
+	return []ipc.Option{
+		ipc.WithAllocator(newAllocator()), ipc.WithMetadataSizeLimit(min(size, maxArrowMetadata)), ipc.WithBodySizeLimit(min(size, maxArrowBytes)),
+	}, nil
+}
+
+// newStream is ipc.NewReader, which leaves out the limits among the options.
+func newStream(f File, options []ipc.Option) (*ipc.Reader, error) {
+	return ipc.NewReaderFromMessageReader(ipc.NewMessageReader(f, options...), options...)
 }
 
 func ipcSchema(f File, workers int) (*arrow.Schema, []arrowTask, error) {
+	options, err := ipcOptions(f)
+	if err != nil {
+		return nil, nil, err
+	}
 	head := make([]byte, len(magicArrow))
 	if _, err := f.ReadAt(head, 0); err != nil {
 		return nil, nil, err
 	}
 	if string(head) != magicArrow {
-		r, err := ipc.NewReader(f, ipcOptions()...)
+		r, err := newStream(f, options)
 		if err != nil {
 			return nil, nil, err
 		}
 		defer r.Release()
 		return r.Schema(), []arrowTask{{readStream}}, nil
 	}
-	r, err := ipc.NewFileReader(f, ipcOptions()...)
+	r, err := ipc.NewFileReader(f, options...)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -201,10 +264,11 @@ func ipcSchema(f File, workers int) (*arrow.Schema, []arrowTask, error) {
 }
 
 func readStream(ctx context.Context, _ *plan, f File, each func(arrow.RecordBatch, string, int64) error) error {
-	if _, err := f.Seek(0, io.SeekStart); err != nil {
+	options, err := ipcOptions(f)
+	if err != nil {
 		return err
 	}
-	r, err := ipc.NewReader(f, ipcOptions()...)
+	r, err := newStream(f, options)
 	if err != nil {
 		return err
 	}
@@ -227,7 +291,11 @@ func readStream(ctx context.Context, _ *plan, f File, each func(arrow.RecordBatc
 }
 
 func readRecords(ctx context.Context, f File, from, to int, each func(arrow.RecordBatch, string, int64) error) error {
-	r, err := ipc.NewFileReader(f, ipcOptions()...)
+	options, err := ipcOptions(f)
+	if err != nil {
+		return err
+	}
+	r, err := ipc.NewFileReader(f, options...)
 	if err != nil {
 		return err
 	}

@@ -32,6 +32,7 @@ func (r *run) describe(ctx context.Context) (*profile.Profile, error) {
 	for k := range list {
 		g.Go(func() (err error) {
 			list[k].columns, err = r.describeColumn(ctx, list[k].column)
+			r.weigh(list[k])
 			return err
 		})
 	}
@@ -87,9 +88,6 @@ func (r *run) describeColumn(ctx context.Context, i int) ([]profile.Column, erro
 		if err == nil && len(c.Bins) == 0 {
 			err = fmt.Errorf("column %q: no values for a column of numbers: ignore it", in.name)
 		}
-		if v, ok := r.options.Importance[in.name]; ok {
-			c.Importance = &v
-		}
 		return []profile.Column{c}, err
 	}
 	var list []profile.Column
@@ -101,6 +99,19 @@ func (r *run) describeColumn(ctx context.Context, i int) ([]profile.Column, erro
 		list = append(list, c)
 	}
 	return list, nil
+}
+
+// weigh notes the importance of a column of the input: in equal parts, where it
+// became several of the profile.
+func (r *run) weigh(d described) {
+	if d.column < 0 {
+		return
+	}
+	if v, ok := r.options.Importance[r.plan.columns[d.column].name]; ok {
+		for k := range d.columns {
+			d.columns[k].Importance = new(v / float64(len(d.columns)))
+		}
+	}
 }
 
 // layer is the k-th of what each worker has.
@@ -120,5 +131,8 @@ func (r *run) numberColumn(ctx context.Context, name string, parts []*numbers, p
 	}
 	c, err := profile.NumberColumn(name, r.report.Rows-joined.n, values, prediction)
 	r.store.release(joined.blocks)
+	if all, ok := values.(*sorted); ok {
+		r.store.sorted(all)
+	}
 	return c, err
 }

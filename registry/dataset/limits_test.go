@@ -55,43 +55,48 @@ func hard(rows int) map[string][]float64 {
 	}
 }
 
-func TestSelectionFindsWhatSortingFinds(t *testing.T) {
+func TestRanksAreThoseOfSorting(t *testing.T) {
+	whole := tight()
+	whole.sorted = 20_000
 	for name, values := range hard(20_000) {
-		t.Run(name, func(t *testing.T) {
-			s := &store{limit: 20_000}
-			defer s.close()
-			var parts []*numbers
-			for _, some := range [][]float64{values[:1], values[1:4000], values[4000:]} {
-				n := newNumbers(s, 16, 256)
-				if err := n.add(some); err != nil {
-					t.Fatal(err)
-				}
-				parts = append(parts, n)
-			}
-			got, err := ordered(t.Context(), s, join(parts), tight())
-			if err != nil {
-				t.Fatal(err)
-			}
-			ascending := slices.Sorted(slices.Values(values))
-			want := profile.RunsOf(ascending)
-			var ranks []int64
-			for rank := range int64(len(values)) {
-				if rank%37 == 0 || rank > 19_990 || rank < 10 {
-					ranks = append(ranks, rank)
-				}
-			}
-			for range 2 { // what was found is known
-				found, err := got.Find(ranks)
-				if err != nil {
-					t.Fatal(err)
-				}
-				expected, _ := want.Find(ranks)
-				if diff := cmp.Diff(expected, found); diff != "" {
-					t.Fatal(diff[:min(len(diff), 500)])
-				}
-				slices.Reverse(ranks)
-			}
-		})
+		t.Run(name, func(t *testing.T) { find(t, values, tight()) })
+		t.Run(name+" as a whole", func(t *testing.T) { find(t, values, whole) })
+	}
+}
+
+func find(t *testing.T, values []float64, l limits) {
+	s := &store{limit: 20_000}
+	defer s.close()
+	var parts []*numbers
+	for _, some := range [][]float64{values[:1], values[1:4000], values[4000:]} {
+		n := newNumbers(s, 16, 256)
+		if err := n.add(some); err != nil {
+			t.Fatal(err)
+		}
+		parts = append(parts, n)
+	}
+	got, err := ordered(t.Context(), s, join(parts), l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ascending := slices.Sorted(slices.Values(values))
+	want := profile.RunsOf(ascending)
+	var ranks []int64
+	for rank := range int64(len(values)) {
+		if rank%37 == 0 || rank > 19_990 || rank < 10 {
+			ranks = append(ranks, rank)
+		}
+	}
+	for range 2 { // what was found is known
+		found, err := got.Find(ranks)
+		if err != nil {
+			t.Fatal(err)
+		}
+		expected, _ := want.Find(ranks)
+		if diff := cmp.Diff(expected, found); diff != "" {
+			t.Fatal(diff[:min(len(diff), 500)])
+		}
+		slices.Reverse(ranks)
 	}
 }
 
@@ -378,4 +383,35 @@ func FuzzObjects(f *testing.F) {
 			t.Fatalf("%d rows, not %d", b.rows, good)
 		}
 	})
+}
+
+// Whatever a column is, its importance is noted, in parts where it becomes several.
+func TestImportance(t *testing.T) {
+	text := "n,c,v,none,y\n1,a,\"[1,2]\",,0\n2,b,\"[3,4]\",,1\n"
+	weights := map[string]float64{"n": 1, "c": 2, "v": 9, "none": 3}
+	p, _, err := FromCSV("t.csv", strings.NewReader(text), Options{Label: "y", Importance: weights})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]float64{}
+	for _, c := range p.Features {
+		name, _, _ := strings.Cut(c.Name, "[")
+		got[name] += *c.Importance
+	}
+	if diff := cmp.Diff(weights, got); diff != "" {
+		t.Error(diff)
+	}
+	_, _, err = FromCSV("t.csv", strings.NewReader(text), Options{Label: "y", Importance: map[string]float64{"y": 1}})
+	if err == nil || !strings.Contains(err.Error(), `column "y": has an importance, but is no feature`) {
+		t.Errorf("of a label: error %v", err)
+	}
+}
+
+// A truth says nothing of predictions that are neither one nor classes.
+func TestLabelOfSeveralPredictions(t *testing.T) {
+	text := "x,p,q,y\n1,0.5,7,0\n2,0.25,8,1\n"
+	_, _, err := FromCSV("t.csv", strings.NewReader(text), Options{Label: "y", Predictions: []string{"p", "q"}})
+	if err == nil || !strings.Contains(err.Error(), "not the probabilities of classes") {
+		t.Errorf("error %v", err)
+	}
 }

@@ -26,7 +26,8 @@ type Options struct {
 	Types map[string]profile.Type
 	// Redact lists columns of categories whose names are kept as hashes only.
 	Redact []string
-	// Importance of features to the model: finite, not negative.
+	// Importance of features to the model: finite, not negative. That of a column
+	// of vectors is divided equally among the columns that describe it.
 	Importance map[string]float64
 	// MaxBadRatio is the share of rows that may be bad; 0 is 1%, negative none.
 	MaxBadRatio float64
@@ -54,7 +55,8 @@ type limits struct {
 	held       int64 // bytes of numbers in memory, of all columns
 	distinct   int   // values of a column that are counted one by one
 	categories int64 // bytes of categories in memory, of all columns and workers
-	collected  int   // values that are sorted at a time
+	sorted     int   // values of a column that is sorted as a whole
+	collected  int   // values of a selection that are sorted at a time
 	buckets    int   // of a selection
 }
 
@@ -64,7 +66,7 @@ func (o Options) withDefaults() Options {
 	}
 	if o.limits == (limits{}) {
 		o.limits = limits{
-			chunk: 256 << 10, record: 16 << 20, held: 32 << 20, distinct: 2048, categories: 24 << 20, collected: 1 << 19, buckets: 1 << 19,
+			chunk: 256 << 10, record: 16 << 20, held: 32 << 20, distinct: 2048, categories: 24 << 20, sorted: 1 << 20, collected: 1 << 19, buckets: 1 << 19,
 		}
 	}
 	return o
@@ -80,6 +82,9 @@ func (o Options) check() error {
 	for name, v := range o.Importance {
 		if !(v >= 0 && v <= math.MaxFloat64) {
 			return fmt.Errorf("column %q: importance %v, want a number of at least 0", name, v)
+		}
+		if name == o.Time || name == o.Label || slices.Contains(o.Predictions, name) || slices.Contains(o.Ignore, name) {
+			return fmt.Errorf("column %q: has an importance, but is no feature", name)
 		}
 	}
 	if o.Time != "" && (o.Time == o.Label || slices.Contains(o.Predictions, o.Time)) {

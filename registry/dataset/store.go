@@ -14,10 +14,30 @@ type store struct {
 	dir   string
 	limit int64 // bytes in memory
 
-	mu   sync.Mutex
-	held int64
-	file *os.File
-	size int64
+	mu    sync.Mutex
+	held  int64
+	file  *os.File
+	size  int64
+	spare []*sorted // memory for sorting
+}
+
+// sorting is memory for sorting a column; sorted gives it back.
+func (s *store) sorting() *sorted {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := len(s.spare)
+	if n == 0 {
+		return &sorted{}
+	}
+	one := s.spare[n-1]
+	s.spare = s.spare[:n-1]
+	return one
+}
+
+func (s *store) sorted(one *sorted) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.spare = append(s.spare, one)
 }
 
 // block of numbers: in memory, or in the file.

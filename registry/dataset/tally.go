@@ -2,6 +2,7 @@ package dataset
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"strings"
 	"sync"
@@ -116,7 +117,10 @@ func (t *tally) prepare(r *run, plan *plan, p *profile.Profile, timed bool) erro
 		t.class = len(t.columns)
 		t.columns = append(t.columns, tallyColumn{slot: -1, sum: -1})
 	}
-	if t.label >= 0 && (len(p.Predictions) == 1 || t.classes != nil) {
+	if t.label >= 0 {
+		if len(p.Predictions) != 1 && t.classes == nil {
+			return fmt.Errorf("label %q: predictions are several columns, but not the probabilities of classes, numbers from 0 to 1 that add up to 1 in each row: name one prediction, or no label but --ignore it", r.options.Label)
+		}
 		t.errors = make([]bool, len(p.Predictions))
 	}
 	return nil

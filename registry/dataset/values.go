@@ -21,8 +21,8 @@ func (b *blockSource) scan(many func([]float64), weighted func(counted)) error {
 		weighted(c)
 	}
 	for _, blk := range b.values.blocks {
-		if err := b.ctx.Err(); err != nil {
-			return err
+		if b.ctx.Err() != nil {
+			return context.Cause(b.ctx)
 		}
 		numbers, bytes, err := b.store.read(blk, b.numbers, b.bytes)
 		if err != nil {
@@ -37,24 +37,26 @@ func (b *blockSource) scan(many func([]float64), weighted func(counted)) error {
 	return nil
 }
 
-// few values are sorted at once.
-const few = 4096
-
 // ordered is the values of a column in order.
 func ordered(ctx context.Context, s *store, v columnValues, l limits) (profile.Values, error) {
-	source := &blockSource{ctx: ctx, store: s, values: v}
 	if len(v.blocks) == 0 {
 		return runsOf(v.counted, 0), nil
 	}
-	if v.n > few {
+	source := &blockSource{ctx: ctx, store: s, values: v}
+	if v.n > int64(l.sorted) {
 		return newSelection(source, v.n, l, 0)
 	}
-	list := v.counted
+	all := s.sorting()
+	all.keys = slices.Grow(all.keys[:0], int(v.n))
 	err := source.scan(func(values []float64) {
 		for _, v := range values {
-			list = append(list, counted{v, 1})
+			all.keys = append(all.keys, keyOf(v))
 		}
-	}, func(counted) {})
-	slices.SortFunc(list, byValue)
-	return runsOf(compact(list), 0), err
+	}, func(c counted) {
+		for range c.count {
+			all.keys = append(all.keys, keyOf(c.value))
+		}
+	})
+	all.sort()
+	return all, err
 }

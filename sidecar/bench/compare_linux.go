@@ -101,7 +101,7 @@ func whylogsPython(ctx context.Context) (string, error) {
 	}
 	for _, args := range [][]string{
 		{"python3", "-m", "venv", "--clear", dir},
-		{python, "-m", "pip", "install", "--quiet", "whylogs==" + whylogsVersion, "numpy", "pandas"},
+		{python, "-m", "pip", "install", "--quiet", "whylogs==" + whylogsVersion, "numpy<2", "pandas<3"},
 		{python, "-c", "import whylogs, pandas"},
 	} {
 		if out, err := exec.CommandContext(ctx, args[0], args[1:]...).CombinedOutput(); err != nil {
