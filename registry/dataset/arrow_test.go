@@ -1,6 +1,8 @@
 package dataset_test
 
 import (
+	"bytes"
+	"encoding/binary"
 	"strings"
 	"testing"
 
@@ -29,8 +31,33 @@ func TestArrowLengthsAreBoundedByTheFile(t *testing.T) {
 	source := dataset.Memory("f", []byte("\xff\xff\xff\xff\x00\x00\x00\x7f rest of it"))
 	source.Format = dataset.Arrow
 	_, _, err := dataset.Profile(t.Context(), []dataset.Source{source}, dataset.Options{Workers: 1})
-	if err == nil || !strings.Contains(err.Error(), "exceeds limit") {
+	if err == nil || !strings.Contains(err.Error(), "bytes of metadata at byte 8 of 19") {
 		t.Errorf("error %v", err)
+	}
+}
+
+// A list in the schema that claims to be longer than the file is refused before room is made for it.
+func TestArrowSchemaIsBounded(t *testing.T) {
+	rec := newSample(20).record()
+	refused := 0
+	for _, stream := range []bool{false, true} {
+		good := arrowOf(t, rec, stream)
+		end := len(good)
+		if stream { // the schema is its first message
+			end = 8 + int(binary.LittleEndian.Uint32(good[4:]))
+		}
+		for at := 8; at+4 <= end; at += 4 {
+			b := bytes.Clone(good)
+			binary.LittleEndian.PutUint32(b[at:], 0x7fff_0000)
+			source := dataset.Memory("f", b)
+			source.Format = dataset.Arrow
+			if _, _, err := dataset.Profile(t.Context(), []dataset.Source{source}, dataset.Options{Workers: 1}); err != nil && strings.Contains(err.Error(), "schema is broken") {
+				refused++
+			}
+		}
+	}
+	if refused < 5 {
+		t.Errorf("%d lengths were refused", refused)
 	}
 }
 

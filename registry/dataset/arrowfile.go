@@ -210,10 +210,13 @@ func appendLeaves(leaves []int, field pqarrow.SchemaField) []int {
 }
 
 // ipcOptions bound a message by the file that it is in, too, so that no length
-// in a broken one takes memory.
-func ipcOptions(f File) ([]ipc.Option, error) {
+// in a broken one takes memory, once the schema was checked.
+func ipcOptions(f File, stream bool) ([]ipc.Option, error) {
 	size, err := f.Seek(0, io.SeekEnd)
 	if err != nil {
+		return nil, err
+	}
+	if err := checkArrow(f, size, stream); err != nil {
 		return nil, err
 	}
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
@@ -231,15 +234,16 @@ func newStream(f File, options []ipc.Option) (*ipc.Reader, error) {
 }
 
 func ipcSchema(f File, workers int) (*arrow.Schema, []arrowTask, error) {
-	options, err := ipcOptions(f)
-	if err != nil {
-		return nil, nil, err
-	}
 	head := make([]byte, len(magicArrow))
 	if _, err := f.ReadAt(head, 0); err != nil {
 		return nil, nil, err
 	}
-	if string(head) != magicArrow {
+	stream := string(head) != magicArrow
+	options, err := ipcOptions(f, stream)
+	if err != nil {
+		return nil, nil, err
+	}
+	if stream {
 		r, err := newStream(f, options)
 		if err != nil {
 			return nil, nil, err
@@ -264,7 +268,7 @@ func ipcSchema(f File, workers int) (*arrow.Schema, []arrowTask, error) {
 }
 
 func readStream(ctx context.Context, _ *plan, f File, each func(arrow.RecordBatch, string, int64) error) error {
-	options, err := ipcOptions(f)
+	options, err := ipcOptions(f, true)
 	if err != nil {
 		return err
 	}
@@ -291,7 +295,7 @@ func readStream(ctx context.Context, _ *plan, f File, each func(arrow.RecordBatc
 }
 
 func readRecords(ctx context.Context, f File, from, to int, each func(arrow.RecordBatch, string, int64) error) error {
-	options, err := ipcOptions(f)
+	options, err := ipcOptions(f, false)
 	if err != nil {
 		return err
 	}
