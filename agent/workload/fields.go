@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/leeway-dev/leeway/agent/v1alpha1"
+	"github.com/leeway-dev/leeway/registry/artifact/glob"
 )
 
 // ErrContainer and ErrEnv say that the template has no place for an artifact.
@@ -102,30 +103,9 @@ func Allowed(ref v1alpha1.ArtifactRef, uri string) bool {
 		return false
 	}
 	for _, p := range ref.Allow {
-		if glob(p, uri) {
+		if glob.Match(p, uri) {
 			return true
 		}
 	}
 	return false
-}
-
-// glob matches without backtracking: the first part is a prefix, the last a
-// suffix, and those between are found from left to right.
-func glob(pattern, s string) bool {
-	parts := strings.Split(pattern, "*")
-	if len(parts) == 1 {
-		return pattern == s
-	}
-	rest, ok := strings.CutPrefix(s, parts[0])
-	if !ok {
-		return false
-	}
-	for _, p := range parts[1 : len(parts)-1] {
-		_, after, found := strings.Cut(rest, p)
-		if !found {
-			return false
-		}
-		rest = after
-	}
-	return strings.HasSuffix(rest, parts[len(parts)-1])
 }

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
+
+	"github.com/leeway-dev/leeway/registry/artifact/glob"
 )
 
 // ErrForbidden: no pattern allows it. It wraps ErrScheme.
@@ -123,7 +125,7 @@ func (a Allow) image(repository string) (allowed, ask bool) {
 			return true, true
 		case p.scheme == "image" && p.glob == "*":
 			allowed = true
-		case p.scheme == "image" && glob(p.glob, repository):
+		case p.scheme == "image" && glob.Match(p.glob, repository):
 			return true, true
 		}
 	}
@@ -135,7 +137,7 @@ func (a Allow) any(scheme, rest string) bool {
 		return true
 	}
 	for _, p := range a.patterns {
-		if p.scheme == "*" || p.scheme == scheme && glob(p.glob, rest) {
+		if p.scheme == "*" || p.scheme == scheme && glob.Match(p.glob, rest) {
 			return true
 		}
 	}
@@ -166,27 +168,6 @@ func (a Allow) forbid(uri string) error {
 		return fmt.Errorf("%s: %w (%s)", show(uri), ErrForbidden, s)
 	}
 	return fmt.Errorf("%s: %w (none may)", show(uri), ErrForbidden)
-}
-
-// glob matches without backtracking: the first part is a prefix, the last a
-// suffix, and those between are found from left to right.
-func glob(pattern, s string) bool {
-	parts := strings.Split(pattern, "*")
-	if len(parts) == 1 {
-		return pattern == s
-	}
-	rest, ok := strings.CutPrefix(s, parts[0])
-	if !ok {
-		return false
-	}
-	for _, p := range parts[1 : len(parts)-1] {
-		_, after, found := strings.Cut(rest, p)
-		if !found {
-			return false
-		}
-		rest = after
-	}
-	return strings.HasSuffix(rest, parts[len(parts)-1])
 }
 
 // filePath is the path of a file: URI or a plain path.
