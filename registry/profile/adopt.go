@@ -23,7 +23,7 @@ type AdoptOptions struct {
 // profiles have already don't matter.
 //
 // Bins and quantiles come from the merged sketches, so a bin's share is off by
-// at most 0.54% of the rows with 99% confidence; counts still add up exactly.
+// at most 0.57% of the rows with 99% confidence; counts still add up exactly.
 // Columns that only some pods know count as missing in the rows of the others.
 // Columns of numbers without a value have no bins: they are left out, and
 // named. The error wraps ErrEmpty where nothing is left, and ErrSchema where

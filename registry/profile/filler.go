@@ -17,12 +17,16 @@ const batch = 512
 // library's, and lazy like it, for one type. The library is made for any type
 // and compares by calls, which takes most of a value's time. It holds values as
 // integers of the same order (ordered), ready for sorting by their digits.
+//
+// Of many values it samples, as the paper's section 3 has it (see sampler): its
+// lowest level then is one that stands for several values each.
 type filler struct {
+	sampler   sampler
 	n         int64
-	low, high uint32 // of the values that have left the lowest level, if any
+	low, high uint32 // of the values that have left the lowest level, or were sampled, if any
 	levels    [][]uint32
 	height    int       // levels in use
-	limit     int       // of the lowest level
+	limit     int       // of the lowest level; even
 	scratch   *[]uint32 // memory for a moment, of several that are not used at once; nil: none yet
 	tight     bool      // levels give back memory that they will not need again; for a sketch that is filled for long
 }
@@ -30,16 +34,32 @@ type filler struct {
 // add adds a finite value. What is beyond float32 counts as its largest.
 func (f *filler) add(v float64) {
 	f.begin()
-	if f.levels[0] = append(f.levels[0], keyOf(v)); len(f.levels[0]) >= f.limit {
-		f.compact()
+	if f.sampler.base > 0 {
+		f.sample(keyOf(v))
+		return
 	}
 	f.n++
+	f.sampler.drawn = keyOf(v)
+	f.put(f.sampler.drawn)
+	f.thin()
 }
 
-// addAll adds the first of values, and every stride-th behind it, but NaN.
-func (f *filler) addAll(values []float64, stride int) {
+// addAll adds the first of values, and every stride-th behind it, but NaN. full:
+// none is NaN.
+func (f *filler) addAll(values []float64, stride int, full bool) {
 	f.begin()
 	for i := 0; i < len(values); {
+		if f.sampler.base > 0 && full {
+			f.sampleAll(values[i:], stride)
+			return
+		}
+		if f.sampler.base > 0 {
+			if v := values[i]; v == v {
+				f.sample(keyOf(v))
+			}
+			i += stride
+			continue
+		}
 		level := f.levels[0]
 		before := len(level)
 		for ; i < len(values) && len(level) < f.limit; i += stride {
@@ -50,8 +70,17 @@ func (f *filler) addAll(values []float64, stride int) {
 		f.levels[0] = level
 		f.n += int64(len(level) - before)
 		if len(level) >= f.limit {
+			f.sampler.drawn = level[len(level)-1]
 			f.compact()
+			f.thin()
 		}
+	}
+}
+
+// put adds a value to the lowest level.
+func (f *filler) put(key uint32) {
+	if f.levels[0] = append(f.levels[0], key); len(f.levels[0]) >= f.limit {
+		f.compact()
 	}
 }
 
@@ -60,7 +89,8 @@ func (f *filler) merge(p []byte) {
 	f.begin()
 	if p[0] != 0 { // of one value, or of none
 		if len(p) > sketchHead {
-			f.add(float64(math.Float32frombits(binary.LittleEndian.Uint32(p[sketchHead:]))))
+			f.put(orderedBits(binary.LittleEndian.Uint32(p[sketchHead:])))
+			f.n++
 		}
 		return
 	}
@@ -114,6 +144,7 @@ func (f *filler) reset() {
 	}
 	f.n, f.height, f.limit = 0, min(f.height, 1), sketchK
 	f.low, f.high = math.MaxUint32, 0
+	f.sampler.base = 0
 }
 
 // compact empties the lowest level, and then levels that are full until the
@@ -130,7 +161,7 @@ func (f *filler) settle() {
 	for _, level := range f.levels[1:f.height] {
 		held += len(level)
 	}
-	f.limit = max(batch, int(capacity(f.height))-held)
+	f.limit = max(batch, int(capacity(f.height))-held) &^ 1
 }
 
 // fit compacts the lowest full level while there are too many values.
@@ -287,5 +318,5 @@ func (f *filler) pack() []byte {
 		b := []byte{2, 2, familyKLL, flagSingle, sketchK & 0xff, sketchK >> 8, sketchM, 0}
 		return binary.LittleEndian.AppendUint32(b, least)
 	}
-	return packLevels(least, most, f.levels[:f.height])
+	return packLevels(least, most, f.sampler.below(f.levels[:f.height]))
 }

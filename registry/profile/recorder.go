@@ -207,8 +207,9 @@ func (s *Series) Numbers(values []float64, stride int, counts []int64) {
 		return
 	}
 	s.open.rows += int64((len(values) + stride - 1) / stride)
-	s.open.missing += b.Numbers(values, stride, s.open.bins, counts)
-	s.open.numbers.addAll(values, stride)
+	missing := b.Numbers(values, stride, s.open.bins, counts)
+	s.open.missing += missing
+	s.open.numbers.addAll(values, stride, missing == 0)
 }
 
 // Bool counts a truth value: 1 or 0 in a column of numbers, else "true" or

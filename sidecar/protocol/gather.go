@@ -9,9 +9,9 @@ type Gatherer interface {
 
 // A value of many in a column takes half the time of one of a few, so few are gathered.
 const (
-	gatherRows   = 16  // a body of more is told at once
-	gatherCells  = 512 // at least, until they are told
-	gatherColumn = 64  // a table of more columns is not gathered: telling takes too long
+	gatherRows   = 16   // a body of more is told at once
+	gatherCells  = 1280 // at least, until they are told
+	gatherColumn = 64   // a table of more columns is not gathered: telling takes too long
 )
 
 // Gathered are rows that wait to be told.
