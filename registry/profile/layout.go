@@ -144,7 +144,10 @@ func (s *columnSet) same(l *layout, c *Column) bool {
 
 // alike are the layouts of bins that a column has.
 func (s *columnSet) alike(c *Column) (list []int32) {
-	i, ok := s.byBinning[c.Binning]
+	if c.Binning == "" {
+		return nil
+	}
+	i, ok := s.byBinning[keyOfBinning(c.Binning)]
 	for ; ok && i >= 0; i = s.layouts[i].next {
 		if s.same(&s.layouts[i], c) {
 			list = append(list, i)

@@ -1,6 +1,7 @@
 package profile
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"math"
 	"slices"
@@ -27,13 +28,22 @@ type columnSet struct {
 	typ        Type
 	dictionary dictionary
 	names      names
-	byBinning  map[string]int32 // the first layout of those of a binning
+	byBinning  map[binningKey]int32 // the first layout of those of a binning
 	layouts    []layout
 	categories []categoryLayout
 	shares     pool[float64]
 	edges      pool[float64]
 	thresholds pool[float32]
 	numbered   pool[int32]
+}
+
+// binningKey stands for what bins are called: unlike a string it is nothing that
+// the garbage collector has to follow.
+type binningKey [16]byte
+
+func keyOfBinning(binning string) binningKey {
+	sum := sha256.Sum256([]byte(binning))
+	return binningKey(sum[:])
 }
 
 // Reference is one profile of References.
@@ -64,7 +74,7 @@ func (r *References) column(key columnKey) *columnSet {
 			typ:        key.typ,
 			dictionary: dictionary{map[string]int32{}, map[string]int32{}},
 			names:      names{ids: map[string]int32{}},
-			byBinning:  map[string]int32{},
+			byBinning:  map[binningKey]int32{},
 		}
 		r.columns[key] = s
 	}
@@ -134,11 +144,11 @@ func (r *References) layout(s *columnSet, c *Column) (int32, error) {
 		return 0, err
 	}
 	i := int32(len(s.layouts))
-	if c.Binning != "" {
-		if first, ok := s.byBinning[c.Binning]; ok {
+	if key := keyOfBinning(c.Binning); c.Binning != "" {
+		if first, ok := s.byBinning[key]; ok {
 			made.next, s.layouts[first].next = s.layouts[first].next, i
 		} else {
-			s.byBinning[c.Binning] = i
+			s.byBinning[key] = i
 		}
 	}
 	s.layouts = append(s.layouts, made)
