@@ -13,7 +13,7 @@ import (
 
 // Matcher holds the versions of one model ready for matching: their profiles are
 // read once, and of them only what a comparison needs is kept (with 50 columns
-// about 30 KB a version). It knows nothing of other models, so a process holds
+// about 27 KB a version). It knows nothing of other models, so a process holds
 // those that it asks about, however many a registry has.
 //
 // It may be used by many goroutines, but not while it is updated.
