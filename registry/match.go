@@ -1,7 +1,6 @@
 package registry
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -102,14 +101,12 @@ func (m *Matcher) Match(live *profile.Profile, o MatchOptions) (Result, error) {
 	}
 	features, _ := m.schema(live.Features)
 	q := question{data: data, features: features, options: o, length: lengthOf(live)}
-	r := Result{Model: m.model, Rows: live.Rows, Length: q.length, Candidates: make([]Candidate, 0, len(m.versions)), Excluded: []Excluded{}}
+	r := Result{Model: m.model, Rows: live.Rows, Length: q.length, Excluded: []Excluded{}}
 	if at >= 0 {
 		q.live = &m.versions[at]
-		r.Live = version(q.live.Number)
+		r.Live = q.live.name
 	}
 	q.rank(m.versions, &r)
-	// Stable: of equal distances the newest stays first.
-	slices.SortStableFunc(r.Candidates, func(a, b Candidate) int { return cmp.Compare(a.Distance, b.Distance) })
 	r.judge()
 	q.tell(&r)
 	return r, m.foresee(&q, &r)
@@ -160,8 +157,8 @@ type question struct {
 	features []field
 	options  MatchOptions
 	length   time.Duration
-	live     *prepared // nil: there is none
-	ranked   map[string]*prepared
+	live     *prepared   // nil: there is none
+	ranked   []*prepared // the candidates
 }
 
 // excluded says why a version is no candidate, if it is none. The version in
@@ -181,13 +178,13 @@ func (q *question) excluded(v *prepared) (Exclusion, string) {
 	if v.broken != "" {
 		return ExcludedNoProfile, v.broken
 	}
-	if !slices.Equal(v.features, q.features) {
+	if !equal(v.features, q.features) {
 		return ExcludedSchema, schemaDiffers("feature", "the data", v.features, q.features)
 	}
 	if v == q.live || q.live == nil {
 		return "", ""
 	}
-	if q.live.broken == "" && !slices.Equal(v.outputs, q.live.outputs) {
+	if q.live.broken == "" && !equal(v.outputs, q.live.outputs) {
 		return ExcludedSchema, schemaDiffers("prediction", "the version in service", v.outputs, q.live.outputs)
 	}
 	if v.Spec.Compat != q.live.Spec.Compat {

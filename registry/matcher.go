@@ -13,7 +13,7 @@ import (
 
 // Matcher holds the versions of one model ready for matching: their profiles are
 // read once, and of them only what a comparison needs is kept (with 50 columns
-// about 30 KB a version). It knows nothing of other models, so a process holds
+// about 27 KB a version). It knows nothing of other models, so a process holds
 // those that it asks about, however many a registry has.
 //
 // It may be used by many goroutines, but not while it is updated.
@@ -32,6 +32,7 @@ type Matcher struct {
 // prepared is a version without its profile, and what came of that.
 type prepared struct {
 	Version
+	name      string // the number, as results have it
 	digest    string
 	features  []field
 	outputs   []field
@@ -68,7 +69,7 @@ func (m *Matcher) Update(versions []Version) error {
 		if !ok || p.digest != digestOf(v) || p.Model != v.Model {
 			p = m.prepare(v)
 		}
-		p.Version = v
+		p.Version, p.name = v, strconv.FormatInt(v.Number, 10)
 		p.Spec.Profile = nil
 		list = append(list, p)
 	}
@@ -139,5 +140,3 @@ func (m *Matcher) live(number int64) (int, error) {
 	}
 	return i, nil
 }
-
-func version(n int64) string { return strconv.FormatInt(n, 10) }

@@ -268,3 +268,27 @@ func TestMatcherMemory(t *testing.T) {
 		t.Errorf("%d candidates, %v", len(r.Candidates), err)
 	}
 }
+
+// Of columns that differ by the same, the first by name is first, whatever their
+// order in the data.
+func TestMatchColumnOrder(t *testing.T) {
+	columns := func(step int) string {
+		var b strings.Builder
+		b.WriteString("c,a,b,prediction\n")
+		for i := range 400 {
+			fmt.Fprintf(&b, "%d,%d,%d,1\n", i%4+step, i%4+step, i%4)
+		}
+		return b.String()
+	}
+	r, err := registry.Match([]registry.Version{versionOf(t, 1, columns(0))}, parse(t, columns(1)), registry.MatchOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var order []string
+	for _, c := range r.Candidates[0].Columns {
+		order = append(order, c.Name)
+	}
+	if !slices.Equal(order, []string{"a", "c", "b"}) {
+		t.Errorf("%v", order)
+	}
+}

@@ -19,87 +19,139 @@ const (
 	toldBins       = 4 // of such a column
 )
 
-// rank compares the versions that can be, in their order, and excludes others.
+// rank compares the versions that can be, nearest first, and excludes others.
 func (q *question) rank(versions []prepared, r *Result) {
-	var asked []*prepared
-	var references []*profile.Reference
+	asked := make([]*prepared, 0, len(versions))
+	references := make([]*profile.Reference, 0, len(versions))
 	for i := range versions {
 		v := &versions[i]
 		if reason, detail := q.excluded(v); reason != "" {
-			r.Excluded = append(r.Excluded, Excluded{Version: version(v.Number), Reason: reason, Detail: detail})
+			r.Excluded = append(r.Excluded, Excluded{Version: v.name, Reason: reason, Detail: detail})
 			continue
 		}
 		asked, references = append(asked, v), append(references, v.reference)
 	}
-	q.ranked = make(map[string]*prepared, len(asked))
+	list := make([]Candidate, 0, len(asked))
+	room := newRoom(len(asked), len(q.features))
 	for i, d := range q.data.Compare(references, q.length) {
-		v := asked[i]
 		if d.Err == nil {
-			r.Candidates = append(r.Candidates, q.candidate(v, d))
-			q.ranked[version(v.Number)] = v
+			asked[len(list)] = asked[i]
+			list = append(list, q.candidate(asked[i], d, room))
 			continue
 		}
 		reason := ExcludedNoProfile
 		if errors.Is(d.Err, profile.ErrSchema) {
 			reason = ExcludedSchema
 		}
-		r.Excluded = append(r.Excluded, Excluded{Version: version(v.Number), Reason: reason, Detail: d.Err.Error()})
+		r.Excluded = append(r.Excluded, Excluded{Version: asked[i].name, Reason: reason, Detail: d.Err.Error()})
 	}
 	slices.SortStableFunc(r.Excluded, func(a, b Excluded) int { return cmp.Compare(number(b.Version), number(a.Version)) })
+	// Of equal distances the newest stays first.
+	order := make([]int, len(list))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return cmp.Or(cmp.Compare(list[a].Distance, list[b].Distance), cmp.Compare(a, b)) })
+	r.Candidates, q.ranked = make([]Candidate, len(list)), make([]*prepared, len(list))
+	for i, k := range order {
+		r.Candidates[i], q.ranked[i] = list[k], asked[k]
+	}
+}
+
+// room is memory for the parts of candidates, gotten at once: they are many, and
+// each small.
+type room struct {
+	columns   []Column
+	intervals []Interval
+	keys      []uint64
+}
+
+func newRoom(candidates, columns int) *room {
+	return &room{make([]Column, candidates*columns), make([]Interval, candidates), make([]uint64, columns)}
+}
+
+// take is room for a candidate.
+func (r *room) take() ([]Column, *Interval) {
+	n := len(r.keys)
+	columns, interval := r.columns[:n:n], &r.intervals[0]
+	r.columns, r.intervals = r.columns[n:], r.intervals[1:]
+	return columns, interval
 }
 
 // tolerances are those of a version for the live window.
-func (q *question) tolerances(v *prepared) (mean float64, column func(i int) float64, c Candidate) {
-	c = Candidate{Version: version(v.Number), Margin: BetterFactor, Basis: BasisGiven}
-	mean = q.options.Tolerance
-	if t, ok := v.reference.Tolerance(q.length); ok {
-		if t.Typical > ShortDistance {
-			c.Margin = ShortBetterFactor
-		}
-		if mean == 0 {
-			c.Basis, c.Windows = BasisBlocks, t.Windows
-			return t.Mean, func(i int) float64 { return t.Columns[i] }, c
-		}
+func (q *question) tolerances(v *prepared) (t profile.Tolerance, c Candidate) {
+	c = Candidate{Version: v.name, Margin: BetterFactor, Basis: BasisGiven, Tolerance: q.options.Tolerance}
+	t, measured := v.reference.Tolerance(q.length)
+	if measured && t.Typical > ShortDistance {
+		c.Margin = ShortBetterFactor
 	}
-	if mean == 0 {
-		mean, c.Basis = AutoTolerance, BasisFallback
+	switch {
+	case c.Tolerance > 0:
+	case measured:
+		c.Basis, c.Windows, c.Tolerance = BasisBlocks, t.Windows, t.Mean
+	default:
+		c.Basis, c.Tolerance = BasisFallback, AutoTolerance
 	}
-	return mean, func(int) float64 { return ColumnFactor * mean }, c
+	return t, c
 }
 
 // candidate is what a comparison makes of a version.
-func (q *question) candidate(v *prepared, d profile.Comparison) Candidate {
-	mean, column, c := q.tolerances(v)
-	c.Distance, c.Tolerance, c.Fits = d.Mean.Distance, mean, d.Mean.Distance <= mean
-	c.Interval = &Interval{Low: d.Mean.Low, High: d.Mean.High, Clustering: ClusteringAssumed}
+func (q *question) candidate(v *prepared, d profile.Comparison, room *room) Candidate {
+	t, c := q.tolerances(v)
+	c.Distance, c.Fits = d.Mean.Distance, d.Mean.Distance <= c.Tolerance
+	order := q.falling(d.Columns, room.keys)
+	c.Columns, c.Interval = room.take()
+	*c.Interval = Interval{Low: d.Mean.Low, High: d.Mean.High, Clustering: ClusteringAssumed}
 	if d.Measured {
 		c.Interval.Clustering = ClusteringMeasured
 	}
-	c.Columns = make([]Column, len(d.Columns))
-	for i, one := range d.Columns {
-		c.Columns[i] = Column{Name: q.features[i].name, Distance: one.Distance, Tolerance: column(i)}
-		c.Fits = c.Fits && one.Distance <= c.Columns[i].Tolerance
-	}
-	slices.SortFunc(c.Columns, func(a, b Column) int {
-		if a.Distance != b.Distance {
-			return cmp.Compare(b.Distance, a.Distance)
+	for k, key := range order {
+		i := int(key & columnOfKey)
+		tolerance := ColumnFactor * c.Tolerance
+		if c.Basis == BasisBlocks {
+			tolerance = t.Column(i)
 		}
-		return cmp.Compare(a.Name, b.Name)
-	})
+		c.Columns[k] = Column{Name: q.features[i].name, Distance: d.Columns[i].Distance, Tolerance: tolerance}
+		c.Fits = c.Fits && d.Columns[i].Distance <= tolerance
+	}
 	return c
+}
+
+// columnOfKey are the bits of a key that say which column it is of.
+const columnOfKey = 1<<16 - 1
+
+// falling orders columns, the one that differs most first; of equal distances by
+// name. A column's key is its distance but for the last bits, which are its index;
+// sorting numbers is much faster than sorting columns. What these bits would have
+// said is looked up after.
+func (q *question) falling(columns []profile.ColumnComparison, keys []uint64) []uint64 {
+	for i := range columns {
+		keys[i] = ^math.Float64bits(columns[i].Distance)&^columnOfKey | uint64(i)
+	}
+	slices.Sort(keys)
+	before := func(a, b uint64) bool {
+		x, y := columns[a&columnOfKey].Distance, columns[b&columnOfKey].Distance
+		return x > y || x == y && q.features[a&columnOfKey].name < q.features[b&columnOfKey].name
+	}
+	for i := 1; i < len(keys); i++ {
+		for k := i; k > 0 && before(keys[k], keys[k-1]); k-- {
+			keys[k], keys[k-1] = keys[k-1], keys[k]
+		}
+	}
+	return keys
 }
 
 // tell adds how columns differ.
 func (q *question) tell(r *Result) {
-	for i := range r.Candidates {
-		c := &r.Candidates[i]
-		if i >= toldCandidates && c.Version != r.Live {
+	for at := range r.Candidates {
+		c := &r.Candidates[at]
+		if at >= toldCandidates && c.Version != r.Live {
 			continue
 		}
 		for k := range c.Columns[:min(len(c.Columns), toldColumns)] {
 			if one := &c.Columns[k]; one.Distance > 0 {
 				i := slices.IndexFunc(q.features, func(f field) bool { return f.name == one.Name })
-				one.Change = q.change(q.ranked[c.Version], i)
+				one.Change = q.change(q.ranked[at], i)
 			}
 		}
 	}

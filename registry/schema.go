@@ -2,6 +2,7 @@ package registry
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/leeway-dev/leeway/registry/profile"
@@ -19,6 +20,12 @@ func fields(columns []profile.Column) []field {
 		list[i] = field{c.Name, c.Type}
 	}
 	return list
+}
+
+// equal says whether schemas are, first by where they are: a Matcher keeps each
+// once.
+func equal(a, b []field) bool {
+	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0] || slices.Equal(a, b))
 }
 
 // schemaDiffers says in words how a version's columns differ from those of the

@@ -19,17 +19,7 @@ import (
 // worstColumns are shown per version in the table.
 const worstColumns = 3
 
-func newMatch(a *app) *cobra.Command {
-	var (
-		f                     format
-		file, live, tolerance string
-		labels                string
-		explain, check        bool
-	)
-	cmd := &cobra.Command{
-		Use:   "match MODEL --profile LIVE",
-		Short: "Rank the versions by how near their training data is to live data",
-		Long: `Rank the versions by how near the features of their training data are to
+const matchHelp = `Rank the versions by how near the features of their training data are to
 live data: the mean over the columns of the square root of the Jensen-Shannon
 divergence on the version's own bins, from 0 to 1.
 
@@ -53,63 +43,83 @@ proposes. --labelled adds what labelled rows of five days or more say.
 
 Inputs can't show that the right answers have changed: a match is a hypothesis.
 
-LIVE is what a sidecar serves at /profile, or any other profile.`,
-		Example: `  curl -s "http://$POD:9095/profile?window=24h" > live.json
+LIVE is what a sidecar serves at /profile, or any other profile.`
+
+const matchExamples = `  curl -s "http://$POD:9095/profile?window=24h" > live.json
   leeway match churn --profile live.json --live 7
   leeway match churn --profile live.json --explain
-  leeway match churn --profile live.json --tolerance 0.2 -o json | jq .best`,
-		Args: exactArgs(1),
+  leeway match churn --profile live.json --tolerance 0.2 -o json | jq .best`
+
+// matchFlags are those of "leeway match".
+type matchFlags struct {
+	format                        format
+	file, live, tolerance, labels string
+	explain, check                bool
+}
+
+func newMatch(a *app) *cobra.Command {
+	var f matchFlags
+	cmd := &cobra.Command{
+		Use:     "match MODEL --profile LIVE",
+		Short:   "Rank the versions by how near their training data is to live data",
+		Long:    matchHelp,
+		Example: matchExamples,
+		Args:    exactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			o, err := matchOptions(live, tolerance)
-			if err != nil {
-				return usageError{err}
-			}
-			if file == "" {
-				return usage("say what the live data looks like, with --profile FILE")
-			}
-			data, err := a.readProfile(file)
-			if err != nil {
-				return err
-			}
-			s, err := a.open(cmd.Context())
-			if err != nil {
-				return err
-			}
-			versions, err := s.List(cmd.Context(), args[0])
-			if err != nil {
-				return err
-			}
-			if len(versions) == 0 {
-				a.note("%s has no versions in %s", args[0], store.Redact(a.storeURI))
-			}
-			if o.Labelled, err = a.labelled(labels); err != nil {
-				return err
-			}
-			if check {
-				if o.Findings, err = a.checkArtifacts(cmd.Context(), versions); err != nil {
-					return err
-				}
-			}
-			r, err := registry.Match(versions, data, o)
-			if err != nil {
-				return fmt.Errorf("match %s: %w", args[0], err)
-			}
-			r.Model = args[0]
-			if err := f.print(a.out, r, func(w io.Writer) { matchTable(w, r) }); err != nil || !explain || f != "table" {
-				return err
-			}
-			explainMatch(a.out, r, versions, data)
-			return nil
+			return a.match(cmd.Context(), args[0], f)
 		},
 	}
-	f.addTo(cmd)
-	cmd.Flags().StringVar(&file, "profile", "", "profile of the live data (- for standard input)")
-	cmd.Flags().StringVar(&labels, "labelled", "", "`FILE` with what versions predicted for labelled rows of today, as \"leeway evaluate\" reads it, with a column time")
-	cmd.Flags().StringVar(&live, "live", "", "the version in service; by default the one whose lifecycle is live")
-	cmd.Flags().BoolVar(&explain, "explain", false, "draw how the columns that differ most do so: the version's training data, and today's")
-	cmd.Flags().BoolVar(&check, "check-artifacts", false, "read every version's artifact; leave out what is missing or has another digest")
-	cmd.Flags().StringVar(&tolerance, "tolerance", "auto", "distance within which a version fits: auto, or a number up to 1")
+	f.format.addTo(cmd)
+	cmd.Flags().StringVar(&f.file, "profile", "", "profile of the live data (- for standard input)")
+	cmd.Flags().StringVar(&f.labels, "labelled", "", "`FILE` with what versions predicted for labelled rows of today, as \"leeway evaluate\" reads it, with a column time")
+	cmd.Flags().StringVar(&f.live, "live", "", "the version in service; by default the one whose lifecycle is live")
+	cmd.Flags().BoolVar(&f.explain, "explain", false, "draw how the columns that differ most do so: the version's training data, and today's")
+	cmd.Flags().BoolVar(&f.check, "check-artifacts", false, "read every version's artifact; leave out what is missing or has another digest")
+	cmd.Flags().StringVar(&f.tolerance, "tolerance", "auto", "distance within which a version fits: auto, or a number up to 1")
 	return cmd
+}
+
+func (a *app) match(ctx context.Context, model string, f matchFlags) error {
+	o, err := matchOptions(f.live, f.tolerance)
+	if err != nil {
+		return usageError{err}
+	}
+	if f.file == "" {
+		return usage("say what the live data looks like, with --profile FILE")
+	}
+	data, err := a.readProfile(f.file)
+	if err != nil {
+		return err
+	}
+	s, err := a.open(ctx)
+	if err != nil {
+		return err
+	}
+	versions, err := s.List(ctx, model)
+	if err != nil {
+		return err
+	}
+	if len(versions) == 0 {
+		a.note("%s has no versions in %s", model, store.Redact(a.storeURI))
+	}
+	if o.Labelled, err = a.labelled(f.labels); err != nil {
+		return err
+	}
+	if f.check {
+		if o.Findings, err = a.checkArtifacts(ctx, versions); err != nil {
+			return err
+		}
+	}
+	r, err := registry.Match(versions, data, o)
+	if err != nil {
+		return fmt.Errorf("match %s: %w", model, err)
+	}
+	r.Model = model
+	if err := f.format.print(a.out, r, func(w io.Writer) { matchTable(w, r) }); err != nil || !f.explain || f.format != "table" {
+		return err
+	}
+	explainMatch(a.out, r, versions, data)
+	return nil
 }
 
 func matchOptions(live, tolerance string) (o registry.MatchOptions, err error) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -20,20 +21,7 @@ import (
 // shownBadRows of a file are told one by one.
 const shownBadRows = 5
 
-func newProfile(a *app) *cobra.Command {
-	var (
-		o       dataset.Options
-		types   []string
-		weights []string
-		as      string
-		maxBad  string
-		out     string
-		quiet   bool
-	)
-	cmd := &cobra.Command{
-		Use:   "profile FILE...",
-		Short: "Describe training data: types, bins, quantiles",
-		Long: `Describe training data, for a version to be registered with and found by.
+const profileHelp = `Describe training data, for a version to be registered with and found by.
 
 Reads CSV with a header and JSON Lines (both plain, gzip or zstd), Parquet and
 Arrow files; of a folder, all files of these formats below it. - is standard
@@ -52,10 +40,27 @@ is RFC 3339 or like 2024-05-31 23:59:59 (UTC), a date, or seconds, milli-, micro
 or nanoseconds since 1970.
 
 Rows that can't be read are counted and shown; with more than --max-bad of them
-it fails and writes nothing.`,
-		Example: `  leeway profile train.csv.gz --label churned --prediction score --ignore id,date -o train.json
+it fails and writes nothing.`
+
+const profileExamples = `  leeway profile train.csv.gz --label churned --prediction score --ignore id,date -o train.json
   leeway profile data/2024/ --time pickup_at --label duration --prediction eta -o taxi.json
-  leeway profile jan.parquet feb.parquet --type zip=category --importance zip=0.2,age=0.5 -o winter.json`,
+  leeway profile jan.parquet feb.parquet --type zip=category --importance zip=0.2,age=0.5 -o winter.json`
+
+// profileFlags are those of "leeway profile".
+type profileFlags struct {
+	options         dataset.Options
+	types, weights  []string
+	as, maxBad, out string
+	quiet           bool
+}
+
+func newProfile(a *app) *cobra.Command {
+	var f profileFlags
+	cmd := &cobra.Command{
+		Use:     "profile FILE...",
+		Short:   "Describe training data: types, bins, quantiles",
+		Long:    profileHelp,
+		Example: profileExamples,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return usage("name at least one file or folder, or - for standard input")
@@ -63,51 +68,64 @@ it fails and writes nothing.`,
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			var err error
-			if o.Types, err = columnTypes(types); err != nil {
-				return usageError{err}
-			}
-			if o.MaxBadRatio, err = badRatio(maxBad); err != nil {
-				return usageError{err}
-			}
-			if o.Importance, err = a.importances(weights); err != nil {
-				return usageError{err}
-			}
-			if as != "" && !slices.Contains(dataset.Formats(), as) {
-				return usage("--format %q: write one of %s", as, strings.Join(dataset.Formats(), ", "))
-			}
-			debug.SetMemoryLimit(maxProfileHeap) // input may be larger than memory: collect soon
-			p, report, err := a.profileFiles(cmd.Context(), args, dataset.Format(as), o)
-			a.tellBadRows(report)
-			if err != nil {
-				return err
-			}
-			b, err := p.Encode()
-			if err != nil {
-				return err
-			}
-			if err := a.writeFile(out, b); err != nil {
-				return err
-			}
-			if !quiet {
-				tellProfile(a.err, p, b)
-			}
-			return nil
+			return a.profile(cmd.Context(), args, f)
 		},
 	}
-	f := cmd.Flags()
-	f.StringVar(&o.Label, "label", "", "`column` with the truth; left out")
-	f.StringVar(&o.Time, "time", "", "`column` with the time of the row; left out")
-	f.StringSliceVar(&o.Predictions, "prediction", nil, "`columns` with the model's answers: of several outputs, or one for each class")
-	f.StringSliceVar(&o.Ignore, "ignore", nil, "`columns` to leave out")
-	f.StringSliceVar(&types, "type", nil, "`column=number` or column=category, where the type found is wrong")
-	f.StringSliceVar(&o.Redact, "redact", nil, "`columns` whose categories are kept as hashes only")
-	f.StringSliceVar(&weights, "importance", nil, "`column=number`: how much a feature matters to the model; or @FILE, a JSON object of such")
-	f.StringVar(&as, "format", "", "`format` of the input: "+strings.Join(dataset.Formats(), ", ")+" (default: what name and content say)")
-	f.StringVar(&maxBad, "max-bad", "1%", "share of rows that may be unreadable")
-	f.StringVarP(&out, "output", "o", "-", "`FILE` to write; - is standard output")
-	f.BoolVarP(&quiet, "quiet", "q", false, "don't show what was found")
+	flags := cmd.Flags()
+	flags.StringVar(&f.options.Label, "label", "", "`column` with the truth; left out")
+	flags.StringVar(&f.options.Time, "time", "", "`column` with the time of the row; left out")
+	flags.StringSliceVar(&f.options.Predictions, "prediction", nil, "`columns` with the model's answers: of several outputs, or one for each class")
+	flags.StringSliceVar(&f.options.Ignore, "ignore", nil, "`columns` to leave out")
+	flags.StringSliceVar(&f.types, "type", nil, "`column=number` or column=category, where the type found is wrong")
+	flags.StringSliceVar(&f.options.Redact, "redact", nil, "`columns` whose categories are kept as hashes only")
+	flags.StringSliceVar(&f.weights, "importance", nil, "`column=number`: how much a feature matters to the model; or @FILE, a JSON object of such")
+	flags.StringVar(&f.as, "format", "", "`format` of the input: "+strings.Join(dataset.Formats(), ", ")+" (default: what name and content say)")
+	flags.StringVar(&f.maxBad, "max-bad", "1%", "share of rows that may be unreadable")
+	flags.StringVarP(&f.out, "output", "o", "-", "`FILE` to write; - is standard output")
+	flags.BoolVarP(&f.quiet, "quiet", "q", false, "don't show what was found")
 	return cmd
+}
+
+func (a *app) profile(ctx context.Context, files []string, f profileFlags) error {
+	o, err := a.profileOptions(f)
+	if err != nil {
+		return usageError{err}
+	}
+	debug.SetMemoryLimit(maxProfileHeap) // input may be larger than memory: collect soon
+	p, report, err := a.profileFiles(ctx, files, dataset.Format(f.as), o)
+	a.tellBadRows(report)
+	if err != nil {
+		return err
+	}
+	b, err := p.Encode()
+	if err != nil {
+		return err
+	}
+	if err := a.writeFile(f.out, b); err != nil {
+		return err
+	}
+	if !f.quiet {
+		tellProfile(a.err, p, b)
+	}
+	return nil
+}
+
+// profileOptions are the options with what has to be read of the flags.
+func (a *app) profileOptions(f profileFlags) (o dataset.Options, err error) {
+	o = f.options
+	if o.Types, err = columnTypes(f.types); err != nil {
+		return o, err
+	}
+	if o.MaxBadRatio, err = badRatio(f.maxBad); err != nil {
+		return o, err
+	}
+	if o.Importance, err = a.importances(f.weights); err != nil {
+		return o, err
+	}
+	if f.as != "" && !slices.Contains(dataset.Formats(), f.as) {
+		err = fmt.Errorf("--format %q: write one of %s", f.as, strings.Join(dataset.Formats(), ", "))
+	}
+	return o, err
 }
 
 // maxProfileHeap is where memory is collected all the time, in bytes. What is in

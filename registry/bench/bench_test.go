@@ -141,7 +141,7 @@ func TestStudy(t *testing.T) {
 
 func TestColumnsOutside(t *testing.T) {
 	c := profile.Comparison{Columns: []profile.ColumnComparison{{Distance: 0.1}, {Distance: 0.3}}}
-	if got := columnsOutside(c, profile.Tolerance{Columns: []float64{0.2, 0.2}}); len(got) != 1 || got[0] != 1 {
+	if got := columnsOutside(c, func(int) float64 { return 0.2 }); len(got) != 1 || got[0] != 1 {
 		t.Errorf("outside: %v", got)
 	}
 }

@@ -103,14 +103,14 @@ func (s *stream) try(t trial, length time.Duration, own, novel *tally, tolerance
 			if err != nil {
 				return false, err
 			}
-			c := data.Compare([]*profile.Reference{ref}, length)[0]
+			c := data.CompareOne(ref, length)
 			if c.Err != nil {
 				return false, c.Err
 			}
 			n++
 			if c.Mean.Distance <= tolerance.Mean {
 				side.into.byMean++
-				if outside := columnsOutside(c, tolerance); len(outside) == 0 {
+				if outside := columnsOutside(c, tolerance.Column); len(outside) == 0 {
 					fit++
 				} else {
 					side.into.blame(s, outside)
@@ -127,9 +127,9 @@ func (s *stream) try(t trial, length time.Duration, own, novel *tally, tolerance
 }
 
 // columnsOutside are the columns that are further than their tolerance.
-func columnsOutside(c profile.Comparison, t profile.Tolerance) (out []int) {
+func columnsOutside(c profile.Comparison, tolerance func(i int) float64) (out []int) {
 	for i, column := range c.Columns {
-		if column.Distance > t.Columns[i] {
+		if column.Distance > tolerance(i) {
 			out = append(out, i)
 		}
 	}

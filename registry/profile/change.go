@@ -30,14 +30,15 @@ func (d *Data) Change(r *Reference, i, most int) (Change, error) {
 	if err := d.sameColumns(r); err != nil {
 		return Change{}, err
 	}
-	ref := r.columns[i]
+	ref, set := &r.columns[i], d.sets[i]
 	shares, err := d.sharesOf(i, ref.layout)
 	if err != nil {
 		return Change{}, err
 	}
-	c := Change{Reference: ref.median, Data: d.columns[i].median}
+	version := set.shares.row(ref.shares, len(shares))
+	c := Change{Reference: r.medians[i], Data: d.columns[i].median}
 	order := make([]int, 0, len(shares))
-	gap := func(k int) float64 { return math.Abs(shares[k] - ref.shares[k]) }
+	gap := func(k int) float64 { return math.Abs(shares[k] - version[k]) }
 	for k := range shares {
 		if gap(k) > 0 {
 			order = append(order, k)
@@ -45,24 +46,25 @@ func (d *Data) Change(r *Reference, i, most int) (Change, error) {
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(gap(b), gap(a)) })
 	for _, k := range order[:min(len(order), most)] {
-		b := ref.layout.bin(k)
-		b.Reference, b.Data = ref.shares[k], shares[k]
+		b := set.bin(&set.layouts[ref.layout], k)
+		b.Reference, b.Data = version[k], shares[k]
 		c.Bins = append(c.Bins, b)
 	}
 	return c, nil
 }
 
-// bin is the k-th bin without its shares.
-func (l *layout) bin(k int) BinShares {
-	if len(l.edges) == 0 {
-		n := len(l.frequent)
+// bin is the k-th bin of a layout without its shares.
+func (s *columnSet) bin(l *layout, k int) BinShares {
+	if s.typ == Category {
+		frequent := s.frequent(l)
+		n := len(frequent)
 		if k < n {
-			return BinShares{Name: binName(k), Category: l.frequent[k]}
+			return BinShares{Name: binName(k), Category: s.names.list[frequent[k]]}
 		}
 		return BinShares{Name: []string{Other, Unseen, Missing}[k-n]}
 	}
-	n, inf := len(l.edges)-3, math.Inf(1)
-	switch e := l.edges; k - n {
+	n, inf := l.edgeCount()-3, math.Inf(1)
+	switch e := s.edgesOf(l); k - n {
 	case 0:
 		return BinShares{Name: Under, Lower: e[0], Upper: e[1]}
 	case 1:

@@ -247,7 +247,8 @@ func jensenShannon(p, q []float64) float64 {
 			sum += m * 2 * math.Ln2
 		default:
 			d := (q[i] - p[i]) / (q[i] + p[i])
-			sum += m * ((1-d)*math.Log1p(-d) + (1+d)*math.Log1p(d))
+			down, up := logs(d)
+			sum += m * ((1-d)*down + (1+d)*up)
 		}
 	}
 	return math.Sqrt(min(max(sum/2/math.Ln2, 0), 1))

@@ -37,8 +37,8 @@ func divergence(p, q []float64) (distance float64, of moments) {
 			g = math.Ln2 / 2
 		default:
 			d := (q[i] - p[i]) / (q[i] + p[i])
-			up := math.Log1p(d)
-			sum += m * ((1-d)*math.Log1p(-d) + (1+d)*up)
+			down, up := logs(d)
+			sum += m * ((1-d)*down + (1+d)*up)
 			g = up / 2
 		}
 		mean += q[i] * g

@@ -2,24 +2,19 @@ package profile
 
 import (
 	"cmp"
-	"encoding/binary"
+	"fmt"
 	"math"
 	"slices"
 )
 
 // laidColumn is a column of data, made ready for being laid over layouts.
 type laidColumn struct {
-	column   *Column
-	values   int64
-	median   float64 // NaN where there is none
-	edges    []float64
-	frequent []string
+	column *Column
+	values int64
+	median float64 // NaN where there is none
+	own    []int32 // layouts of the bins that the column itself has
 
-	// Of a sketch: kept values, ascending, padded with +Inf to one less than a
-	// power of two; below[i] is how many of all values are below kept[i].
-	kept  []float32
-	below []float64
-
+	sketch     ranks          // of a sketch
 	categories []laidCategory // by number
 }
 
@@ -31,19 +26,26 @@ type laidCategory struct {
 	count  float64
 }
 
-func newLaid(c *Column, d *dictionary) (*laidColumn, error) {
+func newLaid(c *Column, set *columnSet, scratch *merging) (*laidColumn, error) {
 	l := &laidColumn{column: c, values: c.Rows - c.Missing, median: math.NaN()}
 	if len(c.Bins) > 0 {
-		l.edges, l.frequent = cutsOf(c)
+		l.own = set.alike(c)
 	}
 	switch {
 	case c.Type == Category:
-		l.setCategories(d)
+		l.setCategories(&set.dictionary)
 	case l.values == 0:
 	case len(c.Quantiles) == QuantileCount:
 		l.median = c.Quantiles[QuantileCount/2]
 	case len(c.Sketch) > 0:
-		return l, l.setSketch(c.Sketch)
+		n, err := checkSketch(c.Sketch)
+		if err == nil && n == 0 {
+			err = fmt.Errorf("sketch: %w", ErrEmpty)
+		}
+		if err != nil {
+			return nil, err
+		}
+		l.sketch, l.median = newRanks(scratch.items(c.Sketch), l.values)
 	}
 	return l, nil
 }
@@ -62,92 +64,4 @@ func (l *laidColumn) setCategories(d *dictionary) {
 		l.categories = append(l.categories, one)
 	}
 	slices.SortStableFunc(l.categories, func(a, b laidCategory) int { return cmp.Compare(a.id, b.id) })
-}
-
-// setSketch spreads out what a sketch has kept.
-func (l *laidColumn) setSketch(b []byte) error {
-	if _, err := checkSketch(b); err != nil {
-		return err
-	}
-	items := keptItems(b)
-	size := 1
-	for size < len(items)+1 {
-		size *= 2
-	}
-	l.kept, l.below = make([]float32, size-1), make([]float64, size)
-	var sum int64
-	for i := range l.below {
-		// As the library has it: a share of the values, times their number.
-		l.below[i] = float64(sum) / float64(l.values) * float64(l.values)
-		if i >= len(items) {
-			if i < len(l.kept) {
-				l.kept[i] = float32(math.Inf(1))
-			}
-			continue
-		}
-		l.kept[i] = items[i].value
-		sum += items[i].weight
-		if math.IsNaN(l.median) && 2*sum >= l.values {
-			l.median = decimal(items[i].value)
-		}
-	}
-	return nil
-}
-
-// keptItem is a value that a sketch has kept, and how many it stands for.
-type keptItem struct {
-	value  float32
-	weight int64
-}
-
-// keptItems lists the values of a sketch that checkSketch has accepted and that
-// is not empty, ascending.
-func keptItems(b []byte) []keptItem {
-	if b[3]&flagSingle != 0 {
-		return []keptItem{{floats(b[sketchHead:])[0], 1}}
-	}
-	levels := int(b[18])
-	values := floats(b[sketchFull+4*levels:])[2:]
-	start := func(i int) int {
-		if i == levels {
-			return int(capacity(levels))
-		}
-		return int(binary.LittleEndian.Uint32(b[sketchFull+4*i:]))
-	}
-	items, merged := make([]keptItem, 0, len(values)), make([]keptItem, 0, len(values))
-	for i := range levels {
-		level := values[start(i)-start(0) : start(i+1)-start(0)]
-		if i == 0 && !slices.IsSorted(level) {
-			level = slices.Sorted(slices.Values(level))
-		}
-		items, merged = withLevel(merged[:0], items, level, 1<<i), items
-	}
-	return items
-}
-
-// withLevel merges ascending values of a weight and ascending items.
-func withLevel(into, items []keptItem, level []float32, weight int64) []keptItem {
-	for _, v := range level {
-		for len(items) > 0 && items[0].value <= v {
-			into, items = append(into, items[0]), items[1:]
-		}
-		into = append(into, keptItem{v, weight})
-	}
-	return append(into, items...)
-}
-
-// ranks are the numbers of values below each of xs. It searches for all of them
-// at once: no step waits for that of another, and there is no branch that depends
-// on a value, half of which would be guessed wrong.
-func (l *laidColumn) ranks(into []float64, xs []float32) {
-	var at [MaxBins + 3]int
-	for step := len(l.below) / 2; step > 0; step /= 2 {
-		kept := l.kept[step-1:]
-		for k, x := range xs {
-			at[k] += one(kept[at[k]] < x) * step
-		}
-	}
-	for k := range xs {
-		into[k] = l.below[at[k]]
-	}
 }

@@ -1,10 +1,10 @@
 package profile
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"math"
 	"slices"
-	"time"
 )
 
 // References are the profiles of a model's versions, made ready for comparing
@@ -13,7 +13,9 @@ import (
 // empty. It is not safe for concurrent use while profiles are added.
 type References struct {
 	columns map[columnKey]*columnSet
-	layouts int
+	schemas [][]*columnSet         // that references have
+	windows map[[2]string][]string // their names
+	shared  int32                  // layouts of several references
 }
 
 type columnKey struct {
@@ -23,36 +25,43 @@ type columnKey struct {
 
 // columnSet is what the versions have in a column.
 type columnSet struct {
+	typ        Type
 	dictionary dictionary
-	byBinning  map[string][]*layout
-	// A comparison walks through the references of one column.
-	numbers    slab[float64]
-	thresholds slab[float32]
-	layouts    slab[layout]
-	references slab[referenceColumn]
+	names      names
+	byBinning  map[binningKey]int32 // the first layout of those of a binning
+	layouts    []layout
+	categories []categoryLayout
+	shares     pool[float64]
+	edges      pool[float64]
+	thresholds pool[float32]
+	numbered   pool[int32]
+}
+
+// binningKey stands for what bins are called: unlike a string it is nothing that
+// the garbage collector has to follow.
+type binningKey [16]byte
+
+func keyOfBinning(binning string) binningKey {
+	sum := sha256.Sum256([]byte(binning))
+	return binningKey(sum[:])
 }
 
 // Reference is one profile of References.
 type Reference struct {
 	Rows    int64
-	columns []*referenceColumn
-	windows []referenceWindow
+	sets    []*columnSet
+	columns []referenceColumn
+	medians []float64         // of the columns, NaN where there is none
+	windows []referenceWindow // shortest first
+	// phis are the clustering by column, for data as long as each of the windows,
+	// or longer than the one before, and for longer data.
+	phis []float64
 }
 
+// referenceColumn is a column of a reference, in the pools of its set.
 type referenceColumn struct {
-	set    *columnSet
-	layout *layout
-	shares []float64
-	median float64 // NaN where there is none
-}
-
-// referenceWindow is a length of time of which something is known.
-type referenceWindow struct {
-	length time.Duration
-	blocks *BlockDistances // nil: none
-	// By column: the clustering, 0 where it is not known, and the tolerance, −1
-	// where no blocks were measured.
-	phi, limits []float64
+	layout int32
+	shares uint32
 }
 
 func (r *References) column(key columnKey) *columnSet {
@@ -61,7 +70,12 @@ func (r *References) column(key columnKey) *columnSet {
 	}
 	s := r.columns[key]
 	if s == nil {
-		s = &columnSet{dictionary: dictionary{map[string]int32{}, map[string]int32{}}, byBinning: map[string][]*layout{}}
+		s = &columnSet{
+			typ:        key.typ,
+			dictionary: dictionary{map[string]int32{}, map[string]int32{}},
+			names:      names{ids: map[string]int32{}},
+			byBinning:  map[binningKey]int32{},
+		}
 		r.columns[key] = s
 	}
 	return s
@@ -70,7 +84,7 @@ func (r *References) column(key columnKey) *columnSet {
 // Add makes a profile ready, which can then be let go. Errors are those that
 // Shares would give of the reference.
 func (r *References) Add(p *Profile) (*Reference, error) {
-	ref := &Reference{Rows: p.Rows, windows: windowsOf(p)}
+	ref := &Reference{Rows: p.Rows, columns: make([]referenceColumn, 0, len(p.Features)), medians: make([]float64, 0, len(p.Features))}
 	for i := range p.Features {
 		c := &p.Features[i]
 		if len(c.Bins) == 0 {
@@ -79,51 +93,66 @@ func (r *References) Add(p *Profile) (*Reference, error) {
 		if c.Rows == 0 {
 			return nil, fmt.Errorf("column %q of the reference: %w", c.Name, ErrEmpty)
 		}
-		key := columnKey{c.Name, c.Type}
-		set := r.column(key)
+		set := r.column(columnKey{c.Name, c.Type})
 		l, err := r.layout(set, c)
 		if err != nil {
 			return nil, err
 		}
-		counts := make([]float64, len(c.Bins))
+		shares := make([]float64, len(c.Bins))
 		for k, b := range c.Bins {
-			counts[k] = float64(b.Count)
+			shares[k] = float64(b.Count)
 		}
-		one := referenceColumn{set: set, layout: l, shares: set.numbers.of(normalised(counts)...), median: math.NaN()}
+		normalise(shares)
+		median := math.NaN()
 		if len(c.Quantiles) == QuantileCount {
-			one.median = c.Quantiles[QuantileCount/2]
+			median = c.Quantiles[QuantileCount/2]
 		}
-		ref.columns = append(ref.columns, &set.references.of(one)[0])
+		ref.sets, ref.medians = append(ref.sets, set), append(ref.medians, median)
+		ref.columns = append(ref.columns, referenceColumn{l, set.shares.add(shares...)})
 	}
-	for i := range ref.windows {
-		ref.windows[i].set(p.Features)
+	if schema := r.schema(ref.sets); schema != nil {
+		ref.sets = schema
+	} else {
+		r.schemas = append(r.schemas, ref.sets)
 	}
+	ref.setWindows(p, r)
 	return ref, nil
 }
 
+// schema is the one of these columns that is known, so that it can be told by
+// where it is; nil if there is none.
+func (r *References) schema(sets []*columnSet) []*columnSet {
+	i := slices.IndexFunc(r.schemas, func(s []*columnSet) bool { return slices.Equal(s, sets) })
+	if i < 0 {
+		return nil
+	}
+	return r.schemas[i]
+}
+
 // layout is that of a column, shared with others that have the same bins.
-func (r *References) layout(s *columnSet, c *Column) (*layout, error) {
-	if c.Binning != "" {
-		edges, frequent := cutsOf(c)
-		for _, l := range s.byBinning[c.Binning] {
-			if l.same(c.Binning, edges, frequent) && l.redacted == c.Redacted {
-				l.users++
-				return l, nil
+func (r *References) layout(s *columnSet, c *Column) (int32, error) {
+	for _, i := range s.alike(c) {
+		if l := &s.layouts[i]; s.typ == Number || s.categories[l.category].redacted == c.Redacted {
+			if l.shared < 0 {
+				l.shared, r.shared = r.shared, r.shared+1
 			}
+			return i, nil
 		}
 	}
-	made, err := newLayout(c, &s.dictionary)
+	made, err := s.newLayout(c)
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
-	made.edges, made.thresholds = s.numbers.of(made.edges...), s.thresholds.of(made.thresholds...)
-	l := &s.layouts.of(*made)[0]
-	l.index, l.users = r.layouts, 1
-	r.layouts++
-	if c.Binning != "" {
-		s.byBinning[c.Binning] = append(s.byBinning[c.Binning], l)
+	i := int32(len(s.layouts))
+	if key := keyOfBinning(c.Binning); c.Binning != "" {
+		if first, ok := s.byBinning[key]; ok {
+			made.next, s.layouts[first].next = s.layouts[first].next, i
+		} else {
+			s.byBinning[key] = i
+		}
 	}
-	return l, nil
+	s.layouts = append(s.layouts, made)
+	return i, nil
 }
 
 // Data are the rows of one profile, ready for being compared with References. It
@@ -131,54 +160,62 @@ func (r *References) layout(s *columnSet, c *Column) (*layout, error) {
 type Data struct {
 	columns []*laidColumn
 	sets    []*columnSet
-	shares  [][]float64 // by layout, of those that several references have
+	shares  [][]float64 // of shared layouts
 	buffer  []float64
 }
 
 // Data makes a profile's features ready for comparison with all of the
 // references.
 func (r *References) Data(p *Profile) (*Data, error) {
-	d := &Data{shares: make([][]float64, r.layouts), buffer: make([]float64, MaxBins+5)}
+	d := &Data{shares: make([][]float64, r.shared), buffer: make([]float64, MaxBins+5)}
+	var scratch merging
 	for i := range p.Features {
 		c := &p.Features[i]
-		key := columnKey{c.Name, c.Type}
 		if c.Rows == 0 {
 			return nil, fmt.Errorf("column %q of the data: %w", c.Name, ErrEmpty)
 		}
-		set := r.columns[key]
+		set := r.columns[columnKey{c.Name, c.Type}]
 		if set == nil { // no reference has it
 			set = &columnSet{}
 		}
-		l, err := newLaid(c, &set.dictionary)
+		l, err := newLaid(c, set, &scratch)
 		if err != nil {
 			return nil, fmt.Errorf("column %q: %w", c.Name, err)
 		}
 		d.columns, d.sets = append(d.columns, l), append(d.sets, set)
+	}
+	if schema := r.schema(d.sets); schema != nil {
+		d.sets = schema
 	}
 	return d, nil
 }
 
 // sharesOf are the data's shares in the bins of a reference's column. They hold
 // until the next call.
-func (d *Data) sharesOf(i int, l *layout) ([]float64, error) {
-	if l.index < len(d.shares) && d.shares[l.index] != nil {
-		return d.shares[l.index], nil
+func (d *Data) sharesOf(i int, layout int32) ([]float64, error) {
+	set := d.sets[i]
+	l := &set.layouts[layout]
+	shared := l.shared >= 0 && int(l.shared) < len(d.shares)
+	if shared && d.shares[l.shared] != nil {
+		return d.shares[l.shared], nil
 	}
 	into := d.buffer[:l.bins]
-	if l.users > 1 && l.index < len(d.shares) {
+	if shared {
 		into = make([]float64, l.bins)
-		d.shares[l.index] = into
 	}
-	if err := l.lay(into, d.columns[i]); err != nil {
+	if err := set.lay(into, layout, d.columns[i]); err != nil {
 		return nil, fmt.Errorf("column %q: %w", d.columns[i].column.Name, err)
 	}
 	normalise(into)
+	if shared {
+		d.shares[l.shared] = into
+	}
 	return into, nil
 }
 
 // sameColumns wants the reference's columns to be the data's, in their order.
 func (d *Data) sameColumns(r *Reference) error {
-	if !slices.EqualFunc(d.sets, r.columns, func(s *columnSet, c *referenceColumn) bool { return s == c.set }) {
+	if len(d.sets) != len(r.sets) || len(d.sets) > 0 && &d.sets[0] != &r.sets[0] {
 		return fmt.Errorf("%w: other columns, or in another order", ErrSchema)
 	}
 	return nil

@@ -67,10 +67,8 @@ func TestReferencesAgreeWithCompare(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				all := d.Compare(ready, time.Hour)
-				for i, v := range versions {
-					want, err := profile.Compare(v, p)
-					got := all[i]
+				for i, got := range d.Compare(ready, time.Hour) {
+					want, err := profile.Compare(versions[i], p)
 					err2 := got.Err
 					if (err == nil) != (err2 == nil) || errors.Is(err, profile.ErrSchema) != errors.Is(err2, profile.ErrSchema) {
 						t.Fatalf("%s %d: version %d, data %d: %v, but ready %v", typ, round, i, k, err, err2)
@@ -99,7 +97,7 @@ func compareReady(reference, data *profile.Profile) profile.Comparison {
 	for i := range data.Features {
 		d.Change(r, i, 4) //nolint:errcheck // must not panic
 	}
-	return d.Compare([]*profile.Reference{r}, 24*time.Hour)[0]
+	return d.CompareOne(r, 24*time.Hour)
 }
 
 func oneColumn(c profile.Column) *profile.Profile {
@@ -179,7 +177,7 @@ func TestCompareIntervalCoverage(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			c := d.Compare([]*profile.Reference{ref}, 24*time.Hour)[0]
+			c := d.CompareOne(ref, 24*time.Hour)
 			if c.Err != nil {
 				t.Fatal(c.Err)
 			}
@@ -257,8 +255,8 @@ func TestTolerance(t *testing.T) {
 		got, ok := tt.ref.Tolerance(tt.length)
 		if ok != tt.ok || math.Abs(got.Mean-tt.mean) > 1e-12 || len(got.Windows) != tt.windows {
 			t.Errorf("%s: %+v, %v", tt.name, got, ok)
-		} else if ok && math.Abs(got.Columns[0]-tt.column) > 1e-9 {
-			t.Errorf("%s: column %v, want %v", tt.name, got.Columns[0], tt.column)
+		} else if ok && math.Abs(got.Column(0)-tt.column) > 1e-9 {
+			t.Errorf("%s: column %v, want %v", tt.name, got.Column(0), tt.column)
 		}
 	}
 }

@@ -151,7 +151,7 @@ func floats(b []byte) []float32 {
 
 func finite(list []float32) error {
 	for _, v := range list {
-		if v != v || math.IsInf(float64(v), 0) {
+		if v-v != 0 {
 			return fmt.Errorf("value %v is not finite", v)
 		}
 	}

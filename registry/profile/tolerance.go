@@ -9,14 +9,18 @@ import (
 // Tolerance is how far data of a length of time may lie from a reference and
 // still be of its kind.
 type Tolerance struct {
-	// Mean is of the mean over the columns, Columns of each.
-	Mean    float64
-	Columns []float64
+	// Mean is of the mean over the columns.
+	Mean float64
 	// Typical is the median: half of the blocks lay within it.
 	Typical float64
 	// Windows are the lengths that were measured and used: one, or the two
-	// between which it is interpolated.
+	// between which it is interpolated. They are not to be changed.
 	Windows []string
+
+	first, second []float64 // limits of the columns
+	weight        float64   // of the first in squares
+	shorter       shorterWindow
+	part          float64
 }
 
 // Tolerance is what blocks of the training rows showed, 95% for the mean; it is
@@ -34,7 +38,7 @@ type Tolerance struct {
 func (r *Reference) Tolerance(length time.Duration) (t Tolerance, ok bool) {
 	var known []int
 	for i, w := range r.windows {
-		if w.blocks != nil {
+		if w.alone != nil {
 			known = append(known, i)
 		}
 	}
@@ -54,36 +58,36 @@ func (r *Reference) Tolerance(length time.Duration) (t Tolerance, ok bool) {
 
 // toleranceAt is that of one window, or between two.
 func (r *Reference) toleranceAt(a, b int, length time.Duration) Tolerance {
-	first, second := r.windows[a].blocks, r.windows[b].blocks
-	t := Tolerance{Windows: []string{first.Window}, Columns: make([]float64, len(r.columns))}
-	// Shares of the second window, and of the first in squares of columns.
-	share, weight := 0.0, 1.0
+	first, second := &r.windows[a], &r.windows[b]
+	t := Tolerance{Windows: first.alone, first: first.limits, second: second.limits, weight: 1}
+	share := 0.0 // of the second window
 	if a != b {
-		from, to, at := r.windows[a].length.Hours(), r.windows[b].length.Hours(), length.Hours()
-		t.Windows = append(t.Windows, second.Window)
+		from, to, at := first.length.Hours(), second.length.Hours(), length.Hours()
+		t.Windows = second.pair
 		share = math.Log(at/from) / math.Log(to/from)
-		weight = cycle(at/to) / cycle(from/to)
+		t.weight = cycle(at/to) / cycle(from/to)
 	}
-	t.Mean = max(first.Distance.P95, MinTolerance)*(1-share) + max(second.Distance.P95, MinTolerance)*share
-	t.Typical = first.Distance.P50*(1-share) + second.Distance.P50*share
-	shorter, part := r.over(a, length)
-	for i := range r.columns {
-		x, y := r.windows[a].limits[i], r.windows[b].limits[i]
-		if x < 0 || y < 0 { // of this column one is not known
-			x = max(x, y)
-			y = x
-		}
-		if x < 0 {
-			t.Columns[i] = 1
-			continue
-		}
-		square := weight*x*x + (1-weight)*y*y
-		if part > 0 {
-			square += part * shorter.cyclic(i, x)
-		}
-		t.Columns[i] = min(math.Sqrt(square), 1)
-	}
+	t.Mean = first.tolerance*(1-share) + second.tolerance*share
+	t.Typical = first.typical*(1-share) + second.typical*share
+	t.shorter, t.part = r.over(a, length)
 	return t
+}
+
+// Column is the tolerance of the i-th column.
+func (t *Tolerance) Column(i int) float64 {
+	x, y := t.first[i], t.second[i]
+	if x < 0 || y < 0 { // of this column one is not known
+		x = max(x, y)
+		y = x
+	}
+	if x < 0 {
+		return 1
+	}
+	square := t.weight*x*x + (1-t.weight)*y*y
+	if t.part > 0 {
+		square += t.part * t.shorter.cyclic(i, x)
+	}
+	return min(math.Sqrt(square), 1)
 }
 
 // shorterWindow is the next shorter window than one, if there is one.
@@ -99,7 +103,7 @@ func (r *Reference) over(a int, length time.Duration) (s shorterWindow, part flo
 		return s, 0
 	}
 	for k := a - 1; k >= 0 && s.limits == nil; k-- {
-		if w := r.windows[k]; w.blocks != nil {
+		if w := r.windows[k]; w.alone != nil {
 			s = shorterWindow{w.limits, cycle(w.length.Hours() / r.windows[a].length.Hours())}
 		}
 	}

@@ -55,12 +55,12 @@ func TestToleranceOfCycles(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if got, most := d.Columns[0].Distance, tolerance.Columns[0]; got > most {
+				if got, most := d.Columns[0].Distance, tolerance.Column(0); got > most {
 					t.Errorf("%s: %d days from weekday %d: the weekday is %.3f away, tolerated %.3f", tt.name, days, begin, got, most)
 				}
 			}
 			// Two weekdays of ten are another kind, however long.
-			if most := tolerance.Columns[0]; days >= 7 && most > 0.35 {
+			if most := tolerance.Column(0); days >= 7 && most > 0.35 {
 				t.Errorf("%s: %d days: tolerated %.3f of the weekday", tt.name, days, most)
 			}
 		}
@@ -110,7 +110,7 @@ func TestToleranceOfFewBlocks(t *testing.T) {
 			}
 			fits := true
 			for i, c := range d.Columns {
-				fits = fits && c.Distance <= tolerance.Columns[i]
+				fits = fits && c.Distance <= tolerance.Column(i)
 			}
 			if all++; fits {
 				within++
