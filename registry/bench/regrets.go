@@ -16,7 +16,8 @@ var ruleNames = []string{
 type regrets struct {
 	sum map[string][]float64 // by block
 	n   map[string][]float64
-	// gated is what the rule does with data sets enough, early with fewer.
+	// gated is what the rule does with data sets enough, early what it proposes
+	// with fewer: a person's tolerance, which lets it act, is not asked.
 	gated, early switches
 }
 
@@ -75,7 +76,8 @@ type switches struct {
 const worse = 1.005
 
 // decide does what the product would, for each version that might be live: with
-// the gate open by predicted error, closed nothing, without a gate by distance.
+// the gate open by predicted error, closed nothing; without a gate it proposes by
+// distance.
 // Whether a version fits is not asked.
 func (s *switches) decide(m *measured, k *known, w window, p atlas.Prediction, errors []float64) {
 	nearer := func(i, live int, factor float64) bool {
