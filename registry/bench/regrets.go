@@ -68,9 +68,14 @@ func moments(xs []float64) (mean, se float64, ok bool) {
 // switches counts what the rule as shipped does, for every live version.
 type switches struct {
 	pairs, switched, worse, gain float64
+	halves                       [2]half // even and odd blocks
 	gates                        map[atlas.Gate]int
 	r2                           []float64
 }
+
+// half of the blocks. What the rule demands of the data sets like today's was
+// chosen on the odd ones, so that the even ones judge it.
+type half struct{ switched, worse float64 }
 
 // worse is how much more error is worse.
 const worse = 1.005
@@ -105,9 +110,11 @@ func (s *switches) decide(m *measured, k *known, w window, p atlas.Prediction, e
 			continue
 		}
 		s.switched++
+		s.halves[w.block%2].switched++
 		s.gain += 100 * (1 - errors[choice]/errors[live])
 		if errors[choice] > worse*errors[live] {
 			s.worse++
+			s.halves[w.block%2].worse++
 		}
 	}
 }
