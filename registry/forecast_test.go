@@ -230,6 +230,37 @@ func TestForecastNeedsNearer(t *testing.T) {
 	}
 }
 
+// Nor to one that was worse than the one in service on a data set like this, nor
+// past it to the next.
+func TestForecastNeedsAgreement(t *testing.T) {
+	held := 0
+	for _, week := range []int{2, 5, 8, 11} { // of the season
+		for _, worse := range []float64{0.9, 1.1} { // version 5, over the version in service
+			r := matchSeason(t, seasonal(t, 12, func(version, dataset int) float64 {
+				switch {
+				case version == 5 && dataset == week:
+					return worse * tells(1, dataset)
+				case version == 5 && dataset%3 == 2:
+					return 0.3 * tells(version, dataset)
+				}
+				return tells(version, dataset)
+			}), 2, registry.MatchOptions{Live: 1})
+			if r.Rule != registry.RulePredicted || r.Ranked()[0].Version != "5" {
+				continue // the week alone decides
+			}
+			switch {
+			case r.Best == "" && worse > 1:
+				held++
+			case r.Best != "5" || worse < 1 && !r.Ranked()[0].Better:
+				t.Errorf("week %d, %g of live's error: best %q", week, worse, r.Best)
+			}
+		}
+	}
+	if held == 0 {
+		t.Error("no week like the data on which it was worse kept a version from being switched to")
+	}
+}
+
 func TestForecastLabels(t *testing.T) {
 	versions := seasonal(t, 12, tells)
 	errorsOf := map[int64]float64{}
