@@ -73,8 +73,8 @@ type switches struct {
 	r2                           []float64
 }
 
-// half of the blocks. What the rule demands of the data sets like today's was
-// chosen on the odd ones, so that the even ones judge it.
+// half of the blocks. How many data sets like today's the rule asks, and how near
+// ones, was chosen on the odd ones, so that the even ones judge it.
 type half struct{ switched, worse float64 }
 
 // worse is how much more error is worse.
