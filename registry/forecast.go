@@ -59,11 +59,13 @@ func (m *Matcher) foresee(q *question, r *Result) error {
 		return nil
 	}
 	r.Rule, r.Trust = RuleDistance, "versions were not evaluated on each other's data sets: whether inputs predict quality for this model is not known"
+	r.ProposeOnly = proposeOnly(RuleDistance, atlas.NoGate, q.options.Tolerance)
 	f, err := m.forecast(q)
 	if err != nil || f == nil {
 		return err
 	}
 	f.tell(r)
+	r.ProposeOnly = proposeOnly(f.rule, f.atlas.Gate, q.options.Tolerance)
 	if f.rule == RuleDistance {
 		return nil
 	}
@@ -73,6 +75,20 @@ func (m *Matcher) foresee(q *question, r *Result) error {
 	}
 	r.judgeBy(f, live)
 	return nil
+}
+
+// proposeOnly says whether a match is no more than a proposal. By distance it is
+// where inputs are known not to predict quality, and where nobody knows and nobody
+// vouches: who writes a tolerance says that for this model being near is being
+// good, and up to what distance.
+func proposeOnly(rule Rule, gate atlas.Gate, tolerance float64) bool {
+	switch {
+	case rule != RuleDistance || gate == atlas.Open:
+		return false
+	case gate == atlas.Closed:
+		return true
+	}
+	return tolerance == 0
 }
 
 // Ranked are the candidates in the order of the rule: by distance, or by
@@ -165,7 +181,6 @@ func (f *forecast) log(version int64) float64 {
 func (f *forecast) tell(r *Result) {
 	r.Rule = f.rule
 	r.Forecast = &Forecast{Metric: f.metric, Gate: f.atlas.Gate, Datasets: f.atlas.Datasets, R2: f.atlas.R2, T: f.atlas.T}
-	r.ProposeOnly = f.atlas.Gate == atlas.Closed && f.rule == RuleDistance
 	r.Trust = f.atlas.String()
 	if f.why != "" {
 		r.Trust += "; " + f.why
@@ -180,10 +195,11 @@ func (f *forecast) tell(r *Result) {
 
 // judgeBy says which candidates are better than live by their predicted errors,
 // and which is best: the lowest of those that fit, if it is better. Predicted
-// from inputs alone it has to be nearer than live, too, or nothing predicted is
-// better: prediction and distance don't agree then. Labels of the window itself
-// say more than that, and more than fitting. Versions without a prediction stay
-// as distance judged them, and come after.
+// from inputs alone it has to be nearer than live, too, and to have done better on
+// the data sets like these, or nothing predicted is better: what is known does not
+// agree then. Labels of the window itself say more than that, and more than
+// fitting. Versions without a prediction stay as distance judged them, and come
+// after.
 func (r *Result) judgeBy(f *forecast, live int64) {
 	from := slices.Index(f.numbers, live)
 	distance := math.Inf(1) // live's; without a profile none
@@ -195,10 +211,11 @@ func (r *Result) judgeBy(f *forecast, live int64) {
 	}
 	fits := func(c Candidate) bool { return c.Fits || f.rule == RuleLabels && c.PredictedError != nil }
 	lowest := slices.IndexFunc(ranked, func(c Candidate) bool { return c.Version != r.Live && c.PredictedError != nil && fits(c) })
-	agree := f.rule == RuleLabels || lowest >= 0 && ranked[lowest].Distance <= NearerFactor*distance
+	better := func(c Candidate) bool { return f.Prediction.Better(from, slices.Index(f.numbers, number(c.Version))) }
+	agree := f.rule == RuleLabels || lowest >= 0 && ranked[lowest].Distance <= NearerFactor*distance && better(ranked[lowest])
 	for i := range r.Candidates {
 		if c := &r.Candidates[i]; c.PredictedError != nil && c.Version != r.Live && live != 0 {
-			c.Better = agree && f.Prediction.Better(from, slices.Index(f.numbers, number(c.Version)))
+			c.Better = agree && better(*c)
 		}
 	}
 	r.Best = ""

@@ -131,7 +131,7 @@ func TestForecast(t *testing.T) {
 		{"open, and the live version was not evaluated", stranger, 1, registry.RuleDistance, atlas.Open, "near", false, "version 1, in service, was evaluated on too few of them"},
 		{"closed: distance proposes", seasonal(t, 12, silent), 1, registry.RuleDistance, atlas.Closed, "near", true, "inputs do not predict quality for this model: R2 = 0."},
 		{"seven data sets: distance ranks", seasonal(t, 7, tells), 1, registry.RuleDistance, atlas.NoGate, "near", false, "it could be tried on 7 data sets, 8 are needed"},
-		{"nothing was evaluated", bare, 1, registry.RuleDistance, "", "near", false, "versions were not evaluated on each other's data sets"},
+		{"nothing was evaluated: distance ranks", bare, 1, registry.RuleDistance, "", "near", false, "versions were not evaluated on each other's data sets"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := matchSeason(t, tt.versions, 2, registry.MatchOptions{Live: tt.live})
@@ -156,6 +156,42 @@ func TestForecast(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Who writes a tolerance vouches that near is good for this model, as long as
+// nothing shows that it isn't.
+func TestProposeOnly(t *testing.T) {
+	bare := seasonal(t, 3, tells)
+	for i := range bare {
+		bare[i].Spec.Evaluations = nil
+	}
+	week := &registry.Labelled{Rows: 20000, Span: 168 * time.Hour, Errors: map[string]map[int64]float64{"mae": {}}}
+	for v := range int64(12) {
+		week.Errors["mae"][v+1] = float64(v + 1)
+	}
+	for _, tt := range []struct {
+		name          string
+		versions      []registry.Version
+		labelled      *registry.Labelled
+		auto, vouched bool
+	}{
+		{"nothing was evaluated", bare, nil, true, false},
+		{"too few data sets", seasonal(t, 7, tells), nil, true, false},
+		{"closed", seasonal(t, 12, silent), nil, true, true},
+		{"open", seasonal(t, 12, tells), nil, false, false},
+		{"labels, too few data sets", seasonal(t, 7, tells), week, false, false},
+		{"labels, closed", seasonal(t, 12, silent), week, false, false},
+	} {
+		for tolerance, want := range map[float64]bool{0: tt.auto, 0.2: tt.vouched} {
+			r, err := registry.Match(tt.versions, weather(t, warmth(2), 99), registry.MatchOptions{Live: 1, Tolerance: tolerance, Labelled: tt.labelled})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.ProposeOnly != want {
+				t.Errorf("%s, tolerance %g: proposes only is %v", tt.name, tolerance, r.ProposeOnly)
+			}
+		}
 	}
 }
 
@@ -191,6 +227,37 @@ func TestForecastNeedsNearer(t *testing.T) {
 	}
 	if second.Better || r.Best != "" {
 		t.Errorf("best %q, which is no nearer than version %d in service", r.Best, live)
+	}
+}
+
+// Nor to one that was worse than the one in service on a data set like this, nor
+// past it to the next.
+func TestForecastNeedsAgreement(t *testing.T) {
+	held := 0
+	for _, week := range []int{2, 5, 8, 11} { // of the season
+		for _, worse := range []float64{0.9, 1.1} { // version 5, over the version in service
+			r := matchSeason(t, seasonal(t, 12, func(version, dataset int) float64 {
+				switch {
+				case version == 5 && dataset == week:
+					return worse * tells(1, dataset)
+				case version == 5 && dataset%3 == 2:
+					return 0.3 * tells(version, dataset)
+				}
+				return tells(version, dataset)
+			}), 2, registry.MatchOptions{Live: 1})
+			if r.Rule != registry.RulePredicted || r.Ranked()[0].Version != "5" {
+				continue // the week alone decides
+			}
+			switch {
+			case r.Best == "" && worse > 1:
+				held++
+			case r.Best != "5" || worse < 1 && !r.Ranked()[0].Better:
+				t.Errorf("week %d, %g of live's error: best %q", week, worse, r.Best)
+			}
+		}
+	}
+	if held == 0 {
+		t.Error("no week like the data on which it was worse kept a version from being switched to")
 	}
 }
 

@@ -24,9 +24,9 @@ type Result struct {
 	// trusted.
 	Rule  Rule
 	Trust string
-	// ProposeOnly says that versions were evaluated on enough data sets to know
-	// that inputs do not predict quality for this model: nothing is to be
-	// switched by this match without asking a person.
+	// ProposeOnly says that nothing is to be switched by this match without asking
+	// a person: inputs are known not to predict quality for this model; or whether
+	// they do is not known, and no tolerance was given.
 	ProposeOnly bool
 	// Forecast is what evaluations say, nil where there are none.
 	Forecast *Forecast

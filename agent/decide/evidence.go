@@ -114,8 +114,9 @@ type Match struct {
 	// Candidates, the best first, without the version in service: the nearest,
 	// or that of the lowest predicted error.
 	Candidates []Candidate
-	// ProposeOnly says that inputs are known not to predict this model's
-	// quality, Trust how that is known, in words.
+	// ProposeOnly says that by inputs alone nothing may be switched without a
+	// person: they are known not to predict this model's quality, or that is not
+	// known and no tolerance was given. Trust says in words what is known.
 	ProposeOnly bool
 	Trust       string
 }

@@ -94,7 +94,7 @@ type MatchEvidence struct {
 	// Trust says in one sentence how far that is to be trusted.
 	// +kubebuilder:validation:MaxLength=512
 	Trust string `json:"trust,omitempty"`
-	// ProposeOnly says that inputs are known not to predict this model's quality.
+	// ProposeOnly says that by inputs alone nothing may be switched without a person.
 	ProposeOnly bool `json:"proposeOnly,omitempty"`
 	// Forecast is what evaluations say, absent where there are none.
 	Forecast *ForecastEvidence `json:"forecast,omitempty"`

@@ -148,6 +148,54 @@ func TestSwitchesToTheRegime(t *testing.T) {
 	}
 }
 
+// One data set like today's on which it was worse is enough not to switch; one
+// that is unlike today's says nothing, and nothing measured is no reason either.
+func TestSwitchesWhereAllAgree(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		change func(table *atlas.Table, best int)
+		want   bool
+	}{
+		{"all agree", func(*atlas.Table, int) {}, true},
+		{"one does not", func(table *atlas.Table, best int) {
+			table.Error[0][10] = 0.99 * table.Error[best][10]
+		}, false},
+		{"one that is unlike today does not", func(table *atlas.Table, best int) {
+			table.Error[0][3] = 0.99 * table.Error[best][3]
+		}, true},
+		{"nothing like today was measured", func(table *atlas.Table, _ int) {
+			for _, j := range []int{1, 4, 7, 10} {
+				table.Error[0][j] = math.NaN()
+			}
+		}, false},
+	} {
+		table, today := regimes(12, 1), make([]float64, 12)
+		for j := range today {
+			if today[j] = 0.1; j%3 != 1 {
+				today[j] = 0.4
+			}
+		}
+		for i := range table.Error {
+			for j := range table.Error[i] {
+				if i%3 != j%3 {
+					table.Error[i][j] *= 2 // so that three of four data sets are margin enough
+				}
+			}
+		}
+		all := func(int) bool { return true }
+		best := predict(t, fit(t, table), today, nil).Best(all)
+		tt.change(&table, best)
+		a := fit(t, table)
+		p := predict(t, a, today, nil)
+		if a.Gate != atlas.Open || p.Best(all) != best || p.Log[0]-p.Log[best] < p.MinGain {
+			t.Fatalf("%s: %s, best %d and not %d, gain %g of %g", tt.name, a, p.Best(all), best, p.Log[0]-p.Log[best], p.MinGain)
+		}
+		if got := p.Better(0, best); got != tt.want {
+			t.Errorf("%s: better is %v", tt.name, got)
+		}
+	}
+}
+
 // Inputs that do not order the versions never switch, whatever they say.
 func TestClosedNeverSwitches(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 3))

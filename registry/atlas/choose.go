@@ -1,8 +1,10 @@
 package atlas
 
 import (
+	"cmp"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -14,6 +16,13 @@ const (
 	minLabelsGain = 0.05
 	oneSided      = 1.64
 )
+
+// Nor is a prediction enough that is right on average: of the data sets most like
+// the window, at most so many and none further than the nearest by more than the
+// kernel's width, the version has to have been better on every one. Where the
+// newest data sets and the old ones of the same season say opposite things, as
+// with a demand that grows, that is what tells (make bench-match).
+const likeDatasets = 5
 
 // MinSpan is the least time that labelled rows have to span to be believed: what
 // one day's labels say of the next is wrong too often.
@@ -55,6 +64,8 @@ type Prediction struct {
 	// MinGain is the least difference in Log that a switch needs; +Inf where
 	// nothing may be switched by.
 	MinGain float64
+
+	like [][]float64 // by version, logarithms on the data sets most like the window
 }
 
 // Predict predicts the versions' errors on a window from its distance to every
@@ -77,6 +88,7 @@ func (a *Atlas) Predict(distance []float64, labels *Labels) (Prediction, error) 
 			p.Log[a.part.versions[b]] = x
 		}
 	}
+	p.like = a.like(near)
 	if a.Gate == Open {
 		p.MinGain = max(math.Log1p(minGain), oneSided*a.S)
 	}
@@ -84,6 +96,37 @@ func (a *Atlas) Predict(distance []float64, labels *Labels) (Prediction, error) 
 		p.blend(labels, a.worth())
 	}
 	return p, nil
+}
+
+// like are the logarithms measured on the data sets most like the window.
+func (a *Atlas) like(distance []float64) [][]float64 {
+	order := upTo(len(distance))
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(distance[a], distance[b]) })
+	order = order[:min(len(order), likeDatasets)]
+	out := make([][]float64, len(a.measured))
+	for i, row := range a.measured {
+		for _, b := range order {
+			if distance[b] <= distance[order[0]]+a.Width {
+				out[i] = append(out[i], row[a.part.datasets[b]])
+			}
+		}
+	}
+	return out
+}
+
+// agrees says whether a version was better than another on every one of the data
+// sets most like the window on which both were measured, and on one at least.
+func (p Prediction) agrees(from, to int) bool {
+	both := 0
+	for j, x := range p.like[to] {
+		if y := p.like[from][j]; known(x) && known(y) {
+			if x >= y {
+				return false
+			}
+			both++
+		}
+	}
+	return both > 0
 }
 
 // blend takes what labels say of the versions that were predicted too, both
@@ -132,9 +175,10 @@ func (p Prediction) Best(allowed func(int) bool) int {
 	return best
 }
 
-// Better says whether to switch from one version to another.
+// Better says whether to switch from one version to another. Labels of the window
+// itself count more than what was on data sets like it.
 func (p Prediction) Better(from, to int) bool {
-	return p.has(from) && p.has(to) && p.Log[from]-p.Log[to] >= p.MinGain
+	return p.has(from) && p.has(to) && p.Log[from]-p.Log[to] >= p.MinGain && (p.Labelled || p.agrees(from, to))
 }
 
 func (p Prediction) has(i int) bool { return i >= 0 && i < len(p.Log) && known(p.Log[i]) }

@@ -59,8 +59,9 @@ type Atlas struct {
 	// predicted by that kernel, in logarithms.
 	S float64
 
-	part part
-	log  [][]float64 // of the part, filled
+	part     part
+	log      [][]float64 // of the part, filled
+	measured [][]float64 // of the whole table, NaN where it was not
 }
 
 // Fit learns from a table. With too little to learn from the result has no
@@ -71,7 +72,7 @@ func Fit(t Table) (*Atlas, error) {
 	}
 	log := t.logs()
 	all := part{versions: upTo(len(t.Error)), datasets: upTo(len(t.Apart))}
-	a := &Atlas{Gate: NoGate, Width: math.Inf(1), part: usable(log, all, minDatasets)}
+	a := &Atlas{Gate: NoGate, Width: math.Inf(1), part: usable(log, all, minDatasets), measured: log}
 	if len(a.part.versions) < minVersions {
 		a.part = part{}
 		return a, nil

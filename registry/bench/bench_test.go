@@ -3,6 +3,7 @@ package main
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -136,6 +137,63 @@ func TestStudy(t *testing.T) {
 	g.print(&out)
 	if text := out.String(); !strings.Contains(text, "| atlas |") || !strings.Contains(text, "at most 5 % |") {
 		t.Error(text)
+	}
+}
+
+// Thresholds, areas and versions of a table that can be checked by hand.
+func TestExcess(t *testing.T) {
+	e := excess{own: []float64{-2, -1, -1, 1}, novel: []float64{-1.5, 0.5, 2, 3}}
+	e.versions = [][]float64{e.novel[:2], e.novel[2:]}
+	if got, want := e.String(), "75.0 | 75.0 | 50.0 | 0, 100 | 75.0"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
+// Columns that move together count less than what they do apart.
+func TestMahalanobis(t *testing.T) {
+	c := &contest{binners: make([]*profile.Binner, 2)}
+	for i := range 100 {
+		x := 0.1 * math.Sin(float64(i))
+		c.blocks = append(c.blocks, block{apart: []float64{0.3 + x, 0.3 + x}})
+	}
+	d := c.mahalanobis()
+	if together, apart := d([]float64{0.4, 0.4}), d([]float64{0.3 + 0.1*math.Sqrt2, 0.2}); together > 0.9*apart || d([]float64{0.2, 0.2}) != 0 {
+		t.Errorf("together %.2f, apart %.2f, below %.2f", together, apart, d([]float64{0.2, 0.2}))
+	}
+}
+
+// On a stream whose regimes have inputs of their own every test tells them, and
+// best the one that knows both.
+func TestCeiling(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains a model and compares hundreds of blocks: some seconds")
+	}
+	s := hyperplane(40)
+	days := 0
+	trial := s.groups()[0].trials[0]
+	trial.own[ceilingLength], trial.novel[ceilingLength] = trial.own[ceilingLength][:8], trial.novel[ceilingLength][:40]
+	c, ok, err := s.newContest(trial)
+	if err != nil || !ok {
+		t.Fatal(ok, err)
+	}
+	for _, b := range c.blocks {
+		days = max(days, int(b.to-b.from))
+	}
+	tests, err := c.tests()
+	if err != nil || len(tests) != 7 || days != 10 {
+		t.Fatalf("%d tests, blocks of %d days: %v", len(tests), days, err)
+	}
+	for _, one := range tests {
+		var e excess
+		if err := e.add(c, one); err != nil {
+			t.Fatal(err)
+		}
+		if slices.Min(e.own) > 0 || slices.Max(e.novel) < 0 || slices.Max(e.own) > slices.Max(e.novel) {
+			t.Errorf("%s: own %.2f, novel %.2f", one.name, e.own, e.novel)
+		}
+		if one.name == tests[6].name && slices.Min(e.novel) < slices.Max(e.own) {
+			t.Errorf("who knows both regimes does not tell them: own %.2f, novel %.2f", e.own, e.novel)
+		}
 	}
 }
 

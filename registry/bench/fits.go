@@ -75,7 +75,7 @@ func median(xs []float64) string {
 }
 
 func (s *stream) try(t trial, length time.Duration, own, novel *tally, tolerances *[]float64) (bool, error) {
-	p, err := s.timed(s.pick(t.train))
+	p, _, err := s.timed(s.pick(t.train))
 	if err != nil {
 		return false, err
 	}
@@ -145,37 +145,42 @@ func (t *tally) blame(s *stream, columns []int) {
 	}
 }
 
-// timed is a profile that knows its rows' time.
-func (s *stream) timed(rows []row) (*profile.Profile, error) {
+// timed is a profile that knows its rows' time, and what puts rows into its bins.
+func (s *stream) timed(rows []row) (*profile.Profile, []*profile.Binner, error) {
 	p, err := s.describe(rows)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var binners []*profile.Binner
 	for _, c := range p.Features {
 		b, err := profile.NewBinner(c)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		binners = append(binners, b)
 	}
 	blocks := profile.NewBlocks(p)
 	bins := make([]uint8, len(binners))
-	for _, r := range rows {
-		for i, b := range binners {
-			switch x := r.x[i]; {
-			case x != x:
-				bins[i] = uint8(b.Missing())
-			case s.columns[i].categories != nil:
-				bins[i] = uint8(b.Category(s.columns[i].categories[int(x)]))
-			default:
-				bins[i] = uint8(b.Number(x))
-			}
-		}
-		blocks.Add(r.at, bins)
+	for i := range rows {
+		s.bin(binners, &rows[i], bins)
+		blocks.Add(rows[i].at, bins)
 	}
 	blocks.Apply(p)
-	return p, nil
+	return p, binners, nil
+}
+
+// bin puts a row into bins.
+func (s *stream) bin(binners []*profile.Binner, r *row, bins []uint8) {
+	for i, b := range binners {
+		switch x := r.x[i]; {
+		case x != x:
+			bins[i] = uint8(b.Missing())
+		case s.columns[i].categories != nil:
+			bins[i] = uint8(b.Category(s.columns[i].categories[int(x)]))
+		default:
+			bins[i] = uint8(b.Number(x))
+		}
+	}
 }
 
 func (s *stream) pick(at []int) []row {

@@ -21,7 +21,7 @@ func main() {
 	flights := flag.String("flights", "registry/profile/testdata/flights-8000-per-month.csv.gz", "`FILE` with the flights")
 	folder := flag.String("data", "registry/bench/data", "`FOLDER` with the other data")
 	only := flag.String("streams", "flights,bikes,hyperplane,sea", "streams to study, with commas between them")
-	parts := flag.String("parts", "fits,regret", "what to measure")
+	parts := flag.String("parts", "fits,ceiling,regret", "what to measure")
 	flag.Parse()
 	if err := run(*flights, *folder, strings.Split(*only, ","), strings.Split(*parts, ",")); err != nil {
 		fmt.Fprintln(os.Stderr, "bench-match:", err)
@@ -33,19 +33,21 @@ func run(flights, folder string, only, parts []string) error {
 	began := time.Now()
 	var g goals
 	for _, name := range only {
-		if slices.Contains(parts, "fits") {
-			s, err := load(name, flights, folder, fitBlocks)
-			if err == nil {
-				err = fits(os.Stdout, s, &g)
+		for _, part := range []struct {
+			name   string
+			blocks int
+			do     func(*stream) error
+		}{
+			{"fits", fitBlocks, func(s *stream) error { return fits(os.Stdout, s, &g) }},
+			{"ceiling", fitBlocks, func(s *stream) error { return ceiling(os.Stdout, s) }},
+			{"regret", regretBlocks, func(s *stream) error { return study(os.Stdout, s, &g) }},
+		} {
+			if !slices.Contains(parts, part.name) {
+				continue
 			}
-			if err != nil {
-				return err
-			}
-		}
-		if slices.Contains(parts, "regret") {
-			s, err := load(name, flights, folder, regretBlocks)
+			s, err := load(name, flights, folder, part.blocks)
 			if err == nil {
-				err = study(os.Stdout, s, &g)
+				err = part.do(s)
 			}
 			if err != nil {
 				return err

@@ -53,12 +53,12 @@ func (s *stream) print(out io.Writer, target string, results map[string]*regrets
 		name string
 		of   func(*regrets) *switches
 	}{
-		{"gate", func(r *regrets) *switches { return &r.gated }},
-		{"too few data sets", func(r *regrets) *switches { return &r.early }},
+		{"switches", func(r *regrets) *switches { return &r.gated }},
+		{"too few data sets: proposals", func(r *regrets) *switches { return &r.early }},
 	} {
-		row(part.name+": switches, % of pairs", func(r *regrets) string { return ratio(part.of(r).switched, part.of(r).pairs) })
-		row(part.name+": of these worse than staying, %", func(r *regrets) string { return ratio(part.of(r).worse, part.of(r).switched) })
-		row(part.name+": gain of a switch, %", func(r *regrets) string { return ratio(part.of(r).gain/100, part.of(r).switched) })
+		row(part.name+", % of pairs", func(r *regrets) string { return ratio(part.of(r).switched, part.of(r).pairs) })
+		row(part.name+", of these worse than staying, %", func(r *regrets) string { return ratio(part.of(r).worse, part.of(r).switched) })
+		row(part.name+", gain of one, %", func(r *regrets) string { return ratio(part.of(r).gain/100, part.of(r).switched) })
 	}
 }
 

@@ -16,7 +16,8 @@ var ruleNames = []string{
 type regrets struct {
 	sum map[string][]float64 // by block
 	n   map[string][]float64
-	// gated is what the rule does with data sets enough, early with fewer.
+	// gated is what the rule does with data sets enough, early what it proposes
+	// with fewer: a person's tolerance, which lets it act, is not asked.
 	gated, early switches
 }
 
@@ -67,15 +68,21 @@ func moments(xs []float64) (mean, se float64, ok bool) {
 // switches counts what the rule as shipped does, for every live version.
 type switches struct {
 	pairs, switched, worse, gain float64
+	halves                       [2]half // even and odd blocks
 	gates                        map[atlas.Gate]int
 	r2                           []float64
 }
+
+// half of the blocks. How many data sets like today's the rule asks, and how near
+// ones, was chosen on the odd ones, so that the even ones judge it.
+type half struct{ switched, worse float64 }
 
 // worse is how much more error is worse.
 const worse = 1.005
 
 // decide does what the product would, for each version that might be live: with
-// the gate open by predicted error, closed nothing, without a gate by distance.
+// the gate open by predicted error, closed nothing; without a gate it proposes by
+// distance.
 // Whether a version fits is not asked.
 func (s *switches) decide(m *measured, k *known, w window, p atlas.Prediction, errors []float64) {
 	nearer := func(i, live int, factor float64) bool {
@@ -103,9 +110,11 @@ func (s *switches) decide(m *measured, k *known, w window, p atlas.Prediction, e
 			continue
 		}
 		s.switched++
+		s.halves[w.block%2].switched++
 		s.gain += 100 * (1 - errors[choice]/errors[live])
 		if errors[choice] > worse*errors[live] {
 			s.worse++
+			s.halves[w.block%2].worse++
 		}
 	}
 }

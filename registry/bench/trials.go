@@ -11,6 +11,9 @@ import (
 type trial struct {
 	train      []int
 	own, novel map[time.Duration][][]int
+	// seen are rows of that regime from the time of the training rows: only the
+	// ceiling knows them.
+	seen []int
 }
 
 // group is trials of one kind.
@@ -36,7 +39,7 @@ func (s *stream) groups() []group {
 		}
 		return []group{
 			{"trained on three months of 2011, own: the same months of 2012", s.seasonTrials(3, 12, 12, 31, 0)},
-			{"trained on 2011, own: 2012", []trial{s.trial(year, add(year, 12), nil, 31, 0)}},
+			{"trained on 2011, own: 2012", []trial{s.trial(year, add(year, 12), nil, nil, 31, 0)}},
 		}
 	}
 	return []group{
@@ -47,18 +50,22 @@ func (s *stream) groups() []group {
 
 func (s *stream) regimeTrials() (out []trial) {
 	for g := range 4 {
-		var mine, others []int
+		var mine, others, seen []int
 		for b, regime := range s.regimes {
 			if regime == g {
 				mine = append(mine, b)
 			}
 		}
-		for b := mine[7] + 1; b < s.blocks; b++ {
-			if s.regimes[b] != g {
+		for b, regime := range s.regimes {
+			switch {
+			case regime == g:
+			case b < mine[7]:
+				seen = append(seen, b)
+			default:
 				others = append(others, b)
 			}
 		}
-		out = append(out, s.trial(mine[:8], mine[8:], others, 31, 0))
+		out = append(out, s.trial(mine[:8], mine[8:], others, seen, 31, 0))
 	}
 	return out
 }
@@ -67,12 +74,12 @@ func (s *stream) regimeTrials() (out []trial) {
 // are so many months later, and half a year from those.
 func (s *stream) seasonTrials(span, begins, later, last, begin int) (out []trial) {
 	for m := range begins {
-		var train, novel []int
+		var train, opposite []int
 		for i := range span {
 			train = append(train, (m+i)%12)
-			novel = append(novel, later+(m+i+6)%12)
+			opposite = append(opposite, (m+i+6)%12)
 		}
-		out = append(out, s.trial(train, add(train, later), novel, last, begin))
+		out = append(out, s.trial(train, add(train, later), add(opposite, later), opposite, last, begin))
 	}
 	return out
 }
@@ -88,12 +95,17 @@ func add(list []int, n int) []int {
 // trial trains on the days before last of some blocks, and makes windows of the
 // days from begin on of others. Where a block has less than 30 such days, a
 // window of 30 is of two blocks.
-func (s *stream) trial(train, own, novel []int, last, begin int) trial {
+func (s *stream) trial(train, own, novel, seen []int, last, begin int) trial {
 	days := s.days()
 	t := trial{own: map[time.Duration][][]int{}, novel: map[time.Duration][][]int{}}
-	for _, b := range train {
-		for d := 0; d < min(last, len(days[b])); d++ {
-			t.train = append(t.train, days[b][d]...)
+	for _, side := range []struct {
+		blocks []int
+		into   *[]int
+	}{{train, &t.train}, {seen, &t.seen}} {
+		for _, b := range side.blocks {
+			for d := 0; d < min(last, len(days[b])); d++ {
+				*side.into = append(*side.into, days[b][d]...)
+			}
 		}
 	}
 	for _, side := range []struct {
