@@ -13,7 +13,7 @@ func (c *contest) tests() ([]test, error) {
 		d, err := columns(c.profile, c.count(rows))
 		x := mean(d)/c.tolerance.Mean - 1
 		for i := range d {
-			x = max(x, d[i]/c.tolerance.Columns[i]-1)
+			x = max(x, d[i]/c.tolerance.Column(i)-1)
 		}
 		return x, err
 	}}}
