@@ -71,35 +71,25 @@ LIVE is what a sidecar serves at /profile, or any other profile.`,
 			if err != nil {
 				return err
 			}
+			if o.Labelled, err = a.labelled(labels); err != nil {
+				return err
+			}
 			s, err := a.open(cmd.Context())
 			if err != nil {
 				return err
 			}
-			versions, err := s.List(cmd.Context(), args[0])
-			if err != nil {
-				return err
-			}
-			if len(versions) == 0 {
-				a.note("%s has no versions in %s", args[0], store.Redact(a.storeURI))
-			}
-			if o.Labelled, err = a.labelled(labels); err != nil {
-				return err
-			}
-			if check {
-				if o.Findings, err = a.checkArtifacts(cmd.Context(), versions); err != nil {
-					return err
-				}
-			}
-			r, err := registry.Match(versions, data, o)
+			r, err := a.match(cmd.Context(), s, args[0], data, o, check)
 			if err != nil {
 				return fmt.Errorf("match %s: %w", args[0], err)
+			}
+			if len(r.Candidates)+len(r.Excluded) == 0 {
+				a.note("%s has no versions in %s", args[0], store.Redact(a.storeURI))
 			}
 			r.Model = args[0]
 			if err := f.print(a.out, r, func(w io.Writer) { matchTable(w, r) }); err != nil || !explain || f != "table" {
 				return err
 			}
-			explainMatch(a.out, r, versions, data)
-			return nil
+			return explainMatch(cmd.Context(), a.out, r, s, data)
 		},
 	}
 	f.addTo(cmd)
@@ -110,6 +100,30 @@ LIVE is what a sidecar serves at /profile, or any other profile.`,
 	cmd.Flags().BoolVar(&check, "check-artifacts", false, "read every version's artifact; leave out what is missing or has another digest")
 	cmd.Flags().StringVar(&tolerance, "tolerance", "auto", "distance within which a version fits: auto, or a number up to 1")
 	return cmd
+}
+
+// matcher is a registry that ranks its versions where they are.
+type matcher interface {
+	Match(ctx context.Context, model string, live *profile.Profile, o registry.MatchOptions) (registry.Result, error)
+}
+
+// match ranks the versions of a model: there, where the registry can, or else
+// here. What is known of them here only, their artifacts and labelled rows, is
+// judged here.
+func (a *app) match(ctx context.Context, s registry.Store, model string, live *profile.Profile, o registry.MatchOptions, check bool) (registry.Result, error) {
+	if there, ok := s.(matcher); ok && !check && o.Labelled == nil {
+		return there.Match(ctx, model, live, o)
+	}
+	versions, err := s.List(ctx, model)
+	if err != nil {
+		return registry.Result{}, err
+	}
+	if check {
+		if o.Findings, err = a.checkArtifacts(ctx, versions); err != nil {
+			return registry.Result{}, err
+		}
+	}
+	return registry.Match(versions, live, o)
 }
 
 func matchOptions(live, tolerance string) (o registry.MatchOptions, err error) {
