@@ -81,7 +81,7 @@ func (c *cluster) connect() (client.Client, string, error) {
 	if err := agentv1alpha1.AddToScheme(scheme); err != nil {
 		return nil, "", err
 	}
-	k, err := client.New(config, client.Options{Scheme: scheme})
+	k, err := client.NewWithWatch(config, client.Options{Scheme: scheme})
 	return k, namespace, err
 }
 

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -33,24 +34,30 @@ const (
 const AnnotationCreated = "leeway.dev/created"
 
 // Store is a registry in a namespace. It implements registry.Store,
-// registry.DeletionLog and registry.Importer.
+// registry.Watcher, registry.DeletionLog and registry.Importer.
 type Store struct {
 	client    client.Client
+	server    client.WithWatch // nil: the client reads from a cache
 	namespace string
 	now       func() time.Time
+
+	unselective atomic.Bool // the server can't select by the model
 }
 
 var (
 	_ registry.Importer    = (*Store)(nil)
 	_ registry.DeletionLog = (*Store)(nil)
+	_ registry.Watcher     = (*Store)(nil)
 )
 
 // New returns the registry in a namespace. The client's scheme must know
 // ModelVersion and ConfigMap. A client that reads from a cache will do for Get,
-// List and SetLifecycle; to register, give one that reads from the server. now
-// gives the time of changes.
+// List and SetLifecycle; to register, give one that reads from the server, and
+// one that can watch (client.WithWatch) to read no more than the model asked
+// for. now gives the time of changes.
 func New(c client.Client, namespace string, now func() time.Time) *Store {
-	return &Store{client: c, namespace: namespace, now: now}
+	server, _ := c.(client.WithWatch)
+	return &Store{client: c, server: server, namespace: namespace, now: now}
 }
 
 // Get implements registry.Store.
@@ -71,15 +78,20 @@ func (s *Store) List(ctx context.Context, model string) ([]registry.Version, err
 	if err := registry.ValidateModel(model); err != nil {
 		return nil, err
 	}
-	var list v1alpha1.ModelVersionList
-	if err := s.client.List(ctx, &list, client.InNamespace(s.namespace)); err != nil {
-		return nil, s.explain(err, "list modelversions")
-	}
 	var versions []registry.Version
-	for i := range list.Items {
-		o := &list.Items[i]
-		if o.Spec.Model == model && o.Name == Name(model, o.Spec.Version) {
-			versions = append(versions, version(o))
+	for from := ""; ; {
+		var list v1alpha1.ModelVersionList
+		if err := s.page(ctx, &list, model, from); err != nil {
+			return nil, err
+		}
+		for i := range list.Items {
+			o := &list.Items[i]
+			if o.Spec.Model == model && o.Name == Name(model, o.Spec.Version) {
+				versions = append(versions, version(o))
+			}
+		}
+		if from = list.Continue; from == "" {
+			break
 		}
 	}
 	slices.SortFunc(versions, func(a, b registry.Version) int { return cmp.Compare(a.Number, b.Number) })
@@ -88,7 +100,7 @@ func (s *Store) List(ctx context.Context, model string) ([]registry.Version, err
 
 // Models implements registry.Store. It reads names alone, which say the model.
 func (s *Store) Models(ctx context.Context) ([]string, error) {
-	names, err := s.names(ctx)
+	names, err := s.names(ctx, "")
 	if err != nil {
 		return nil, err
 	}
