@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/leeway-dev/leeway/registry"
+	"github.com/leeway-dev/leeway/registry/seen"
 	"github.com/leeway-dev/leeway/registry/v1alpha1"
 )
 
@@ -42,6 +43,7 @@ type Store struct {
 	now       func() time.Time
 
 	unselective atomic.Bool // the server can't select by the model
+	known       *seen.Cache[registry.Version]
 }
 
 var (
@@ -57,7 +59,7 @@ var (
 // for. now gives the time of changes.
 func New(c client.Client, namespace string, now func() time.Time) *Store {
 	server, _ := c.(client.WithWatch)
-	return &Store{client: c, server: server, namespace: namespace, now: now}
+	return &Store{client: c, server: server, namespace: namespace, now: now, known: seen.New[registry.Version](remembered)}
 }
 
 // Get implements registry.Store.
@@ -70,32 +72,6 @@ func (s *Store) Get(ctx context.Context, model string, number int64) (registry.V
 		return registry.Version{}, err
 	}
 	return version(o), nil
-}
-
-// List implements registry.Store. It selects by the spec, not by a label, so
-// that objects made by other tools are found.
-func (s *Store) List(ctx context.Context, model string) ([]registry.Version, error) {
-	if err := registry.ValidateModel(model); err != nil {
-		return nil, err
-	}
-	var versions []registry.Version
-	for from := ""; ; {
-		var list v1alpha1.ModelVersionList
-		if err := s.page(ctx, &list, model, from); err != nil {
-			return nil, err
-		}
-		for i := range list.Items {
-			o := &list.Items[i]
-			if o.Spec.Model == model && o.Name == Name(model, o.Spec.Version) {
-				versions = append(versions, version(o))
-			}
-		}
-		if from = list.Continue; from == "" {
-			break
-		}
-	}
-	slices.SortFunc(versions, func(a, b registry.Version) int { return cmp.Compare(a.Number, b.Number) })
-	return versions, nil
 }
 
 // Models implements registry.Store. It reads names alone, which say the model.
@@ -124,10 +100,13 @@ func (s *Store) get(ctx context.Context, model string, number int64) (*v1alpha1.
 		return nil, s.explain(err, "get modelversions")
 	}
 	if o.Spec.Model != model || o.Spec.Version != number {
-		return nil, fmt.Errorf("modelversion %s/%s: %w: its spec says version %d of %q", s.namespace, o.Name, registry.ErrInvalid, o.Spec.Version, o.Spec.Model)
+		return nil, fmt.Errorf("modelversion %s/%s: %w: its spec says version %d of %q", s.namespace, o.Name, errMisnamed, o.Spec.Version, o.Spec.Model)
 	}
 	return o, nil
 }
+
+// errMisnamed: an object that was made by hand, and is no version.
+var errMisnamed = fmt.Errorf("%w: it is no version by its name", registry.ErrInvalid)
 
 // Name of the object that is a version.
 func Name(model string, number int64) string {

@@ -28,6 +28,14 @@ type failing struct {
 	client.Client
 	create func(client.Object) error
 	get    func(client.Object) error
+	status func() // before a status is written
+}
+
+func (f failing) Status() client.SubResourceWriter {
+	if f.status != nil {
+		f.status()
+	}
+	return f.Client.Status()
 }
 
 func (f failing) Create(ctx context.Context, o client.Object, opts ...client.CreateOption) error {
@@ -235,5 +243,23 @@ func TestErrors(t *testing.T) {
 	_, err := open(forbidden).Register(t.Context(), registrytest.Spec("churn"))
 	if !errors.Is(err, registry.ErrForbidden) || !strings.Contains(err.Error(), "create the configmap leeway-numbers") {
 		t.Errorf("no right to make the ConfigMap: got %v", err)
+	}
+}
+
+// A version that is deleted while its lifecycle is changed is not found: that is
+// no cluster without Leeway's custom resources.
+func TestDeletedWhileChanged(t *testing.T) {
+	c := newClient(t)
+	if _, err := open(c).Register(t.Context(), registrytest.Spec("churn")); err != nil {
+		t.Fatal(err)
+	}
+	deleting := failing{Client: c, status: func() {
+		if err := open(c).Delete(t.Context(), "churn", 1, "bob", "old"); err != nil {
+			t.Error(err)
+		}
+	}}
+	err := open(deleting).SetLifecycle(t.Context(), "churn", 1, v1alpha1.Registered, v1alpha1.Live, "ada", "gate passed")
+	if !errors.Is(err, registry.ErrNotFound) || errors.Is(err, registry.ErrUnreachable) {
+		t.Errorf("got %v, want not found", err)
 	}
 }

@@ -1,7 +1,6 @@
 package kube
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -170,6 +169,6 @@ func (f *follow) versions(store cache.Store) []registry.Version {
 			versions = append(versions, version(o.DeepCopy()))
 		}
 	}
-	slices.SortFunc(versions, func(a, b registry.Version) int { return cmp.Compare(a.Number, b.Number) })
+	slices.SortFunc(versions, byNumber)
 	return versions
 }

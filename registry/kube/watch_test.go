@@ -3,6 +3,7 @@ package kube_test
 import (
 	"context"
 	"errors"
+	"reflect"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -21,7 +22,8 @@ import (
 type broken struct {
 	clocked
 	cantSelect bool
-	lists      atomic.Int32
+	lists      atomic.Int32 // of whole versions
+	gets       atomic.Int32
 	asked      sync.Map // field selectors
 
 	mu      sync.Mutex
@@ -49,6 +51,11 @@ func (b *broken) List(ctx context.Context, list client.ObjectList, opts ...clien
 		}
 	}
 	return b.clocked.List(ctx, list, opts...)
+}
+
+func (b *broken) Get(ctx context.Context, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+	b.gets.Add(1)
+	return b.clocked.Get(ctx, key, o, opts...)
 }
 
 func (b *broken) Watch(ctx context.Context, list client.ObjectList, opts ...client.ListOption) (watch.Interface, error) {
@@ -159,4 +166,44 @@ func (r *refusing) List(ctx context.Context, list client.ObjectList, opts ...cli
 		return apierrors.NewForbidden(v1alpha1.GroupVersion.WithResource("modelversions").GroupResource(), "", nil)
 	}
 	return r.clocked.List(ctx, list, opts...)
+}
+
+// What is known is not read again: not the versions of others, and not those that
+// have not changed.
+func TestListReadsWhatHasChanged(t *testing.T) {
+	b := &broken{clocked: newClient(t).(clocked)}
+	s, other := open(b), open(b.clocked)
+	for range 40 {
+		if _, err := other.Register(t.Context(), registrytest.Spec("churn")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	list := func(wantLists, wantGets int32) {
+		t.Helper()
+		b.lists.Store(0)
+		b.gets.Store(0)
+		want, err := other.List(t.Context(), "churn")
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := s.List(t.Context(), "churn")
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Fatalf("got %+v, %v\nwant %+v", got, err, want)
+		}
+		if l, g := b.lists.Load(), b.gets.Load(); l != wantLists || g != wantGets {
+			t.Errorf("%d listings and %d versions, want %d and %d", l, g, wantLists, wantGets)
+		}
+	}
+	list(1, 0)
+	list(0, 0)
+	if err := other.SetLifecycle(t.Context(), "churn", 7, v1alpha1.Registered, v1alpha1.Live, "ada", "gate passed"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := other.Register(t.Context(), registrytest.Spec("churn")); err != nil {
+		t.Fatal(err)
+	}
+	if err := other.Delete(t.Context(), "churn", 3, "ada", "old"); err != nil {
+		t.Fatal(err)
+	}
+	list(0, 2)
 }
