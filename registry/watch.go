@@ -10,7 +10,7 @@ import (
 // Watcher is a Store that learns of changes by better means than listing.
 type Watcher interface {
 	// Watch is what the function Watch returns for this store, which need not
-	// look every so often; nil where it can't do better than listing.
+	// look every so often.
 	Watch(ctx context.Context, model string, every time.Duration) iter.Seq2[[]Version, error]
 }
 
@@ -21,9 +21,7 @@ type Watcher interface {
 // loop over it is left.
 func Watch(ctx context.Context, s Store, model string, every time.Duration) iter.Seq2[[]Version, error] {
 	if w, ok := s.(Watcher); ok {
-		if versions := w.Watch(ctx, model, every); versions != nil {
-			return versions
-		}
+		return w.Watch(ctx, model, every)
 	}
 	return poll(ctx, s, model, every)
 }

@@ -37,8 +37,7 @@ const AnnotationCreated = "leeway.dev/created"
 // Store is a registry in a namespace. It implements registry.Store,
 // registry.Watcher, registry.DeletionLog and registry.Importer.
 type Store struct {
-	client    client.Client
-	server    client.WithWatch // nil: the client reads from a cache
+	client    client.WithWatch
 	namespace string
 	now       func() time.Time
 
@@ -52,14 +51,11 @@ var (
 	_ registry.Watcher     = (*Store)(nil)
 )
 
-// New returns the registry in a namespace. The client's scheme must know
-// ModelVersion and ConfigMap. A client that reads from a cache will do for Get,
-// List and SetLifecycle; to register, give one that reads from the server, and
-// one that can watch (client.WithWatch) to read no more than the model asked
-// for. now gives the time of changes.
-func New(c client.Client, namespace string, now func() time.Time) *Store {
-	server, _ := c.(client.WithWatch)
-	return &Store{client: c, server: server, namespace: namespace, now: now, known: seen.New[registry.Version](remembered)}
+// New returns the registry in a namespace. The client must read from the server,
+// not from a cache, and its scheme must know ModelVersion and ConfigMap. now
+// gives the time of changes.
+func New(c client.WithWatch, namespace string, now func() time.Time) *Store {
+	return &Store{client: c, namespace: namespace, now: now, known: seen.New[registry.Version](remembered)}
 }
 
 // Get implements registry.Store.

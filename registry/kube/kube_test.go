@@ -75,7 +75,7 @@ func (c clocked) Watch(ctx context.Context, list client.ObjectList, opts ...clie
 // versions that were there before.
 func (clocked) IsWatchListSemanticsUnSupported() bool { return true }
 
-func newClient(t *testing.T) client.Client {
+func newClient(t *testing.T) client.WithWatch {
 	t.Helper()
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{corev1.AddToScheme, v1alpha1.AddToScheme} {
@@ -96,7 +96,7 @@ func newClient(t *testing.T) client.Client {
 // The same suite runs against a real API server in the end-to-end tests; this
 // is its dress rehearsal.
 func TestStore(t *testing.T) {
-	var c client.Client
+	var c client.WithWatch
 	registrytest.Run(t, func(t *testing.T) func() registry.Store {
 		c = newClient(t)
 		s := kube.New(c, "ml", time.Now)

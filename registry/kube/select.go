@@ -28,14 +28,11 @@ const (
 )
 
 // List implements registry.Store. It selects by the spec, not by a label, so
-// that objects made by other tools are found. From the server it reads what
-// there is by name, and of that what has changed since it was read last.
+// that objects made by other tools are found. It reads what there is by name,
+// and of that what has changed since it was read last.
 func (s *Store) List(ctx context.Context, model string) ([]registry.Version, error) {
 	if err := registry.ValidateModel(model); err != nil {
 		return nil, err
-	}
-	if s.server == nil {
-		return s.whole(ctx, model)
 	}
 	there, err := s.metadata(ctx, model)
 	if err != nil {
@@ -98,13 +95,11 @@ func stamp(o metav1.Object) string { return string(o.GetUID()) + " " + o.GetReso
 // remember keeps a version that was read from the server, and returns it.
 func (s *Store) remember(o *v1alpha1.ModelVersion) registry.Version {
 	v := version(o)
-	if s.server != nil {
-		size := int64(2 << 10)
-		if o.Spec.Profile != nil {
-			size += int64(len(o.Spec.Profile.Gzip))
-		}
-		s.known.Put(o.Name, stamp(o), own(v), size)
+	size := int64(2 << 10)
+	if o.Spec.Profile != nil {
+		size += int64(len(o.Spec.Profile.Gzip))
 	}
+	s.known.Put(o.Name, stamp(o), own(v), size)
 	return v
 }
 
@@ -130,14 +125,9 @@ func (s *Store) page(ctx context.Context, list client.ObjectList, model, from st
 	}
 }
 
-// narrow asks for the objects of a model, or for those of all with "". A cache
-// selects by none of the spec, and has no pages.
+// narrow asks for the objects of a model, or for those of all with "".
 func (s *Store) narrow(model string) *client.ListOptions {
-	o := &client.ListOptions{Namespace: s.namespace}
-	if s.server == nil {
-		return o
-	}
-	o.Limit = pageSize
+	o := &client.ListOptions{Namespace: s.namespace, Limit: pageSize}
 	if model != "" && !s.unselective.Load() {
 		o.FieldSelector = fields.OneTermEqualSelector(selectable, model)
 	}
@@ -164,8 +154,8 @@ func (s *Store) names(ctx context.Context, model string) ([]string, error) {
 	return names, err
 }
 
-// metadata of the objects of a model, or of all with "". A cache, and a server
-// that can't select, give those of others too.
+// metadata of the objects of a model, or of all with "". A server
+// that can't select gives those of others too.
 func (s *Store) metadata(ctx context.Context, model string) (objects []metav1.PartialObjectMetadata, err error) {
 	for from := ""; ; {
 		list := &metav1.PartialObjectMetadataList{}

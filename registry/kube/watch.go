@@ -22,13 +22,9 @@ import (
 // settle is how long a change is waited for to be followed by others.
 const settle = 20 * time.Millisecond
 
-// Watch implements registry.Watcher by a watch at the API server, if the client
-// can. It holds the versions of this model and of no other. It needs the right
+// Watch implements registry.Watcher by a watch at the API server. It holds the versions of this model and of no other. It needs the right
 // to watch modelversions.
 func (s *Store) Watch(ctx context.Context, model string, _ time.Duration) iter.Seq2[[]registry.Version, error] {
-	if s.server == nil {
-		return nil
-	}
 	return func(yield func([]registry.Version, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		f := follow{store: s, model: model, changed: make(chan struct{}, 1), failed: make(chan error, 1)}
@@ -66,17 +62,17 @@ func (f *follow) informer() (cache.SharedIndexInformer, error) {
 	i := cache.NewSharedIndexInformer(cache.ToListWatcherWithWatchListSemantics(&cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
 			list := &v1alpha1.ModelVersionList{}
-			err := f.ask(o, func(o *client.ListOptions) error { return f.store.server.List(ctx, list, o) })
+			err := f.ask(o, func(o *client.ListOptions) error { return f.store.client.List(ctx, list, o) })
 			return list, err
 		},
 		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (w watch.Interface, err error) {
 			err = f.ask(o, func(o *client.ListOptions) error {
-				w, err = f.store.server.Watch(ctx, &v1alpha1.ModelVersionList{}, o)
+				w, err = f.store.client.Watch(ctx, &v1alpha1.ModelVersionList{}, o)
 				return err
 			})
 			return w, err
 		},
-	}, f.store.server), &v1alpha1.ModelVersion{}, 0, cache.Indexers{})
+	}, f.store.client), &v1alpha1.ModelVersion{}, 0, cache.Indexers{})
 	_, err := i.AddEventHandler(cache.ResourceEventHandlerFuncs{
 		AddFunc:    func(any) { f.notify() },
 		UpdateFunc: func(any, any) { f.notify() },
