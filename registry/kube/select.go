@@ -154,8 +154,8 @@ func (s *Store) names(ctx context.Context, model string) ([]string, error) {
 	return names, err
 }
 
-// metadata of the objects of a model, or of all with "". A server
-// that can't select gives those of others too.
+// metadata of the objects of a model, or of all with "". A server that can't
+// select gives those of others too.
 func (s *Store) metadata(ctx context.Context, model string) (objects []metav1.PartialObjectMetadata, err error) {
 	for from := ""; ; {
 		list := &metav1.PartialObjectMetadataList{}

@@ -22,8 +22,9 @@ import (
 // settle is how long a change is waited for to be followed by others.
 const settle = 20 * time.Millisecond
 
-// Watch implements registry.Watcher by a watch at the API server. It holds the versions of this model and of no other. It needs the right
-// to watch modelversions.
+// Watch implements registry.Watcher by a watch at the API server. It holds the
+// versions of this model and of no other. It needs the right to watch
+// modelversions.
 func (s *Store) Watch(ctx context.Context, model string, _ time.Duration) iter.Seq2[[]registry.Version, error] {
 	return func(yield func([]registry.Version, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
