@@ -33,7 +33,8 @@ func (c canned) Do(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: c.status, Request: r, Header: http.Header{"Content-Type": {"application/xml"}}, Body: io.NopCloser(body())}, nil
 }
 
-func cannedStore(t *testing.T, c canned) *s3.Store {
+// cannedStore is one that has remembered nothing, and asks c.
+func cannedStore(t testing.TB, c aws.HTTPClient) *s3.Store {
 	t.Helper()
 	s, err := s3.New("s3://models/registry", bucket.Options{
 		Endpoint: "http://s3.example", Wrap: func(aws.HTTPClient) aws.HTTPClient { return c },
@@ -63,12 +64,19 @@ func FuzzAnswers(f *testing.F) {
 		`{"time":"2026-01-01T00:00:00Z","from":"registered","to":"live","writer":"w"}`)
 	f.Add(200, `<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>`, "")
 	f.Add(404, `<Error><Code>NoSuchBucket</Code></Error>`, `<Error><Code>NoSuchKey</Code></Error>`)
+	var now canned
+	client, err := bucket.NewClient(f.Context(), bucket.Options{Endpoint: "http://s3.example", Wrap: func(aws.HTTPClient) aws.HTTPClient { return &now }})
+	if err != nil {
+		f.Fatal(err)
+	}
 	f.Fuzz(func(t *testing.T, status int, listing, object string) {
 		if status < 200 || status > 599 || status >= 500 || status == 429 {
 			t.Skip("no answer, or one that is asked for again, with a pause")
 		}
 		asked := new(atomic.Int64)
-		s := cannedStore(t, canned{status, text(listing), text(object), asked})
+		now = canned{status, text(listing), text(object), asked}
+		s := cannedStore(t, nil)
+		s.Use(client)
 		vs, err := s.List(t.Context(), "churn")
 		last := int64(0)
 		for _, v := range vs {

@@ -42,7 +42,7 @@ func TestManyVersions(t *testing.T) {
 	setenv(t)
 	url := serve(t, fakeS3(t))
 	registrytest.Listing(t, func() registry.Store { return patient(t, url) }, 10_000,
-		registrytest.Limits{First: 60 * time.Second, Again: 5 * time.Second, Told: 10 * time.Second, Bytes: 500 << 20})
+		registrytest.Limits{First: 60 * time.Second, Again: 15 * time.Second, Told: 15 * time.Second, Bytes: 500 << 20})
 }
 
 // patient waits as long as people do: a busy machine is no fault.
