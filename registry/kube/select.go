@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 
+	"golang.org/x/sync/errgroup"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
@@ -21,8 +22,11 @@ const (
 	selectable = "spec.model"
 	// pageSize bounds an answer: 500 profiles of 27 KB are 14 MB.
 	pageSize = 500
-	// few objects are read one by one, more of them in pages with all others.
-	few = 16
+	// few objects, or that share of all, are read one by one, more of them in
+	// pages with all others; readers at once.
+	few      = 16
+	fewShare = 8
+	readers  = 8
 	// remembered bounds what a Store keeps in memory of the versions it has read.
 	remembered = 256 << 20
 )
@@ -50,21 +54,39 @@ func (s *Store) List(ctx context.Context, model string) ([]registry.Version, err
 			unknown = append(unknown, n)
 		}
 	}
-	if len(unknown) > few {
+	if len(unknown) > max(few, len(there)/fewShare) {
 		return s.whole(ctx, model)
 	}
-	for _, n := range unknown {
-		o, err := s.get(ctx, model, n)
-		switch {
-		case errors.Is(err, registry.ErrNotFound), errors.Is(err, errMisnamed): // deleted since; or by hand
-		case err != nil:
-			return nil, err
-		default:
-			versions = append(versions, s.remember(o))
-		}
+	read, err := s.each(ctx, model, unknown)
+	if err != nil {
+		return nil, err
 	}
+	versions = append(versions, read...)
 	slices.SortFunc(versions, byNumber)
 	return versions, nil
+}
+
+// each reads versions one by one. Those that were deleted since are left out, and
+// objects that others gave such names.
+func (s *Store) each(ctx context.Context, model string, numbers []int64) ([]registry.Version, error) {
+	read := make([]registry.Version, len(numbers))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(readers)
+	for i, n := range numbers {
+		group.Go(func() error {
+			o, err := s.get(ctx, model, n)
+			switch {
+			case errors.Is(err, registry.ErrNotFound), errors.Is(err, errMisnamed):
+				return nil
+			case err != nil:
+				return err
+			}
+			read[i] = s.remember(o)
+			return nil
+		})
+	}
+	err := group.Wait()
+	return slices.DeleteFunc(read, func(v registry.Version) bool { return v.Number == 0 }), err
 }
 
 // whole lists a model with all that is in the objects.
@@ -95,7 +117,7 @@ func stamp(o metav1.Object) string { return string(o.GetUID()) + " " + o.GetReso
 // remember keeps a version that was read from the server, and returns it.
 func (s *Store) remember(o *v1alpha1.ModelVersion) registry.Version {
 	v := version(o)
-	size := int64(2 << 10)
+	size := int64(1 << 10)
 	if o.Spec.Profile != nil {
 		size += int64(len(o.Spec.Profile.Gzip))
 	}
