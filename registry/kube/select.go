@@ -54,7 +54,7 @@ func (s *Store) List(ctx context.Context, model string) ([]registry.Version, err
 			unknown = append(unknown, n)
 		}
 	}
-	if len(unknown) > max(few, len(there)/fewShare) {
+	if len(versions) == 0 && len(unknown) > 0 || len(unknown) > max(few, len(there)/fewShare) {
 		return s.whole(ctx, model)
 	}
 	read, err := s.each(ctx, model, unknown)
