@@ -84,7 +84,7 @@ const maxStores = 1000
 
 // stores opens the registry of a namespace, once: a store remembers what it has
 // read. Namespaces of one registry share it.
-func (c ControllerConfig) stores(kube client.Client) func(namespace string) (registry.Store, error) {
+func (c ControllerConfig) stores(kube client.WithWatch) func(namespace string) (registry.Store, error) {
 	var mu sync.Mutex
 	opened := map[string]registry.Store{}
 	return func(namespace string) (registry.Store, error) {
@@ -95,7 +95,7 @@ func (c ControllerConfig) stores(kube client.Client) func(namespace string) (reg
 			return s, nil
 		}
 		s, err := store.Open(context.Background(), uri, store.Options{
-			Kube:   func() (client.Client, string, error) { return kube, namespace, nil },
+			Kube:   func() (client.WithWatch, string, error) { return kube, namespace, nil },
 			MLflow: c.MLflow,
 			Now:    time.Now,
 		})

@@ -19,6 +19,7 @@ import (
 	"k8s.io/client-go/tools/events"
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
@@ -48,7 +49,7 @@ type controller struct {
 	feedback   *feedback.Handler
 	references *reference.Exporter
 	manager    manager.Manager
-	read       func(namespace string) (registry.Store, error)
+	store      func(namespace string) (registry.Store, error)
 	versions   http.Handler // the registry's HTTP API
 }
 
@@ -118,8 +119,14 @@ func (r *controller) manage() error {
 	if err != nil {
 		return fmt.Errorf("agent: %w", err)
 	}
-	r.read = r.stores(r.manager.GetClient())
-	sync := &versionsInUse{Client: r.manager.GetClient(), store: r.read, exporter: r.references, log: r.Logger}
+	// Not from the manager's cache: that would hold every version of every model,
+	// and who registers has to see what the others just did.
+	direct, err := client.NewWithWatch(r.Kubernetes, client.Options{Scheme: scheme})
+	if err != nil {
+		return fmt.Errorf("agent: %w", err)
+	}
+	r.store = r.stores(direct)
+	sync := &versionsInUse{Client: r.manager.GetClient(), store: r.store, exporter: r.references, log: r.Logger}
 	if err := r.manager.Add(manager.RunnableFunc(sync.run)); err != nil {
 		return fmt.Errorf("agent: %w", err)
 	}
@@ -169,7 +176,7 @@ func (r *controller) loop() (*guard.Loop, error) {
 	kube := r.manager.GetClient()
 	recorder := r.manager.GetEventRecorder("leeway")
 	return guard.New(guard.Config{
-		Client: kube, Live: r.manager.GetAPIReader(), Source: source{r.engine}, Store: r.read,
+		Client: kube, Live: r.manager.GetAPIReader(), Source: source{r.engine}, Store: r.store,
 		LiveProfile:   guard.FetchProfiles(&http.Client{Timeout: 5 * time.Second}),
 		CheckArtifact: artifact.New(artifact.Options{Allow: r.ArtifactAllow}).Check,
 		CanPatch:      guard.Permission(kube, time.Now),

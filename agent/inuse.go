@@ -31,7 +31,7 @@ const (
 	retryAfter = 10 * time.Second
 )
 
-// +kubebuilder:rbac:groups=leeway.dev,resources=modelversions,verbs=get;list;watch,roleName=leeway-controller
+// +kubebuilder:rbac:groups=leeway.dev,resources=modelversions,verbs=get;list,roleName=leeway-controller
 // +kubebuilder:rbac:groups=leeway.dev,resources=modelversions/status,verbs=get;update,roleName=leeway-controller
 
 // run looks every second, in the cache, until ctx ends.

@@ -7,7 +7,6 @@ import (
 	"net/http"
 
 	"go.uber.org/zap"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/leeway-dev/leeway/agent/auth"
 	"github.com/leeway-dev/leeway/registry"
@@ -22,21 +21,12 @@ import (
 
 // models serves the registries of all namespaces.
 func (r *controller) models() (http.Handler, error) {
-	// Who registers has to see what the others just did: not from the cache.
-	direct, err := client.New(r.Kubernetes, client.Options{Scheme: r.manager.GetScheme()})
-	if err != nil {
-		return nil, fmt.Errorf("agent: %w", err)
-	}
-	write := r.stores(direct)
 	return api.New(api.Config{
-		Open: func(_ context.Context, namespace string, verb api.Verb) (registry.Store, error) {
+		Open: func(_ context.Context, namespace string, _ api.Verb) (registry.Store, error) {
 			if namespace == "" {
 				return nil, &registry.FieldError{Field: "namespace", Err: fmt.Errorf("%w: say in which namespace the model is, with ?namespace=", registry.ErrInvalid)}
 			}
-			if verb == api.Create {
-				return write(namespace)
-			}
-			return r.read(namespace)
+			return r.store(namespace)
 		},
 		Authorize: func(req *http.Request, namespace string, verb api.Verb) error {
 			return authorized(r.authority.Versions(req, namespace, string(verb)))

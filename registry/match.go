@@ -100,8 +100,8 @@ func (m *Matcher) Match(live *profile.Profile, o MatchOptions) (Result, error) {
 		return Result{}, fmt.Errorf("the live profile: %w", err)
 	}
 	features, _ := m.schema(live.Features)
-	q := question{data: data, features: features, options: o, length: lengthOf(live)}
-	r := Result{Model: m.model, Rows: live.Rows, Length: q.length, Excluded: []Excluded{}}
+	q := question{data: data, features: features, options: o, length: live.Length()}
+	r := Result{Model: m.model, Rows: live.Rows, Length: q.length, Candidates: []Candidate{}, Excluded: []Excluded{}}
 	if at >= 0 {
 		q.live = &m.versions[at]
 		r.Live = q.live.name
@@ -122,13 +122,6 @@ func checkLive(live *profile.Profile) error {
 		}
 	}
 	return nil
-}
-
-func lengthOf(p *profile.Profile) time.Duration {
-	if p.From == nil || p.To == nil {
-		return 0
-	}
-	return p.To.Sub(*p.From)
 }
 
 // judge says which candidates are better than live, and which is best. Without

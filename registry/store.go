@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/leeway-dev/leeway/registry/v1alpha1"
 )
@@ -65,6 +68,21 @@ var (
 	// ErrUnreachable: the store did not answer; asking again may help.
 	ErrUnreachable = errors.New("unreachable")
 )
+
+// Transition gives the audit line of a change of lifecycle for a version as it
+// is, or ErrConflict: what SetLifecycle does in stores that write lines. It
+// returns ErrInvalid for a change that CheckTransition refuses.
+func Transition(from, to v1alpha1.Lifecycle, by, reason string, now func() time.Time) (func(Version) (v1alpha1.AuditLine, error), error) {
+	if err := CheckTransition(from, to); err != nil {
+		return nil, err
+	}
+	return func(v Version) (v1alpha1.AuditLine, error) {
+		if v.Lifecycle != from {
+			return v1alpha1.AuditLine{}, fmt.Errorf("version %d of %s: %w: it is %s, not %s", v.Number, v.Model, ErrConflict, v.Lifecycle, from)
+		}
+		return v1alpha1.AuditLine{Time: metav1.NewMicroTime(now()), From: from, To: to, By: by, Reason: reason}, nil
+	}, nil
+}
 
 // CheckTransition says whether a lifecycle may change so. A rejected or retired
 // version does not go live: it must be made registered again first, which

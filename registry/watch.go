@@ -9,8 +9,8 @@ import (
 
 // Watcher is a Store that learns of changes by better means than listing.
 type Watcher interface {
-	// Watch is what the function Watch returns for this store. It may list
-	// every so often where it can't do better.
+	// Watch is what the function Watch returns for this store, which need not
+	// look every so often.
 	Watch(ctx context.Context, model string, every time.Duration) iter.Seq2[[]Version, error]
 }
 
@@ -30,8 +30,8 @@ func poll(ctx context.Context, s Store, model string, every time.Duration) iter.
 	return func(yield func([]Version, error) bool) {
 		tick := time.NewTicker(every)
 		defer tick.Stop()
-		var last []state
-		for first := true; ; {
+		var told Changes
+		for {
 			versions, err := s.List(ctx, model)
 			switch {
 			case ctx.Err() != nil:
@@ -41,11 +41,9 @@ func poll(ctx context.Context, s Store, model string, every time.Duration) iter.
 					return
 				}
 			default:
-				now := states(versions)
-				if (first || !slices.Equal(now, last)) && !yield(versions, nil) {
+				if told.Are(versions) && !yield(versions, nil) {
 					return
 				}
-				first, last = false, now
 			}
 			select {
 			case <-ctx.Done():
@@ -54,6 +52,24 @@ func poll(ctx context.Context, s Store, model string, every time.Duration) iter.
 			}
 		}
 	}
+}
+
+// Changes tells a Watcher whether there is anything to tell. The zero value has
+// told nothing.
+type Changes struct {
+	some bool
+	last []state
+}
+
+// Are says whether these versions are others than those that it was asked about
+// last, or have other lifecycles.
+func (c *Changes) Are(versions []Version) bool {
+	now := states(versions)
+	if c.some && slices.Equal(now, c.last) {
+		return false
+	}
+	c.some, c.last = true, now
+	return true
 }
 
 // state is what may change of a version. The time of the last audit line tells

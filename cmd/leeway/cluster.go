@@ -68,7 +68,7 @@ func (c *cluster) config() (*rest.Config, string, error) {
 }
 
 // connect returns a client that reads from the server, and the namespace.
-func (c *cluster) connect() (client.Client, string, error) {
+func (c *cluster) connect() (client.WithWatch, string, error) {
 	log.SetLogger(logr.Discard()) // else controller-runtime complains that nobody did
 	config, namespace, err := c.config()
 	if err != nil {
@@ -81,7 +81,7 @@ func (c *cluster) connect() (client.Client, string, error) {
 	if err := agentv1alpha1.AddToScheme(scheme); err != nil {
 		return nil, "", err
 	}
-	k, err := client.New(config, client.Options{Scheme: scheme})
+	k, err := client.NewWithWatch(config, client.Options{Scheme: scheme})
 	return k, namespace, err
 }
 

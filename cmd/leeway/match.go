@@ -91,35 +91,49 @@ func (a *app) match(ctx context.Context, model string, f matchFlags) error {
 	if err != nil {
 		return err
 	}
+	if o.Labelled, err = a.labelled(f.labels); err != nil {
+		return err
+	}
 	s, err := a.open(ctx)
 	if err != nil {
 		return err
 	}
-	versions, err := s.List(ctx, model)
-	if err != nil {
-		return err
-	}
-	if len(versions) == 0 {
-		a.note("%s has no versions in %s", model, store.Redact(a.storeURI))
-	}
-	if o.Labelled, err = a.labelled(f.labels); err != nil {
-		return err
-	}
-	if f.check {
-		if o.Findings, err = a.checkArtifacts(ctx, versions); err != nil {
-			return err
-		}
-	}
-	r, err := registry.Match(versions, data, o)
+	r, err := a.rank(ctx, s, model, data, o, f.check)
 	if err != nil {
 		return fmt.Errorf("match %s: %w", model, err)
+	}
+	if len(r.Candidates)+len(r.Excluded) == 0 {
+		a.note("%s has no versions in %s", model, store.Redact(a.storeURI))
 	}
 	r.Model = model
 	if err := f.format.print(a.out, r, func(w io.Writer) { matchTable(w, r) }); err != nil || !f.explain || f.format != "table" {
 		return err
 	}
-	explainMatch(a.out, r, versions, data)
-	return nil
+	return explainMatch(ctx, a.out, r, s, data)
+}
+
+// matcher is a registry that ranks its versions where they are.
+type matcher interface {
+	Match(ctx context.Context, model string, live *profile.Profile, o registry.MatchOptions) (registry.Result, error)
+}
+
+// rank ranks the versions of a model: there, where the registry can, or else
+// here. What is known of them here only, their artifacts and labelled rows, is
+// judged here.
+func (a *app) rank(ctx context.Context, s registry.Store, model string, live *profile.Profile, o registry.MatchOptions, check bool) (registry.Result, error) {
+	if there, ok := s.(matcher); ok && !check && o.Labelled == nil {
+		return there.Match(ctx, model, live, o)
+	}
+	versions, err := s.List(ctx, model)
+	if err != nil {
+		return registry.Result{}, err
+	}
+	if check {
+		if o.Findings, err = a.checkArtifacts(ctx, versions); err != nil {
+			return registry.Result{}, err
+		}
+	}
+	return registry.Match(versions, live, o)
 }
 
 func matchOptions(live, tolerance string) (o registry.MatchOptions, err error) {

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -21,16 +23,26 @@ const (
 )
 
 // explainMatch draws, for the nearest versions, how live data and training data
-// lie in the columns that differ most.
-func explainMatch(w io.Writer, r registry.Result, versions []registry.Version, live *profile.Profile) {
+// lie in the columns that differ most. The profiles of no others are read.
+func explainMatch(ctx context.Context, w io.Writer, r registry.Result, s registry.Store, live *profile.Profile) error {
 	for i, c := range r.Candidates {
 		if i >= explainedVersions && c.Version != r.Live {
 			continue
 		}
-		at := slices.IndexFunc(versions, func(v registry.Version) bool { return strconv.FormatInt(v.Number, 10) == c.Version })
-		p, _, err := versions[at].Profile()
+		number, err := registry.ParseNumber(c.Version)
 		if err != nil {
-			continue // it was compared: it has one
+			return err
+		}
+		v, err := s.Get(ctx, r.Model, number)
+		if errors.Is(err, registry.ErrNotFound) {
+			continue // deleted since
+		}
+		if err != nil {
+			return err
+		}
+		p, _, err := v.Profile()
+		if err != nil {
+			return err
 		}
 		fmt.Fprintf(w, "\nVersion %s%s\n", c.Version, verdict(r, c))
 		for _, column := range c.Columns[:min(len(c.Columns), explainedColumns)] {
@@ -39,6 +51,7 @@ func explainMatch(w io.Writer, r registry.Result, versions []registry.Version, l
 			}
 		}
 	}
+	return nil
 }
 
 // verdict says in words what was found of a candidate.

@@ -168,7 +168,7 @@ func (a *app) openURI(ctx context.Context, uri *string) (registry.Store, error) 
 		}
 		*uri = store.InNamespace(*uri, namespace)
 	}
-	return store.Open(ctx, *uri, store.Options{Now: time.Now, MLflow: mlflow.FromEnvironment(a.env), Token: a.token, Namespace: a.cluster.namespaceIfAny, Kube: func() (client.Client, string, error) {
+	return store.Open(ctx, *uri, store.Options{Now: time.Now, MLflow: mlflow.FromEnvironment(a.env), Token: a.token, Namespace: a.cluster.namespaceIfAny, Kube: func() (client.WithWatch, string, error) {
 		c, namespace, err := a.cluster.connect()
 		*uri = store.InNamespace(*uri, namespace)
 		return c, namespace, err

@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -20,7 +22,8 @@ import (
 
 // newRegistryServer gives each script a registry behind the HTTP API, of the
 // folders served/NAMESPACE, to which $SERVED is the URI and t0ken the token;
-// "reader" is the token of one who may only read.
+// "reader" is the token of one who may only read. What it was asked is in
+// served.log.
 func newRegistryServer(e *testscript.Env) error {
 	h, err := api.New(api.Config{
 		Open: func(_ context.Context, namespace string, _ api.Verb) (registry.Store, error) {
@@ -39,7 +42,16 @@ func newRegistryServer(e *testscript.Env) error {
 	if err != nil {
 		return err
 	}
-	server := httptest.NewServer(h)
+	var mu sync.Mutex
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		if f, err := os.OpenFile(e.WorkDir+"/served.log", os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644); err == nil {
+			fmt.Fprintln(f, r.Method, r.URL.Path)
+			f.Close()
+		}
+		mu.Unlock()
+		h.ServeHTTP(w, r)
+	}))
 	e.Defer(server.Close)
 	e.Setenv("SERVED", "leeway+"+server.URL)
 	return nil

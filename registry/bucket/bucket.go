@@ -67,6 +67,7 @@ func NewClient(ctx context.Context, o Options) (*s3.Client, error) {
 		if o.Wrap != nil {
 			s.HTTPClient = o.Wrap(s.HTTPClient)
 		}
+		s.HTTPClient = bounded{s.HTTPClient}
 	}), nil
 }
 

@@ -163,11 +163,18 @@ func (c *Client) Register(ctx context.Context, spec v1alpha1.ModelVersionSpec) (
 	return registered, nil
 }
 
-// Match ranks the versions of a model by how near their training data is to the
-// bytes of a live profile, where the versions are.
-func (c *Client) Match(ctx context.Context, model string, live []byte, o registry.MatchOptions) (registry.Result, error) {
+// Match is registry.Match of a model's versions, done where they are. Findings
+// and labelled rows can't be sent: with those it is refused.
+func (c *Client) Match(ctx context.Context, model string, live *profile.Profile, o registry.MatchOptions) (registry.Result, error) {
 	if err := registry.ValidateModel(model); err != nil {
 		return registry.Result{}, err
+	}
+	if o.Findings != nil || o.Labelled != nil {
+		return registry.Result{}, c.unsupported("takes no findings and no labelled rows for a match")
+	}
+	body, err := live.Encode()
+	if err != nil {
+		return registry.Result{}, fmt.Errorf("%w: live profile: %w", registry.ErrInvalid, err)
 	}
 	q := url.Values{}
 	if o.Live != 0 {
@@ -176,8 +183,9 @@ func (c *Client) Match(ctx context.Context, model string, live []byte, o registr
 	if o.Tolerance != 0 {
 		q.Set("tolerance", strconv.FormatFloat(o.Tolerance, 'g', -1, 64))
 	}
-	var r registry.Result
-	err := c.post(ctx, c.path(model, "match"), q, rawJSON(live), true, &r)
+	r := registry.Result{}
+	err = c.post(ctx, c.path(model, "match"), q, rawJSON(body), true, &r)
+	r.Rows, r.Length = live.Rows, live.Length()
 	return r, err
 }
 

@@ -431,10 +431,6 @@ func TestMatch(t *testing.T) {
 		}
 	}
 	now := live(t, 20.5)
-	b, err := now.Encode()
-	if err != nil {
-		t.Fatal(err)
-	}
 	c := connect(t, s, nil)
 	versions, err := c.List(t.Context(), "churn")
 	if err != nil {
@@ -446,22 +442,24 @@ func TestMatch(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.took()
-	got, err := c.Match(t.Context(), "churn", b, o)
+	got, err := c.Match(t.Context(), "churn", now, o)
 	if err != nil || got.Best != "2" {
 		t.Fatalf("got %+v, %v", got, err)
 	}
 	a, _ := json.Marshal(want)
-	if b, _ := json.Marshal(got); string(a) != string(b) {
-		t.Errorf("got  %s\nwant %s", b, a)
+	if b, _ := json.Marshal(got); string(a) != string(b) || got.Rows != want.Rows || got.Length != want.Length {
+		t.Errorf("got  %s of %d rows, %s\nwant %s of %d rows, %s", b, got.Rows, got.Length, a, want.Rows, want.Length)
 	}
 	if asked := s.took(); !slices.Equal(asked, []string{"POST /churn/match 200"}) {
 		t.Errorf("asked %v", asked)
 	}
-	if _, err := c.Match(t.Context(), "churn", []byte("{}"), o); !errors.Is(err, registry.ErrInvalid) {
-		t.Errorf("no profile: got %v", err)
+	if _, err := c.Match(t.Context(), "churn", &profile.Profile{Format: now.Format}, o); !errors.Is(err, registry.ErrInvalid) {
+		t.Errorf("a profile of nothing: got %v", err)
 	}
-	if _, err := c.Match(t.Context(), "churn", []byte("{"), o); !errors.Is(err, registry.ErrInvalid) {
-		t.Errorf("no JSON: got %v", err)
+	for _, o := range []registry.MatchOptions{{Labelled: &registry.Labelled{}}, {Findings: map[int64]registry.Finding{1: {}}}} {
+		if _, err := c.Match(t.Context(), "churn", now, o); !errors.Is(err, errors.ErrUnsupported) {
+			t.Errorf("what can't be sent: got %v", err)
+		}
 	}
 }
 

@@ -31,5 +31,5 @@ func TestManyVersions(t *testing.T) {
 	}
 	path := t.TempDir()
 	registrytest.Listing(t, func() registry.Store { return dir.New(path, time.Now) }, 10_000,
-		registrytest.Limits{First: 60 * time.Second, Again: 5 * time.Second, Told: 10 * time.Second, Bytes: 500 << 20})
+		registrytest.Limits{First: 60 * time.Second, Again: 15 * time.Second, Told: 15 * time.Second, Bytes: 500 << 20})
 }

@@ -20,7 +20,7 @@ var errDied = errors.New("died")
 // mortal is a client of a process that dies at its n-th write, before or after
 // the server did it: from then on nothing comes of what it asks.
 type mortal struct {
-	client.Client
+	client.WithWatch
 	n      *int
 	before bool
 }
@@ -41,22 +41,22 @@ func (m mortal) Get(ctx context.Context, key client.ObjectKey, o client.Object, 
 	if *m.n <= 0 {
 		return errDied
 	}
-	return m.Client.Get(ctx, key, o, opts...)
+	return m.WithWatch.Get(ctx, key, o, opts...)
 }
 
 func (m mortal) Create(ctx context.Context, o client.Object, opts ...client.CreateOption) error {
-	return m.write(func() error { return m.Client.Create(ctx, o, opts...) })
+	return m.write(func() error { return m.WithWatch.Create(ctx, o, opts...) })
 }
 
 func (m mortal) Update(ctx context.Context, o client.Object, opts ...client.UpdateOption) error {
-	return m.write(func() error { return m.Client.Update(ctx, o, opts...) })
+	return m.write(func() error { return m.WithWatch.Update(ctx, o, opts...) })
 }
 
 func (m mortal) Delete(ctx context.Context, o client.Object, opts ...client.DeleteOption) error {
-	return m.write(func() error { return m.Client.Delete(ctx, o, opts...) })
+	return m.write(func() error { return m.WithWatch.Delete(ctx, o, opts...) })
 }
 
-func (m mortal) Status() client.SubResourceWriter { return mortalStatus{m.Client.Status(), m} }
+func (m mortal) Status() client.SubResourceWriter { return mortalStatus{m.WithWatch.Status(), m} }
 
 type mortalStatus struct {
 	client.SubResourceWriter

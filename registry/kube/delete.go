@@ -141,7 +141,7 @@ func (s *Store) buried(ctx context.Context, model string) ([]deletion, error) {
 
 // numbers of the model's objects.
 func (s *Store) numbers(ctx context.Context, model string) (map[int64]bool, error) {
-	names, err := s.names(ctx)
+	names, err := s.names(ctx, model)
 	if err != nil {
 		return nil, err
 	}

@@ -58,7 +58,7 @@ func TestEvents(t *testing.T) {
 // Who may change lifecycles need not be allowed to create events.
 func TestEventsAreNotNeeded(t *testing.T) {
 	asked := false
-	c := failing{Client: newClient(t), create: func(o client.Object) error {
+	c := failing{WithWatch: newClient(t), create: func(o client.Object) error {
 		if _, ok := o.(*corev1.Event); ok {
 			asked = true
 			return apierrors.NewForbidden(schema.GroupResource{Resource: "events"}, o.GetName(), nil)

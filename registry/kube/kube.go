@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -15,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/leeway-dev/leeway/registry"
+	"github.com/leeway-dev/leeway/registry/seen"
 	"github.com/leeway-dev/leeway/registry/v1alpha1"
 )
 
@@ -33,24 +35,27 @@ const (
 const AnnotationCreated = "leeway.dev/created"
 
 // Store is a registry in a namespace. It implements registry.Store,
-// registry.DeletionLog and registry.Importer.
+// registry.Watcher, registry.DeletionLog and registry.Importer.
 type Store struct {
-	client    client.Client
+	client    client.WithWatch
 	namespace string
 	now       func() time.Time
+
+	unselective atomic.Bool // the server can't select by the model
+	known       *seen.Cache[registry.Version]
 }
 
 var (
 	_ registry.Importer    = (*Store)(nil)
 	_ registry.DeletionLog = (*Store)(nil)
+	_ registry.Watcher     = (*Store)(nil)
 )
 
-// New returns the registry in a namespace. The client's scheme must know
-// ModelVersion and ConfigMap. A client that reads from a cache will do for Get,
-// List and SetLifecycle; to register, give one that reads from the server. now
+// New returns the registry in a namespace. The client must read from the server,
+// not from a cache, and its scheme must know ModelVersion and ConfigMap. now
 // gives the time of changes.
-func New(c client.Client, namespace string, now func() time.Time) *Store {
-	return &Store{client: c, namespace: namespace, now: now}
+func New(c client.WithWatch, namespace string, now func() time.Time) *Store {
+	return &Store{client: c, namespace: namespace, now: now, known: seen.New[registry.Version](remembered)}
 }
 
 // Get implements registry.Store.
@@ -65,30 +70,9 @@ func (s *Store) Get(ctx context.Context, model string, number int64) (registry.V
 	return version(o), nil
 }
 
-// List implements registry.Store. It selects by the spec, not by a label, so
-// that objects made by other tools are found.
-func (s *Store) List(ctx context.Context, model string) ([]registry.Version, error) {
-	if err := registry.ValidateModel(model); err != nil {
-		return nil, err
-	}
-	var list v1alpha1.ModelVersionList
-	if err := s.client.List(ctx, &list, client.InNamespace(s.namespace)); err != nil {
-		return nil, s.explain(err, "list modelversions")
-	}
-	var versions []registry.Version
-	for i := range list.Items {
-		o := &list.Items[i]
-		if o.Spec.Model == model && o.Name == Name(model, o.Spec.Version) {
-			versions = append(versions, version(o))
-		}
-	}
-	slices.SortFunc(versions, func(a, b registry.Version) int { return cmp.Compare(a.Number, b.Number) })
-	return versions, nil
-}
-
 // Models implements registry.Store. It reads names alone, which say the model.
 func (s *Store) Models(ctx context.Context) ([]string, error) {
-	names, err := s.names(ctx)
+	names, err := s.names(ctx, "")
 	if err != nil {
 		return nil, err
 	}
@@ -112,10 +96,13 @@ func (s *Store) get(ctx context.Context, model string, number int64) (*v1alpha1.
 		return nil, s.explain(err, "get modelversions")
 	}
 	if o.Spec.Model != model || o.Spec.Version != number {
-		return nil, fmt.Errorf("modelversion %s/%s: %w: its spec says version %d of %q", s.namespace, o.Name, registry.ErrInvalid, o.Spec.Version, o.Spec.Model)
+		return nil, fmt.Errorf("modelversion %s/%s: %w: its spec says version %d of %q", s.namespace, o.Name, errMisnamed, o.Spec.Version, o.Spec.Model)
 	}
 	return o, nil
 }
+
+// errMisnamed: an object that was made by hand, and is no version.
+var errMisnamed = fmt.Errorf("%w: it is no version by its name", registry.ErrInvalid)
 
 // Name of the object that is a version.
 func Name(model string, number int64) string {

@@ -48,7 +48,7 @@ func (s *Store) SetLifecycle(ctx context.Context, model string, number int64, fr
 			o.Status.Audit = o.Status.Audit[n-maxAudit:]
 		}
 		err = s.client.Status().Update(ctx, o)
-		if apierrors.IsConflict(err) {
+		if apierrors.IsConflict(err) || apierrors.IsNotFound(err) { // changed, or deleted: look again
 			return false, nil
 		}
 		if err != nil {

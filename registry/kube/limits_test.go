@@ -25,9 +25,17 @@ import (
 
 // failing answers some calls with an error.
 type failing struct {
-	client.Client
+	client.WithWatch
 	create func(client.Object) error
 	get    func(client.Object) error
+	status func() // before a status is written
+}
+
+func (f failing) Status() client.SubResourceWriter {
+	if f.status != nil {
+		f.status()
+	}
+	return f.WithWatch.Status()
 }
 
 func (f failing) Create(ctx context.Context, o client.Object, opts ...client.CreateOption) error {
@@ -36,7 +44,7 @@ func (f failing) Create(ctx context.Context, o client.Object, opts ...client.Cre
 			return err
 		}
 	}
-	return f.Client.Create(ctx, o, opts...)
+	return f.WithWatch.Create(ctx, o, opts...)
 }
 
 func (f failing) Get(ctx context.Context, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
@@ -45,10 +53,10 @@ func (f failing) Get(ctx context.Context, key client.ObjectKey, o client.Object,
 			return err
 		}
 	}
-	return f.Client.Get(ctx, key, o, opts...)
+	return f.WithWatch.Get(ctx, key, o, opts...)
 }
 
-func open(c client.Client) *kube.Store { return kube.New(c, "ml", time.Now) }
+func open(c client.WithWatch) *kube.Store { return kube.New(c, "ml", time.Now) }
 
 // A profile that an object can't hold is refused before a number is given.
 func TestTooLarge(t *testing.T) {
@@ -115,7 +123,7 @@ func TestObjectsMadeByHand(t *testing.T) {
 func TestResume(t *testing.T) {
 	c := newClient(t)
 	died := errors.New("died")
-	dying := failing{Client: c, create: func(o client.Object) error {
+	dying := failing{WithWatch: c, create: func(o client.Object) error {
 		if _, ok := o.(*v1alpha1.ModelVersion); ok {
 			return died
 		}
@@ -148,7 +156,7 @@ func TestResume(t *testing.T) {
 // ConfigMap.
 func TestPendingIsBounded(t *testing.T) {
 	c := newClient(t)
-	dying := failing{Client: c, create: func(o client.Object) error {
+	dying := failing{WithWatch: c, create: func(o client.Object) error {
 		if _, ok := o.(*v1alpha1.ModelVersion); ok {
 			return errors.New("died")
 		}
@@ -220,13 +228,13 @@ func TestErrors(t *testing.T) {
 		{"no such kind", &meta.NoKindMatchError{GroupKind: schema.GroupKind{Group: "leeway.dev", Kind: "ModelVersion"}}, registry.ErrUnreachable, "install"},
 	}
 	for _, tt := range tests {
-		s := open(failing{Client: newClient(t), get: func(client.Object) error { return tt.err }})
+		s := open(failing{WithWatch: newClient(t), get: func(client.Object) error { return tt.err }})
 		_, err := s.Get(t.Context(), "churn", 1)
 		if !errors.Is(err, tt.want) || !strings.Contains(err.Error(), tt.tells) {
 			t.Errorf("%s: got %v, want %v that says %q", tt.name, err, tt.want, tt.tells)
 		}
 	}
-	forbidden := failing{Client: newClient(t), create: func(o client.Object) error {
+	forbidden := failing{WithWatch: newClient(t), create: func(o client.Object) error {
 		if _, ok := o.(*corev1.ConfigMap); ok {
 			return apierrors.NewForbidden(schema.GroupResource{Resource: "configmaps"}, kube.Numbers, errors.New("no"))
 		}
@@ -235,5 +243,23 @@ func TestErrors(t *testing.T) {
 	_, err := open(forbidden).Register(t.Context(), registrytest.Spec("churn"))
 	if !errors.Is(err, registry.ErrForbidden) || !strings.Contains(err.Error(), "create the configmap leeway-numbers") {
 		t.Errorf("no right to make the ConfigMap: got %v", err)
+	}
+}
+
+// A version that is deleted while its lifecycle is changed is not found: that is
+// no cluster without Leeway's custom resources.
+func TestDeletedWhileChanged(t *testing.T) {
+	c := newClient(t)
+	if _, err := open(c).Register(t.Context(), registrytest.Spec("churn")); err != nil {
+		t.Fatal(err)
+	}
+	deleting := failing{WithWatch: c, status: func() {
+		if err := open(c).Delete(t.Context(), "churn", 1, "bob", "old"); err != nil {
+			t.Error(err)
+		}
+	}}
+	err := open(deleting).SetLifecycle(t.Context(), "churn", 1, v1alpha1.Registered, v1alpha1.Live, "ada", "gate passed")
+	if !errors.Is(err, registry.ErrNotFound) || errors.Is(err, registry.ErrUnreachable) {
+		t.Errorf("got %v, want not found", err)
 	}
 }

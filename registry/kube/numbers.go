@@ -4,13 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"math"
+	"math/rand/v2"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/leeway-dev/leeway/registry"
@@ -122,37 +121,51 @@ func (s *Store) raise(ctx context.Context, model string, number int64) error {
 // writes it against what was read, again and again until nobody was faster. f
 // says whether there is anything to write.
 func changeEntry[T any](ctx context.Context, s *Store, name, model string, f func(*T) (bool, error)) error {
-	b := wait.Backoff{Duration: 5 * time.Millisecond, Factor: 1, Jitter: 4, Steps: math.MaxInt}
-	return wait.ExponentialBackoffWithContext(ctx, b, func(ctx context.Context) (bool, error) {
-		m, err := s.configMap(ctx, name)
-		if err != nil {
-			return false, err
+	for try := 0; ctx.Err() == nil; try++ {
+		done, err := tryEntry(ctx, s, name, model, f)
+		if done || err != nil {
+			return err
 		}
-		e, err := entry[T](m, model)
-		if err != nil {
-			return false, err
+		// Many at once are in each other's way: each waits longer every time, so
+		// that few try at the same moment however many there are.
+		select {
+		case <-ctx.Done():
+		case <-time.After(rand.N(5 * time.Millisecond << min(try, 8))):
 		}
-		write, err := f(&e)
-		if err != nil || !write {
-			return err == nil, err
-		}
-		text, err := json.Marshal(e)
-		if err != nil {
-			return false, err
-		}
-		if m.Data == nil {
-			m.Data = map[string]string{}
-		}
-		m.Data[model] = string(text)
-		err = s.client.Update(ctx, m)
-		if apierrors.IsConflict(err) {
-			return false, nil
-		}
-		if err != nil {
-			return false, s.explain(err, "update the configmap "+name)
-		}
-		return true, nil
-	})
+	}
+	return s.explain(ctx.Err(), "update the configmap "+name)
+}
+
+// tryEntry is changeEntry once; it is not done when somebody was faster.
+func tryEntry[T any](ctx context.Context, s *Store, name, model string, f func(*T) (bool, error)) (done bool, err error) {
+	m, err := s.configMap(ctx, name)
+	if err != nil {
+		return false, err
+	}
+	e, err := entry[T](m, model)
+	if err != nil {
+		return false, err
+	}
+	write, err := f(&e)
+	if err != nil || !write {
+		return true, err
+	}
+	text, err := json.Marshal(e)
+	if err != nil {
+		return false, err
+	}
+	if m.Data == nil {
+		m.Data = map[string]string{}
+	}
+	m.Data[model] = string(text)
+	err = s.client.Update(ctx, m)
+	if apierrors.IsConflict(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, s.explain(err, "update the configmap "+name)
+	}
+	return true, nil
 }
 
 func entry[T any](m *corev1.ConfigMap, model string) (e T, err error) {

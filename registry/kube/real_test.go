@@ -25,6 +25,26 @@ const realEnv = "LEEWAY_TEST_KUBECONFIG"
 // TestRealAPIServer runs the suite against a real API server, whose admission,
 // validation and conflicts no fake has. The end-to-end tests run it so.
 func TestRealAPIServer(t *testing.T) {
+	c := realClient(t)
+	var namespace string
+	registrytest.Run(t, func(t *testing.T) func() registry.Store {
+		namespace = makeNamespace(t, c)
+		s := kube.New(c, namespace, time.Now)
+		return func() registry.Store { return s }
+	}, func() registrytest.Options {
+		ns := namespace
+		return registrytest.Options{Registrars: 8, Each: 3, Delete: func(t *testing.T, model string, number int64) {
+			o := &v1alpha1.ModelVersion{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: kube.Name(model, number)}}
+			if err := c.Delete(t.Context(), o); err != nil {
+				t.Fatal(err)
+			}
+		}}
+	})
+}
+
+// realClient reads from the API server that is to be tested against.
+func realClient(t *testing.T) client.WithWatch {
+	t.Helper()
 	path := os.Getenv(realEnv)
 	if path == "" {
 		t.Skip(realEnv + " is not set: it names the kubeconfig of a cluster to test against")
@@ -40,24 +60,11 @@ func TestRealAPIServer(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	c, err := client.New(config, client.Options{Scheme: scheme})
+	c, err := client.NewWithWatch(config, client.Options{Scheme: scheme})
 	if err != nil {
 		t.Fatal(err)
 	}
-	var namespace string
-	registrytest.Run(t, func(t *testing.T) func() registry.Store {
-		namespace = makeNamespace(t, c)
-		s := kube.New(c, namespace, time.Now)
-		return func() registry.Store { return s }
-	}, func() registrytest.Options {
-		ns := namespace
-		return registrytest.Options{Registrars: 8, Each: 3, Delete: func(t *testing.T, model string, number int64) {
-			o := &v1alpha1.ModelVersion{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: kube.Name(model, number)}}
-			if err := c.Delete(t.Context(), o); err != nil {
-				t.Fatal(err)
-			}
-		}}
-	})
+	return c
 }
 
 // makeNamespace makes one that goes with the test.

@@ -107,7 +107,7 @@ func (s *Store) registered(ctx context.Context, model, key string) (*v1alpha1.Mo
 
 // highest number of the model's objects, by their names alone.
 func (s *Store) highest(ctx context.Context, model string) (int64, error) {
-	names, err := s.names(ctx)
+	names, err := s.names(ctx, model)
 	if err != nil {
 		return 0, err
 	}
@@ -118,18 +118,4 @@ func (s *Store) highest(ctx context.Context, model string) (int64, error) {
 		}
 	}
 	return highest, nil
-}
-
-// names of the objects in the namespace.
-func (s *Store) names(ctx context.Context) ([]string, error) {
-	list := &metav1.PartialObjectMetadataList{}
-	list.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("ModelVersionList"))
-	if err := s.client.List(ctx, list, client.InNamespace(s.namespace)); err != nil {
-		return nil, s.explain(err, "list modelversions")
-	}
-	names := make([]string, len(list.Items))
-	for i := range list.Items {
-		names[i] = list.Items[i].Name
-	}
-	return names, nil
 }

@@ -68,6 +68,14 @@ type Profile struct {
 	Predictions []Column         `json:"predictions,omitempty"`
 }
 
+// Length is that of the time that the rows are of, 0 where it is not said.
+func (p *Profile) Length() time.Duration {
+	if p.From == nil || p.To == nil {
+		return 0
+	}
+	return p.To.Sub(*p.From)
+}
+
 // Column describes the values of one feature or prediction.
 type Column struct {
 	Name string `json:"name"`

@@ -75,8 +75,8 @@ func fill(t *testing.T, s registry.Importer, versions int) {
 			}
 		})
 	}
-	for n := range int64(versions) {
-		numbers <- n + 1
+	for n := int64(versions); n > 0; n-- { // the highest is given first, and is not to be raised for each
+		numbers <- n
 	}
 	close(numbers)
 	wg.Wait()

@@ -10,8 +10,6 @@ import (
 	"strconv"
 	"strings"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	"github.com/leeway-dev/leeway/registry"
 	"github.com/leeway-dev/leeway/registry/v1alpha1"
 )
@@ -19,20 +17,14 @@ import (
 // SetLifecycle implements registry.Store. The next change of a version has one
 // name: whoever creates it first has made it.
 func (s *Store) SetLifecycle(ctx context.Context, model string, number int64, from, to v1alpha1.Lifecycle, by, reason string) error {
-	if err := registry.CheckTransition(from, to); err != nil {
+	next, err := registry.Transition(from, to, by, reason, s.now)
+	if err != nil {
 		return err
 	}
 	if err := registry.ValidateModel(model); err != nil {
 		return err
 	}
-	line := v1alpha1.AuditLine{From: from, To: to, By: by, Reason: reason}
-	return s.change(ctx, model, number, func(v registry.Version) (v1alpha1.AuditLine, error) {
-		line.Time = metav1.NewMicroTime(s.now())
-		if v.Lifecycle != from {
-			return line, fmt.Errorf("version %d of %s: %w: it is %s, not %s", number, model, registry.ErrConflict, v.Lifecycle, from)
-		}
-		return line, nil
-	})
+	return s.change(ctx, model, number, next)
 }
 
 // change adds the line that next gives for the version as it is. When somebody

@@ -8,6 +8,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -128,33 +129,39 @@ func (s *Store) page(ctx context.Context, prefix, after string) (objects []objec
 		return nil, false, s.explain(err, "list "+prefix)
 	}
 	for _, o := range out.Contents {
-		objects = append(objects, object{key: aws.ToString(o.Key), etag: aws.ToString(o.ETag), size: aws.ToInt64(o.Size)})
+		key := aws.ToString(o.Key)
+		if key <= after || !strings.HasPrefix(key, prefix) {
+			return nil, false, fmt.Errorf("%s: list %s: %w: the server lists %.200q, which is not behind %.200q there", s, prefix, registry.ErrInvalid, key, after)
+		}
+		objects = append(objects, object{key: key, etag: aws.ToString(o.ETag), size: aws.ToInt64(o.Size)})
+		after = key
 	}
 	return objects, aws.ToBool(out.IsTruncated) && len(objects) > 0, nil
 }
 
-// list lists all objects below a prefix.
-func (s *Store) list(ctx context.Context, prefix string) ([]object, error) {
-	var all []object
-	after := ""
+// pages lists all objects below a prefix, in their order, a page at a time, until
+// use has enough.
+func (s *Store) pages(ctx context.Context, prefix string, use func([]object) (enough bool)) error {
+	after, n := "", 0
 	for {
 		objects, more, err := s.page(ctx, prefix, after)
-		if err != nil {
-			return nil, err
+		if err != nil || use(objects) || !more {
+			return err
 		}
-		all = append(all, objects...)
-		if !more {
-			return all, nil
+		if n += len(objects); n > maxListing {
+			return fmt.Errorf("%s: %w: %s has more than %d objects", s, registry.ErrTooLarge, prefix, maxListing)
 		}
-		if len(all) > maxListing {
-			return nil, fmt.Errorf("%s: %w: %s has more than %d objects", s, registry.ErrTooLarge, prefix, maxListing)
-		}
-		next := objects[len(objects)-1].key
-		if next <= after {
-			return nil, fmt.Errorf("%s: list %s: %w: the server lists %s again", s, prefix, registry.ErrInvalid, next)
-		}
-		after = next
+		after = objects[len(objects)-1].key
 	}
+}
+
+// list lists all objects below a prefix.
+func (s *Store) list(ctx context.Context, prefix string) (all []object, err error) {
+	err = s.pages(ctx, prefix, func(objects []object) bool {
+		all = append(all, objects...)
+		return false
+	})
+	return all, err
 }
 
 // folders lists the names of the folders below the registry's prefix.
@@ -164,19 +171,26 @@ func (s *Store) folders(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	var names []string
+	token := ""
 	pages := s3.NewListObjectsV2Paginator(c, &s3.ListObjectsV2Input{Bucket: &s.bucket, Prefix: &s.prefix, Delimiter: aws.String("/")})
-	for pages.HasMorePages() {
+	for n := 0; pages.HasMorePages(); n++ {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
 			return nil, s.explain(err, "list "+s.prefix)
 		}
 		for _, p := range page.CommonPrefixes {
-			folder := aws.ToString(p.Prefix)
-			names = append(names, folder[min(len(s.prefix), len(folder)):max(min(len(s.prefix), len(folder)), len(folder)-1)])
+			if name, ok := strings.CutPrefix(strings.TrimSuffix(aws.ToString(p.Prefix), "/"), s.prefix); ok {
+				names = append(names, name)
+			}
 		}
-		if len(names) > maxListing {
+		if max(len(names), n) > maxListing {
 			return nil, fmt.Errorf("%s: %w: more than %d models", s, registry.ErrTooLarge, maxListing)
 		}
+		next := aws.ToString(page.NextContinuationToken)
+		if next == token && aws.ToBool(page.IsTruncated) {
+			return nil, fmt.Errorf("%s: list %s: %w: the server's listing does not go on", s, s.prefix, registry.ErrInvalid)
+		}
+		token = next
 	}
 	return names, nil
 }

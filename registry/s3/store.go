@@ -181,23 +181,16 @@ func (s *Store) Models(ctx context.Context) ([]string, error) {
 	return models, nil
 }
 
-func (s *Store) hasVersions(ctx context.Context, model string) (bool, error) {
-	prefix, after := s.versions(model), ""
-	for {
-		objects, more, err := s.page(ctx, prefix, after)
-		if err != nil {
-			return false, err
-		}
-		for _, o := range objects {
-			if _, ok := cutNumber(prefix, o.key); ok && o.size > 0 {
-				return true, nil
-			}
-			after = o.key
-		}
-		if !more {
-			return false, nil
-		}
-	}
+func (s *Store) hasVersions(ctx context.Context, model string) (there bool, err error) {
+	prefix := s.versions(model)
+	err = s.pages(ctx, prefix, func(objects []object) bool {
+		there = slices.ContainsFunc(objects, func(o object) bool {
+			_, ok := cutNumber(prefix, o.key)
+			return ok && o.size > 0
+		})
+		return there
+	})
+	return there, err
 }
 
 // numbered is a version's object in a listing.

@@ -30,7 +30,7 @@ import (
 type Options struct {
 	// Kube connects to the cluster that kube: is in, and says which namespace
 	// kube: without a name means. It is called for kube: only.
-	Kube func() (c client.Client, namespace string, err error)
+	Kube func() (c client.WithWatch, namespace string, err error)
 	// MLflow is what an MLflow server may ask for.
 	MLflow mlflow.Credentials
 	// Token gives the bearer token for leeway+http: and leeway+https:; nil: none.

@@ -18,7 +18,7 @@ import (
 )
 
 func TestOpen(t *testing.T) {
-	o := store.Options{Now: time.Now, Kube: func() (client.Client, string, error) { return nil, "ml", nil }}
+	o := store.Options{Now: time.Now, Kube: func() (client.WithWatch, string, error) { return nil, "ml", nil }}
 	s, err := store.Open(t.Context(), "dir:"+t.TempDir(), o)
 	if _, ok := s.(*dir.Store); !ok || err != nil {
 		t.Errorf("dir: got %T, %v", s, err)
@@ -56,7 +56,7 @@ func TestOpen(t *testing.T) {
 			t.Errorf("%q: got %v, want invalid", uri, err)
 		}
 	}
-	o.Kube = func() (client.Client, string, error) { return nil, "", errors.New("no kubeconfig") }
+	o.Kube = func() (client.WithWatch, string, error) { return nil, "", errors.New("no kubeconfig") }
 	if _, err := store.Open(t.Context(), "kube:", o); !errors.Is(err, registry.ErrUnreachable) {
 		t.Errorf("without a cluster: got %v, want unreachable", err)
 	}
