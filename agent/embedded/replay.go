@@ -85,6 +85,7 @@ func openScratch(cfg ReplayConfig) (*tsdb.DB, error) {
 	o.MinBlockDuration = scratchBlock.Milliseconds()
 	o.MaxBlockDuration = scratchBlock.Milliseconds()
 	o.WALSegmentSize = -1
+	o.SamplesPerChunk = 30 // an instant query decodes a chunk from its start
 	o.StripeSize = 1 << 12
 	db, err := tsdb.Open(cfg.Dir, cfg.Logger, prometheus.NewRegistry(), o, nil)
 	if err != nil {
