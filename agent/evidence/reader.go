@@ -102,6 +102,11 @@ func (r Reader) CountedRows(ctx context.Context, version string, from time.Time)
 	return n, err
 }
 
+// Everything selects what all versions of the model show.
+func (r Reader) Everything() string {
+	return fmt.Sprintf("namespace=%q,model_name=%q", r.Namespace, r.Model)
+}
+
 // Selector selects what a version of the model shows.
 func (r Reader) Selector(version string) string {
 	return fmt.Sprintf("namespace=%q,model_name=%q,model_version=%q", r.Namespace, r.Model, version)

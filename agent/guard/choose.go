@@ -154,12 +154,7 @@ func (v *visit) allowed(r decide.Decision, m *matched) choice {
 	if action == decide.Rollback || action == decide.Redeploy {
 		v.obstacles(&c)
 	}
-	if c.Action == decide.Hold && c.Proposed != "" {
-		c.Action = c.Proposed // a person may say yes to it
-		if c.level == v1alpha1.Auto {
-			c.level = v1alpha1.Approve
-		}
-	}
+	evidence.Approvable(&c.Decision, &c.level)
 	return c
 }
 

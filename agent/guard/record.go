@@ -34,53 +34,16 @@ func (v *visit) decide(ctx context.Context) error {
 		v.phase(phase, c.Reason, c.Message)
 		return nil
 	}
-	if d := v.standing(c); d != nil {
+	if d := evidence.Standing(v.decisions, v.trouble(), c.Decision, c.level, v.policy, v.now); d != nil {
 		v.project(d, c)
 		return nil
 	}
 	return v.record(ctx, c)
 }
 
-// standing finds the decision that says the same on the same trouble already.
-func (v *visit) standing(c choice) *v1alpha1.ModelDecision {
-	for i := range v.decisions {
-		d := &v.decisions[i]
-		if !v.sameTrouble(d, c.Cause) || !evidence.Same(d, c.Decision) {
-			continue
-		}
-		switch d.Status.State {
-		case v1alpha1.StateHeld, v1alpha1.Failed:
-			// A hold stands while it is the answer. An act that failed is tried
-			// again when there may be something new to try it on.
-			if d.Spec.Action == string(decide.Hold) || v.now.Sub(ended(d)) < v.retryAfter(d) {
-				return d
-			}
-		case v1alpha1.Proposed:
-			if d.Spec.Autonomy == c.level {
-				return d
-			}
-		}
-	}
-	return nil
-}
-
-func (v *visit) sameTrouble(d *v1alpha1.ModelDecision, cause decide.Cause) bool {
-	return d.Spec.Cause == string(cause) && d.Spec.From == v.fields.Version && v.work.Is(d.Spec.WorkloadUID) &&
-		!d.Spec.DecidedAt.Time.Before(v.evidence.RolloutSince)
-}
-
-func (v *visit) retryAfter(d *v1alpha1.ModelDecision) time.Duration {
-	if d.Spec.Action == string(decide.Train) {
-		return max(v.policy.Cooldown, v.policy.MatchWindow)
-	}
-	return max(v.policy.Cooldown, time.Minute)
-}
-
-func ended(d *v1alpha1.ModelDecision) time.Time {
-	if n := len(d.Status.Steps); n > 0 {
-		return d.Status.Steps[n-1].Time.Time
-	}
-	return d.Spec.DecidedAt.Time
+// trouble is what the decisions of now are about.
+func (v *visit) trouble() evidence.Trouble {
+	return evidence.Trouble{From: v.fields.Version, WorkloadUID: string(v.work.UID), Since: v.evidence.RolloutSince}
 }
 
 // record creates the decision and begins with it. The list it looks at is the
@@ -91,7 +54,7 @@ func (v *visit) record(ctx context.Context, c choice) error {
 	if err := v.Live.List(ctx, &live, client.InNamespace(v.guard.Namespace)); err != nil {
 		return fmt.Errorf("list decisions: %w", err)
 	}
-	attempt := 1
+	var own []v1alpha1.ModelDecision
 	for i := range live.Items {
 		d := &live.Items[i]
 		if d.Spec.Guard != v.guard.Name {
@@ -100,11 +63,9 @@ func (v *visit) record(ctx context.Context, c choice) error {
 		if journal.Open(d) && d.Status.State != v1alpha1.StateTraining {
 			return v.resume(ctx, d)
 		}
-		if v.sameTrouble(d, c.Cause) {
-			attempt = max(attempt, int(d.Spec.Attempt)+1)
-		}
+		own = append(own, *d)
 	}
-	d, err := v.document(ctx, c, attempt)
+	d, err := v.document(ctx, c, evidence.Attempt(own, v.trouble(), c.Cause))
 	if err != nil {
 		return err
 	}

@@ -27,6 +27,9 @@ type backtestOptions struct {
 	until    string
 	model    string
 	interval time.Duration
+	step     time.Duration
+	guards   []string
+	width    int
 }
 
 // csvFlags say how a file of rows is read.
@@ -91,6 +94,9 @@ func (a *app) backtest(ctx context.Context, o backtestOptions) error {
 		return err
 	}
 	defer history.Close()
+	cfg.Rows = history
+	g := backtest.Guarded{Guard: backtest.DefaultGuard("", o.model), Versions: versions, AllVersions: true}
+	cfg.Guards = []backtest.Guarded{g}
 	cfg.History, cfg.From, cfg.To = history, from.Add(-cfg.ScrapeInterval), to.Add(cfg.ScrapeInterval)
 	if o.since != "" {
 		d, err := model.ParseDuration(o.since)
@@ -112,7 +118,10 @@ func (a *app) backtest(ctx context.Context, o backtestOptions) error {
 	if err != nil {
 		return err
 	}
-	return o.format.print(a.out, res, func(w io.Writer) { backtestTable(w, res) })
+	if o.format == "table" {
+		return a.backtestReport(res, o.width)
+	}
+	return o.format.print(a.out, res, nil)
 }
 
 // backtestRules are the rule files, and the values that they come from.
@@ -193,16 +202,4 @@ func (a *app) backtestVersions(ctx context.Context, o *backtestOptions) ([]regis
 		o.csv.version = "1"
 	}
 	return versions, nil
-}
-
-func backtestTable(w io.Writer, r *backtest.Result) {
-	fmt.Fprintln(w, "FIRED\tFOR\tALERT\tCLOCK\tVERSION\tCOLUMN\tVALUE")
-	for _, e := range r.Alerts {
-		end := r.To
-		if e.Ended != nil {
-			end = *e.Ended
-		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%.1f\n", e.Fired.Format("2006-01-02 15:04"), end.Sub(e.Fired), e.Alert,
-			e.Labels["leeway_clock"], e.Labels["model_version"], e.Subject(), e.Value)
-	}
 }
