@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/prometheus/model/labels"
+
 	"github.com/leeway-dev/leeway/registry"
 	"github.com/leeway-dev/leeway/registry/dataset"
 	"github.com/leeway-dev/leeway/registry/profile"
@@ -67,11 +69,11 @@ type csvColumns struct{ time, version, label int }
 
 // OpenCSV reads the header and the times. Rows out of order are an error that
 // names the line.
-func OpenCSV(ctx context.Context, cfg CSVConfig) (*CSV, time.Time, time.Time, error) {
+func OpenCSV(ctx context.Context, cfg CSVConfig) (*CSV, Span, error) {
 	c := &CSV{CSVConfig: cfg}
 	var from, to time.Time
 	if err := c.open(); err != nil {
-		return nil, from, to, err
+		return nil, Span{}, err
 	}
 	for {
 		r, err := c.read(ctx)
@@ -79,13 +81,13 @@ func OpenCSV(ctx context.Context, cfg CSVConfig) (*CSV, time.Time, time.Time, er
 			break
 		}
 		if err != nil {
-			return nil, from, to, errors.Join(err, c.Close())
+			return nil, Span{}, errors.Join(err, c.Close())
 		}
 		if from.IsZero() {
 			from = r.at
 		}
 		if r.at.Before(to.Add(-c.Interval)) {
-			return nil, from, to, errors.Join(c.errorf("its time %s is before that of the row above, %s: sort the rows by column %q",
+			return nil, Span{}, errors.Join(c.errorf("its time %s is before that of the row above, %s: sort the rows by column %q",
 				r.at.Format(time.RFC3339), to.Format(time.RFC3339), c.Time), c.Close())
 		}
 		if r.at.After(to) {
@@ -93,13 +95,13 @@ func OpenCSV(ctx context.Context, cfg CSVConfig) (*CSV, time.Time, time.Time, er
 		}
 	}
 	if from.IsZero() {
-		return nil, from, to, errors.Join(fmt.Errorf("%s: %w: not one row with a time", c.Name, ErrNoHistory), c.Close())
+		return nil, Span{}, errors.Join(fmt.Errorf("%s: %w: not one row with a time", c.Name, ErrNoHistory), c.Close())
 	}
 	if c.tooBad() {
-		return nil, from, to, errors.Join(fmt.Errorf("%s: %d of %d rows can't be read; first: %w", c.Name, c.Bad, c.Rows+c.Bad, c.first), c.Close())
+		return nil, Span{}, errors.Join(fmt.Errorf("%s: %d of %d rows can't be read; first: %w", c.Name, c.Bad, c.Rows+c.Bad, c.first), c.Close())
 	}
 	err := errors.Join(c.Close(), c.open())
-	return c, from, to, err
+	return c, Span{From: from, To: to, Models: []Model{{cfg.Namespace, cfg.Model}}}, err
 }
 
 func (c *CSV) tooBad() bool { return float64(c.Bad) > c.MaxBad*float64(c.Rows+c.Bad) }
@@ -196,9 +198,20 @@ func (c *CSV) bad(err error) {
 	}
 }
 
-// Span implements History.
-func (c *CSV) Span(context.Context, Query) (from, to time.Time, err error) {
-	return from, to, errors.New("the span of a CSV is known when it is opened")
+// Metrics implements History.
+func (c *CSV) Metrics(context.Context) ([]string, error) {
+	names := []string{infoMetric, "leeway_request_duration_seconds_count", "leeway_feature_observations_total", "leeway_prediction_observations_total"}
+	if c.Label != "" {
+		names = append(names, "leeway_feedback_rows_total", "leeway_feedback_outcomes_total", "leeway_feedback_absolute_error_total", "leeway_feedback_squared_error_total")
+	}
+	for _, s := range c.served {
+		for _, f := range s.facts {
+			if name := f.labels.Get(labels.MetricName); !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	return names, nil
 }
 
 // Part implements History: rows are counted when their time has come, so that a

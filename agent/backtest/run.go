@@ -34,6 +34,8 @@ type Config struct {
 	Rows Rows
 	// ScrapeInterval of the history.
 	ScrapeInterval time.Duration
+	// MinInterval between evaluations of a rule group; 0: as the rules say.
+	MinInterval time.Duration
 	// Dir is for scratch files, which it leaves behind.
 	Dir string
 	// Progress is told how far it got, from 0 to 1. Nil: nobody is.
@@ -73,13 +75,12 @@ type run struct {
 func Run(ctx context.Context, cfg Config) (res *Result, err error) {
 	r := &run{Config: cfg, refs: map[uint64]storage.SeriesRef{}}
 	if r.replay, err = embedded.NewReplay(embedded.ReplayConfig{
-		Dir: cfg.Dir, Rules: cfg.Rules, EvaluationInterval: cfg.ScrapeInterval,
+		Dir: cfg.Dir, Rules: cfg.Rules, EvaluationInterval: cfg.ScrapeInterval, MinInterval: cfg.MinInterval,
 	}); err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, r.replay.Close()) }()
 	r.guards()
-	r.curves.begin(r)
 	if err := r.steps(ctx); err != nil {
 		return nil, fmt.Errorf("backtest: %w", err)
 	}
@@ -132,10 +133,21 @@ func (r *run) notes(res *Result) []string {
 
 // steps goes through time.
 func (r *run) steps(ctx context.Context) error {
-	r.query = Query{Metrics: r.replay.Metrics(), Namespace: r.Namespace, Model: r.Model}
+	there, err := r.History.Metrics(ctx)
+	if err != nil {
+		return err
+	}
+	r.replay.Drop(func(metric string) bool { return slices.Contains(there, metric) })
+	r.curves.begin(r)
+	r.query = Query{Namespace: r.Namespace, Model: r.Model}
+	for _, name := range there {
+		if slices.Contains(r.replay.Metrics(), name) || slices.Contains(judging(), name) {
+			r.query.Metrics = append(r.query.Metrics, name)
+		}
+	}
 	step := r.replay.Step()
 	if step == 0 {
-		return errors.New("the rules have no groups: nothing would be evaluated")
+		return errors.New("no rule reads a metric that history has: nothing would be evaluated")
 	}
 	begin := r.From.Add(-r.Warmup)
 	r.loaded = begin

@@ -68,7 +68,7 @@ func newServer(c *CSV, v *registry.Version, header []string) (*server, error) {
 	}
 	s := &server{version: strconv.FormatInt(v.Number, 10), predicted: -1, label: c.columns.label, labelled: map[string]*single{}}
 	s.base = []string{"namespace", c.Namespace, "model_name", c.Model, "model_version", s.version, "pod", "csv"}
-	s.info = s.series("leeway_model_info")
+	s.info = s.series(infoMetric)
 	s.requests = s.series("leeway_request_duration_seconds_count", "code", "2xx")
 	cell := func(name string) int { return slices.Index(header, name) }
 	var missing []string

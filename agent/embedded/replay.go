@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql"
 	"github.com/prometheus/prometheus/promql/parser"
@@ -32,6 +33,8 @@ type ReplayConfig struct {
 	Rules map[string][]byte
 	// EvaluationInterval of groups that name none; 0 is 15 s.
 	EvaluationInterval time.Duration
+	// MinInterval stretches the groups that would be evaluated more often; 0: none.
+	MinInterval time.Duration
 	// Retention; 0 is 15 d, as in a controller.
 	Retention time.Duration
 	Logger    *slog.Logger // nil: silent
@@ -97,6 +100,12 @@ func openScratch(cfg ReplayConfig) (*tsdb.DB, error) {
 
 // load makes the rule groups, in the order of the files.
 func (r *Replay) load(cfg ReplayConfig, set *ruleSet, p parser.Parser) error {
+	for _, file := range set.groups {
+		for i := range file.Groups {
+			g := &file.Groups[i]
+			g.Interval = max(cmp.Or(g.Interval, model.Duration(cfg.EvaluationInterval)), model.Duration(cfg.MinInterval))
+		}
+	}
 	l := &loader{parser: p}
 	l.set.Store(set)
 	m := rules.NewManager(&rules.ManagerOptions{

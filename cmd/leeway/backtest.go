@@ -1,118 +1,152 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
-	"io"
 	"os"
-	"strconv"
 	"time"
 
 	"github.com/prometheus/common/model"
 	"github.com/spf13/cobra"
 
 	"github.com/leeway-dev/leeway/agent/backtest"
-	"github.com/leeway-dev/leeway/registry"
-	registryv1 "github.com/leeway-dev/leeway/registry/v1alpha1"
 	"github.com/leeway-dev/leeway/rules"
 )
 
-// backtestOptions are the flags of a backtest.
-type backtestOptions struct {
+// backtestFlags say what is replayed, by which rules and guards.
+type backtestFlags struct {
 	format   format
 	csv      csvFlags
+	tsdb     string
+	server   serverFlags
+	model    string
 	rulesDir string
 	values   string
+	guards   []string
 	since    string
 	until    string
-	model    string
-	interval time.Duration
-	step     time.Duration
-	guards   []string
+	warmup   string
+	scrape   string
+	step     string
 	width    int
 }
 
-// csvFlags say how a file of rows is read.
-type csvFlags struct {
-	file, time, label      string
-	version, versionColumn string
-	profiles               []string
-	maxBad                 string
-}
-
 func newBacktest(a *app) *cobra.Command {
-	var o backtestOptions
+	var o backtestFlags
 	cmd := &cobra.Command{
 		Use:   "backtest",
-		Short: "Replay the rules and the decisions on the past",
-		Args:  exactArgs(0),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.backtest(cmd.Context(), o)
-		},
+		Short: "Say what Leeway would have said of the past",
+		Long: `Replay the rules and the decisions on the past: which alerts would have fired,
+what would have been diagnosed, which version would have been gone back to, and
+what would have been done.
+
+The past is one of
+
+  --csv FILE             rows that a model answered, in the order of their time
+  --tsdb DIR             the data folder of a Prometheus or of a controller
+  --prometheus-url URL   a server with Prometheus' API
+
+Rules are evaluated by Prometheus' own code at the times of the samples, and
+decisions made by the code that makes them live. Without --guard, every model
+has a guard with the defaults, which observes. Nothing is carried out: what comes
+after a decision is what did come, not what would have.
+
+Of rows in a CSV the match is as it would have been live. Counters hold the bins
+of the version that was in service: its own distance is exact, those of versions
+with other bins are approximate, and the answer says so.
+
+In the picture of an alert the lower row is full where the value is at the limit;
+the upper row is what was beyond it, up to eight times the limit. The bar below
+says when the alert fired.
+
+` + exitCodes,
+		Example: `  leeway profile train.csv --time at --prediction score -o train.json
+  leeway backtest --csv november.csv.gz --time at --profile train.json
+  leeway backtest --csv november.csv --time at --label churned --model churn --version 7 --store s3://models/registry
+  leeway backtest --prometheus-url https://prometheus.example.com --prometheus-token-file token --since 30d -n ml --model churn
+  leeway backtest --tsdb /var/lib/prometheus --since 7d --guard guard.yaml -f values.yaml -o json`,
+		Args: exactArgs(0),
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.backtest(cmd.Context(), o) },
 	}
 	f := cmd.Flags()
 	o.format.addTo(cmd)
-	f.StringVar(&o.csv.file, "csv", "", "`FILE` of past rows, ordered by time (plain, gzip or zstd)")
-	f.StringVar(&o.csv.time, "time", "", "`column` with the time of the row")
-	f.StringVar(&o.csv.label, "label", "", "`column` with the truth, for the rules on quality")
-	f.StringVar(&o.csv.version, "version", "", "the version that answered; by default the one whose lifecycle is live")
-	f.StringVar(&o.csv.versionColumn, "version-column", "", "`column` with the version that answered the row")
-	f.StringArrayVar(&o.csv.profiles, "profile", nil, "profile of the version that answered, in place of a registry; further ones are versions that it could have gone back to")
-	f.StringVar(&o.csv.maxBad, "max-bad", "1%", "share of unreadable rows that is let pass")
-	f.StringVar(&o.model, "model", "", "model in the registry")
+	o.csv.addTo(f)
+	o.server.addTo(f)
+	f.StringVar(&o.tsdb, "tsdb", "", "data `folder` of a Prometheus; it is only read")
+	f.StringVar(&o.model, "model", "", "only this model")
 	f.StringVar(&o.rulesDir, "rules", "", "`folder` of rule files; by default those that ship")
 	f.StringVarP(&o.values, "file", "f", "", "values file to render the rules with")
-	f.StringVar(&o.since, "since", "", "how far back from the end, such as 30d")
-	f.StringVar(&o.until, "until", "", "the end, RFC 3339")
-	f.DurationVar(&o.interval, "scrape-interval", 0, "of the history; by default that of the rules' values")
+	f.StringArrayVar(&o.guards, "guard", nil, "`FILE` with a ModelGuard")
+	f.StringVar(&o.since, "since", "", "`time` before the end to begin at; by default 30d of a server, else all")
+	f.StringVar(&o.until, "until", "", "the end, RFC 3339; by default the last sample, of a server now")
+	f.StringVar(&o.warmup, "warmup", "8d", "`time` before --since that is replayed untold, where there is that much: a week to compare with, and a day")
+	f.StringVar(&o.scrape, "scrape-interval", "", "`time` between scrapes; by default as the values of the rules say")
+	f.StringVar(&o.step, "step", "", "evaluate rules no more often than each `time`: 5m is several times as fast, and alerts are up to that late")
+	f.IntVar(&o.width, "width", 0, "columns of the picture; by default those of the terminal")
 	return cmd
 }
 
-func (a *app) backtest(ctx context.Context, o backtestOptions) error {
+// times are the flags that are durations.
+type times struct{ since, warmup, scrape, step time.Duration }
+
+func (o *backtestFlags) times() (t times, err error) {
+	for _, f := range []struct {
+		name, text string
+		into       *time.Duration
+	}{{"since", o.since, &t.since}, {"warmup", o.warmup, &t.warmup}, {"scrape-interval", o.scrape, &t.scrape}, {"step", o.step, &t.step}} {
+		if f.text == "" {
+			continue
+		}
+		d, err := model.ParseDuration(f.text)
+		if err != nil {
+			return t, usage("--%s %q: write a time such as 30d, 12h or 15s", f.name, f.text)
+		}
+		*f.into = time.Duration(d)
+	}
+	return t, nil
+}
+
+// end is --until, zero without it.
+func (o *backtestFlags) end() (time.Time, error) {
+	if o.until == "" {
+		return time.Time{}, nil
+	}
+	at, err := time.Parse(time.RFC3339, o.until)
+	if err != nil {
+		return at, usage("--until %q: write it as 2026-11-30T12:00:00Z", o.until)
+	}
+	return at, nil
+}
+
+func (a *app) backtest(ctx context.Context, o backtestFlags) error {
+	t, err := o.times()
+	if err != nil {
+		return err
+	}
+	end, err := o.end()
+	if err != nil {
+		return err
+	}
 	files, values, err := a.backtestRules(o)
 	if err != nil {
 		return err
 	}
-	cfg := backtest.Config{Rules: files, ScrapeInterval: o.interval, Model: o.model}
-	if cfg.ScrapeInterval == 0 {
-		cfg.ScrapeInterval = time.Duration(values.ScrapeInterval)
-	}
-	versions, err := a.backtestVersions(ctx, &o)
-	if err != nil {
-		return err
-	}
-	bad, err := badRatio(o.csv.maxBad)
-	if err != nil {
-		return usageError{err}
-	}
-	history, from, to, err := backtest.OpenCSV(ctx, backtest.CSVConfig{
-		Name: o.csv.file, Open: func() (io.ReadCloser, error) { return a.openCSV(o.csv.file) },
-		Time: o.csv.time, Label: o.csv.label, Version: o.csv.version, VersionColumn: o.csv.versionColumn,
-		Model: o.model, Versions: versions, Interval: cfg.ScrapeInterval, MaxBad: max(bad, 0),
-	})
-	if err != nil {
-		return err
-	}
-	defer history.Close()
-	cfg.Rows = history
-	g := backtest.Guarded{Guard: backtest.DefaultGuard("", o.model), Versions: versions, AllVersions: true}
-	cfg.Guards = []backtest.Guarded{g}
-	cfg.History, cfg.From, cfg.To = history, from.Add(-cfg.ScrapeInterval), to.Add(cfg.ScrapeInterval)
-	if o.since != "" {
-		d, err := model.ParseDuration(o.since)
-		if err != nil {
-			return usage("--since %q: write a time such as 30d or 12h", o.since)
-		}
-		if begin := to.Add(-time.Duration(d)); begin.After(cfg.From) {
-			cfg.Warmup, cfg.From = begin.Sub(cfg.From), begin
-		}
+	cfg := backtest.Config{
+		Rules: files, ScrapeInterval: cmp.Or(t.scrape, time.Duration(values.ScrapeInterval)), MinInterval: t.step,
+		Namespace: a.cluster.namespace, Model: o.model, To: end,
 	}
 	if cfg.Dir, err = os.MkdirTemp("", "leeway-backtest-*"); err != nil {
 		return err
 	}
 	defer os.RemoveAll(cfg.Dir)
+	closeHistory, err := a.openHistory(ctx, &o, &cfg, t)
+	if err != nil {
+		return err
+	}
+	defer closeHistory()
 	p := newProgress(a.err)
-	cfg.Progress = func(done float64, at time.Time) { p.fraction(done, at) }
+	cfg.Progress = p.fraction
 	res, err := backtest.Run(ctx, cfg)
 	p.done()
 	if err != nil {
@@ -124,8 +158,25 @@ func (a *app) backtest(ctx context.Context, o backtestOptions) error {
 	return o.format.print(a.out, res, nil)
 }
 
+// within settles from when to when: the last --since of the span that there is,
+// and before that as much warm-up as there is.
+func within(cfg *backtest.Config, span backtest.Span, t times) error {
+	if cfg.To.IsZero() || cfg.To.After(span.To) {
+		cfg.To = span.To
+	}
+	cfg.From = span.From
+	if begin := cfg.To.Add(-t.since); t.since > 0 && begin.After(span.From) {
+		cfg.From = begin
+		cfg.Warmup = min(t.warmup, begin.Sub(span.From))
+	}
+	if !cfg.From.Before(cfg.To) {
+		return fmt.Errorf("%w between %s and %s", backtest.ErrNoHistory, cfg.From.UTC().Format(time.RFC3339), cfg.To.UTC().Format(time.RFC3339))
+	}
+	return nil
+}
+
 // backtestRules are the rule files, and the values that they come from.
-func (a *app) backtestRules(o backtestOptions) (map[string][]byte, rules.Values, error) {
+func (a *app) backtestRules(o backtestFlags) (map[string][]byte, rules.Values, error) {
 	v := rules.Defaults()
 	if o.values != "" {
 		b, err := a.readFile(o.values, maxValues)
@@ -145,61 +196,7 @@ func (a *app) backtestRules(o backtestOptions) (map[string][]byte, rules.Values,
 	}
 	if o.csv.file != "" { // rows say nothing of these
 		v.Errors.Enabled, v.Latency.Enabled, v.NoData.Enabled = false, false, false
-		v.Quality.Enabled = v.Quality.Enabled && o.csv.label != ""
 	}
 	files, err := rules.Render(v)
 	return files, v, err
-}
-
-// backtestVersions are those of the profiles, else of the registry. It settles
-// which one answered.
-func (a *app) backtestVersions(ctx context.Context, o *backtestOptions) ([]registry.Version, error) {
-	if len(o.csv.profiles) == 0 {
-		s, err := a.open(ctx)
-		if err != nil {
-			return nil, err
-		}
-		versions, err := s.List(ctx, o.model)
-		if err != nil {
-			return nil, err
-		}
-		if len(versions) == 0 {
-			return nil, fmt.Errorf("model %s: %w in %s", o.model, registry.ErrNotFound, a.storeURI)
-		}
-		if o.csv.version == "" {
-			live := versions[len(versions)-1]
-			for _, v := range versions {
-				if v.Lifecycle == registryv1.Live {
-					live = v
-				}
-			}
-			o.csv.version = strconv.FormatInt(live.Number, 10)
-		}
-		return versions, nil
-	}
-	var versions []registry.Version
-	for i, name := range o.csv.profiles {
-		p, err := a.readProfile(name)
-		if err != nil {
-			return nil, err
-		}
-		b, err := p.Encode()
-		if err != nil {
-			return nil, err
-		}
-		packed, err := registry.Pack(b)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
-		}
-		if o.model == "" {
-			o.model = "model"
-		}
-		versions = append(versions, registry.Version{Model: o.model, Number: int64(i + 1), Lifecycle: registryv1.Registered, Spec: registryv1.ModelVersionSpec{
-			Model: o.model, Version: int64(i + 1), Artifact: registryv1.Artifact{URI: name}, Profile: packed,
-		}})
-	}
-	if o.csv.version == "" {
-		o.csv.version = "1"
-	}
-	return versions, nil
 }
