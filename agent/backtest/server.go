@@ -20,9 +20,10 @@ const (
 	// lingers is how long a version that answers no row any more is still there:
 	// its pods go when those of the next one have taken over.
 	lingers = 5 * time.Minute
-	// referencesEvery is how often what versions were trained on is written: half
-	// of what an instant query looks back.
-	referencesEvery = 150 * time.Second
+	// referencesEvery is how many scrapes apart what versions were trained on is
+	// written: half of what an instant query looks back at least.
+	referencesEvery = 10
+	lookback        = 5 * time.Minute
 	maxClasses      = 50
 )
 
@@ -32,6 +33,7 @@ type server struct {
 	recorder *profile.Recorder
 	counters []counter // by column, features first
 	rows     float64
+	scrapes  int
 	last     time.Time // of the rows
 	info     labels.Labels
 	requests labels.Labels
@@ -208,6 +210,7 @@ func (s *server) add(x float64, name string, more ...string) {
 // scrape gives the counters of the versions that are there at a time.
 func (c *CSV) scrape(at time.Time, sink Sink) error {
 	t := at.UnixMilli()
+	every := max(min(referencesEvery, int(lookback/2/c.Interval)), 1)
 	for _, s := range c.served {
 		if s != c.now && (s.rows == 0 || at.Sub(s.last) > lingers) {
 			continue
@@ -215,7 +218,7 @@ func (c *CSV) scrape(at time.Time, sink Sink) error {
 		if err := s.scrape(t, sink); err != nil {
 			return err
 		}
-		if at.UnixNano()%int64(referencesEvery) >= int64(c.Interval) && s.rows > 1 {
+		if s.scrapes++; s.scrapes%every != 1 && every > 1 {
 			continue
 		}
 		for _, f := range s.facts {
