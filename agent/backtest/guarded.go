@@ -83,7 +83,51 @@ func (j *judged) visit(ctx context.Context, at time.Time, alerts []decide.Alert)
 	if err != nil {
 		return err
 	}
-	return j.record(ctx, decided(e), m, e, at)
+	return j.record(ctx, j.unknown(decided(e), m), m, e, at)
+}
+
+// ReasonMatchUnknown holds what rests on a comparison that history does not
+// allow: rows that were counted as out of a version's range may be at home in any
+// other.
+const ReasonMatchUnknown decide.Reason = "match_unknown"
+
+// mostOutside is the share of rows whose place is not known up to which an
+// approximate match is worth something.
+const mostOutside = 0.05
+
+// unknown holds a decision about other versions where most of what they would be
+// compared with is not known. That the version in service fits, is known.
+func (j *judged) unknown(c decide.Decision, m *evidence.Match) decide.Decision {
+	if _, counted := j.rows.(binRows); !counted || m == nil || m.Live.Rows == 0 {
+		return c
+	}
+	act := c.Action.Acts() || c.Proposed != "" || c.Reason == decide.ReasonNoRetrain || c.Reason == decide.ReasonNoneFits
+	column, share := outside(m.Live)
+	if !act || c.Cause != decide.InputDrift || share <= mostOutside {
+		return c
+	}
+	c.Action, c.Proposed, c.Target, c.Reason = decide.Hold, "", "", ReasonMatchUnknown
+	c.Message = fmt.Sprintf("inputs drifted, but where is not known: %.0f%% of the rows in column %s were counted as outside of what version %s was trained on, and counters don't say where they lie, so no other version can be compared",
+		100*share, column, j.Guard.Status.ActiveVersion)
+	return c
+}
+
+// outside is the column with most rows of which only that is known, that they
+// are not like the training rows.
+func outside(p *profile.Profile) (column string, most float64) {
+	for _, c := range p.Features {
+		n := int64(0)
+		for _, b := range c.Bins {
+			switch b.Name {
+			case profile.Under, profile.Over, profile.FarUnder, profile.FarOver, profile.Unseen:
+				n += b.Count
+			}
+		}
+		if share := float64(n) / float64(c.Rows); share > most {
+			column, most = c.Name, share
+		}
+	}
+	return column, most
 }
 
 // observe follows which version is served, by whose metrics there are.

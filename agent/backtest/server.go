@@ -17,9 +17,9 @@ import (
 )
 
 const (
-	// lingers is how long a version that answers no row any more is still there:
-	// its pods go when those of the next one have taken over.
-	lingers = 5 * time.Minute
+	// lingers is for how many scrapes a version that answers no row any more is
+	// still there: its pods go when those of the next one have taken over.
+	lingers = 20
 	// referencesEvery is how many scrapes apart what versions were trained on is
 	// written: half of what an instant query looks back at least.
 	referencesEvery = 10
@@ -212,7 +212,7 @@ func (c *CSV) scrape(at time.Time, sink Sink) error {
 	t := at.UnixMilli()
 	every := max(min(referencesEvery, int(lookback/2/c.Interval)), 1)
 	for _, s := range c.served {
-		if s != c.now && (s.rows == 0 || at.Sub(s.last) > lingers) {
+		if s != c.now && (s.rows == 0 || at.Sub(s.last) > lingers*c.Interval) {
 			continue
 		}
 		if err := s.scrape(t, sink); err != nil {
