@@ -16,10 +16,16 @@ import (
 	"github.com/leeway-dev/leeway/agent/v1alpha1"
 )
 
-const (
-	plainWidth = 100
-	minute     = "2006-01-02 15:04"
-)
+// plainWidth is that of a picture that is not for a terminal.
+const plainWidth = 100
+
+// timeLayout is how times are written: with seconds where all happens in hours.
+func timeLayout(r *backtest.Result) string {
+	if r.To.Sub(r.From) < 6*time.Hour {
+		return "2006-01-02 15:04:05"
+	}
+	return "2006-01-02 15:04"
+}
 
 // backtestReport writes what would have been, for people: what would have been
 // done, what was alerted, and how it came to that.
@@ -37,7 +43,8 @@ func (a *app) backtestReport(r *backtest.Result, width int) error {
 	if width == 0 {
 		width = plainWidth
 	}
-	fmt.Fprintf(a.out, "%s to %s (UTC)\n", r.From.Format(minute), r.To.Format(minute))
+	layout := timeLayout(r)
+	fmt.Fprintf(a.out, "%s to %s (UTC)\n", r.From.Format(layout), r.To.Format(layout))
 	if err := table(a.out, func(w io.Writer) { backtestReleases(w, r) }); err != nil {
 		return err
 	}
@@ -62,13 +69,14 @@ func backtestReleases(w io.Writer, r *backtest.Result) {
 	if len(r.Releases) < 2 {
 		return
 	}
+	layout := timeLayout(r)
 	fmt.Fprintln(w, "\nIN SERVICE\tMODEL\tVERSION\tSETTLED")
 	for _, x := range r.Releases {
 		settled := "-"
 		if x.Settled != nil {
-			settled = x.Settled.UTC().Format(minute)
+			settled = x.Settled.UTC().Format(layout)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", x.Began.UTC().Format(minute), x.Model, x.Version, settled)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", x.Began.UTC().Format(layout), x.Model, x.Version, settled)
 	}
 }
 
@@ -79,16 +87,17 @@ func backtestDecisions(w io.Writer, r *backtest.Result) {
 		fmt.Fprintln(w, "\nNothing would have been decided.")
 		return
 	}
+	layout := timeLayout(r)
 	_ = table(w, func(w io.Writer) {
 		fmt.Fprintln(w, "\nDECIDED\tMODEL\tVERSION\tCAUSE\tCANDIDATE\tACTION\tREASON")
 		for i := range r.Decisions {
 			d := &r.Decisions[i].Spec
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", d.DecidedAt.UTC().Format(minute), d.Model, d.From, d.Cause, nearest(d), would(d), d.Reason)
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", d.DecidedAt.UTC().Format(layout), d.Model, d.From, d.Cause, nearest(d), would(d), d.Reason)
 		}
 	})
 	for i := range r.Decisions {
 		d := &r.Decisions[i]
-		fmt.Fprintf(w, "\n%s: %s.\n", d.Spec.DecidedAt.UTC().Format(minute), strings.TrimSuffix(d.Status.Message, "."))
+		fmt.Fprintf(w, "\n%s: %s.\n", d.Spec.DecidedAt.UTC().Format(layout), strings.TrimSuffix(d.Status.Message, "."))
 	}
 }
 
@@ -136,13 +145,14 @@ func backtestAlerts(w io.Writer, r *backtest.Result) {
 		fmt.Fprintln(w, "\nNo alert would have fired.")
 		return
 	}
+	layout := timeLayout(r)
 	fmt.Fprintln(w, "\nFIRED\tFOR\tALERT\tCLOCK\tMODEL\tVERSION\tCOLUMN\tVALUE")
 	for _, e := range r.Alerts {
 		lasted := "still"
 		if e.Ended != nil {
 			lasted = lastedFor(e.Ended.Sub(e.Fired))
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", e.Fired.Format(minute), lasted, e.Alert, dash(e.Labels["leeway_clock"]),
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", e.Fired.Format(layout), lasted, e.Alert, dash(e.Labels["leeway_clock"]),
 			e.Labels["model_name"], e.Labels["model_version"], dash(e.Subject()), figure(e.Value))
 	}
 }
