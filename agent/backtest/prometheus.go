@@ -192,7 +192,11 @@ func (p *Prometheus) once(ctx context.Context, path string, form url.Values, dat
 	}
 	resp, err := p.client.Do(req)
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrUnreachable, err)
+		var why *url.Error
+		if errors.As(err, &why) {
+			err = why.Err // without the query
+		}
+		return fmt.Errorf("%s: %w: %w", p.base.Redacted(), ErrUnreachable, err)
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
