@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/common/model"
 
 	"github.com/leeway-dev/leeway/registry"
 	"github.com/leeway-dev/leeway/registry/dataset"
@@ -206,7 +206,7 @@ func (c *CSV) Metrics(context.Context) ([]string, error) {
 	}
 	for _, s := range c.served {
 		for _, f := range s.facts {
-			if name := f.labels.Get(labels.MetricName); !slices.Contains(names, name) {
+			if name := f.labels.Get(model.MetricNameLabel); !slices.Contains(names, name) {
 				names = append(names, name)
 			}
 		}

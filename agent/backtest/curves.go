@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql"
 
@@ -83,7 +84,7 @@ func limitOf(series labels.Labels, limits promql.Vector) (float64, bool) {
 	for _, l := range limits {
 		fits := true
 		l.Metric.Range(func(x labels.Label) {
-			fits = fits && (x.Name == labels.MetricName || series.Get(x.Name) == x.Value)
+			fits = fits && (x.Name == model.MetricNameLabel || series.Get(x.Name) == x.Value)
 		})
 		if fits {
 			return l.F, !math.IsNaN(l.F) && !math.IsInf(l.F, 0)
@@ -94,7 +95,7 @@ func limitOf(series labels.Labels, limits promql.Vector) (float64, bool) {
 
 func (c *curves) put(t embedded.Threshold, v promql.Sample, limit float64, at time.Time) {
 	all := v.Metric.Map()
-	delete(all, labels.MetricName)
+	delete(all, model.MetricNameLabel)
 	for name, value := range t.Labels {
 		all[name] = value
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/leeway-dev/leeway/agent/reference"
@@ -102,7 +103,7 @@ func newServer(c *CSV, v *registry.Version, header []string) (*server, error) {
 
 // series is one of the version's, with more labels.
 func (s *server) series(name string, more ...string) labels.Labels {
-	all := append([]string{labels.MetricName, name}, s.base...)
+	all := append([]string{model.MetricNameLabel, name}, s.base...)
 	all = append(all, more...)
 	for i := 0; i < len(all); {
 		if all[i+1] == "" { // an empty label is none
@@ -145,7 +146,7 @@ func facts(c *CSV, version string, p *profile.Profile, v *registry.Version) ([]f
 	for _, f := range families {
 		for _, m := range f.GetMetric() {
 			b := labels.NewScratchBuilder(8)
-			b.Add(labels.MetricName, f.GetName())
+			b.Add(model.MetricNameLabel, f.GetName())
 			for _, l := range m.GetLabel() {
 				if l.GetValue() != "" {
 					b.Add(l.GetName(), l.GetValue())

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/storage"
 	"github.com/prometheus/prometheus/tsdb"
@@ -68,14 +69,14 @@ func (t *TSDB) Part() time.Duration { return partTime }
 
 // Metrics implements History.
 func (t *TSDB) Metrics(ctx context.Context) ([]string, error) {
-	names, _, err := t.q.LabelValues(ctx, labels.MetricName, nil)
+	names, _, err := t.q.LabelValues(ctx, model.MetricNameLabel, nil)
 	return slices.DeleteFunc(slices.Clone(names), func(n string) bool { return !strings.HasPrefix(n, "leeway_") }), err
 }
 
 // Read implements History. Native histograms are left out: no rule reads them.
 func (t *TSDB) Read(ctx context.Context, q Query, from, to time.Time, sink Sink) error {
 	for _, name := range q.Metrics {
-		m := []*labels.Matcher{labels.MustNewMatcher(labels.MatchEqual, labels.MetricName, name)}
+		m := []*labels.Matcher{labels.MustNewMatcher(labels.MatchEqual, model.MetricNameLabel, name)}
 		if q.Namespace != "" {
 			m = append(m, labels.MustNewMatcher(labels.MatchEqual, "namespace", q.Namespace))
 		}

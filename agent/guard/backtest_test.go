@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql"
 	"github.com/prometheus/prometheus/storage"
@@ -60,6 +61,9 @@ func (s liveSource) Fresh(time.Time) bool { return true }
 // live run is the leader's loop on a cluster; the backtests are of the rows, and
 // of the TSDB that the live samples were stored in.
 func TestBacktestAgreesWithLive(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs the rules over 200 simulated seconds three times")
+	}
 	w := newWorld(t, func(g *v1alpha1.ModelGuard) { g.Spec.Autonomy = v1alpha1.Autonomy{Default: v1alpha1.Observe} })
 	two := w.register(50, "")
 	begin := w.now
@@ -215,7 +219,7 @@ func scrapeBoth(t *testing.T, h *backtest.CSV, from, to time.Time, storages ...a
 	}
 	err := h.Read(t.Context(), backtest.Query{}, from, to, func(ls labels.Labels, at int64, v float64) error {
 		pods := []string{"churn-0"}
-		if ls.Get(labels.MetricName) == "leeway_model_info" {
+		if ls.Get(model.MetricNameLabel) == "leeway_model_info" {
 			pods = append(pods, "churn-1")
 		}
 		for _, pod := range pods {
