@@ -220,9 +220,11 @@ func (c *CSV) Part() time.Duration { return 0 }
 
 // Read implements History.
 func (c *CSV) Read(ctx context.Context, _ Query, from, to time.Time, sink Sink) error {
-	if c.scraped.IsZero() { // zeros first: the first rows are an increase
-		c.scraped = from.Truncate(c.Interval)
-		c.now = c.served[0]
+	if c.scraped.IsZero() {
+		if err := c.begin(ctx, from); err != nil {
+			return err
+		}
+		// Zeros first: the first rows are an increase.
 		if err := c.scrape(c.scraped, sink); err != nil {
 			return err
 		}
@@ -237,6 +239,25 @@ func (c *CSV) Read(ctx context.Context, _ Query, from, to time.Time, sink Sink) 
 		c.scraped = at
 	}
 	return nil
+}
+
+// begin leaves out the rows up to a time, and finds which version answers then.
+func (c *CSV) begin(ctx context.Context, from time.Time) error {
+	c.scraped = from.Truncate(c.Interval)
+	for {
+		r, err := c.read(ctx)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if r.at.After(c.scraped) {
+			c.next = r
+			c.now, err = c.server(r)
+			return err
+		}
+	}
 }
 
 // count counts the rows up to a time.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/storage"
 
@@ -170,6 +171,26 @@ func said(r *backtest.Result) string {
 		all = append(all, fmt.Sprint(d.Spec.DecidedAt.UTC(), d.Spec.Cause, d.Spec.Action, d.Spec.Reason, d.Spec.To))
 	}
 	return strings.Join(all, "; ")
+}
+
+// Rows from before are no increase of the first counters.
+func TestRowsFromTheMiddle(t *testing.T) {
+	h := openRows(t, version(t))
+	requests := map[int64]float64{}
+	for at := begin.Add(40 * time.Second); at.Before(begin.Add(42 * time.Second)); at = at.Add(time.Second) {
+		err := h.Read(t.Context(), backtest.Query{}, at, at.Add(time.Second), func(ls labels.Labels, ms int64, v float64) error {
+			if ls.Get(model.MetricNameLabel) == "leeway_request_duration_seconds_count" {
+				requests[ms/1000-begin.Unix()] = v
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if diff := cmp.Diff(map[int64]float64{40: 0, 41: 20, 42: 40}, requests); diff != "" {
+		t.Error(diff)
+	}
 }
 
 // A server that answers in part, or none, is no calm past.
