@@ -7,20 +7,20 @@ import (
 	"github.com/prometheus/prometheus/promql"
 
 	"github.com/leeway-dev/leeway/agent/embedded"
-	"github.com/leeway-dev/leeway/agent/guard"
+	"github.com/leeway-dev/leeway/agent/evidence"
 )
 
 // source lets the loop read the embedded engine.
 type source struct{ engine *embedded.Engine }
 
-func (s source) Alerts(ctx context.Context) ([]guard.Alert, error) {
+func (s source) Alerts(ctx context.Context) ([]evidence.Alert, error) {
 	alerts, err := s.engine.Alerts(ctx)
 	if err != nil {
 		return nil, err
 	}
-	out := make([]guard.Alert, 0, len(alerts))
+	out := make([]evidence.Alert, 0, len(alerts))
 	for _, a := range alerts {
-		out = append(out, guard.Alert{Labels: a.Labels, Annotations: a.Annotations, State: a.State, ActiveAt: a.ActiveAt, Value: a.Value})
+		out = append(out, evidence.Alert{Labels: a.Labels, Annotations: a.Annotations, State: a.State, ActiveAt: a.ActiveAt, Value: a.Value})
 	}
 	return out, nil
 }

@@ -30,10 +30,14 @@ func (e *Engine) Alerts(ctx context.Context) ([]Alert, error) {
 	for _, rule := range e.manager.AlertingRules() {
 		alerts = append(alerts, activeAlerts(rule)...)
 	}
+	sortAlerts(alerts)
+	return alerts, nil
+}
+
+func sortAlerts(alerts []Alert) {
 	slices.SortFunc(alerts, func(a, b Alert) int {
 		return cmp.Or(cmp.Compare(a.Labels["alertname"], b.Labels["alertname"]), a.ActiveAt.Compare(b.ActiveAt))
 	})
-	return alerts, nil
 }
 
 func activeAlerts(rule *rules.AlertingRule) []Alert {

@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -155,11 +156,11 @@ func (e *Engine) Close() error { return e.db.Close() }
 func (e *Engine) AppenderV2(ctx context.Context) storage.AppenderV2 { return e.db.AppenderV2(ctx) }
 
 func (e *Engine) setLookback(slowest time.Duration) {
-	lookback := e.cfg.Lookback
-	if lookback == 0 {
-		lookback = min(max(20*e.cfg.EvaluationInterval, 3*slowest), maxLookback)
-	}
-	e.lookback.Store(int64(lookback))
+	e.lookback.Store(int64(cmp.Or(e.cfg.Lookback, lookbackOf(e.cfg.EvaluationInterval, slowest))))
+}
+
+func lookbackOf(interval, slowest time.Duration) time.Duration {
+	return min(max(20*interval, 3*slowest), maxLookback)
 }
 
 // Lookback is for how long an instant selector sees a sample.

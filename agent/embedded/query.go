@@ -7,12 +7,17 @@ import (
 
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql"
+	"github.com/prometheus/prometheus/storage"
 )
 
 // Query evaluates an instant query. A scalar is a vector of one sample without
 // labels. The rules and the decider use it.
 func (e *Engine) Query(ctx context.Context, expr string, at time.Time) (promql.Vector, error) {
-	q, err := e.promql.NewInstantQuery(ctx, e.db, e.queryOptions(), expr, at)
+	return instant(ctx, e.promql, e.db, e.queryOptions(), expr, at)
+}
+
+func instant(ctx context.Context, engine *promql.Engine, db storage.Queryable, opts promql.QueryOpts, expr string, at time.Time) (promql.Vector, error) {
+	q, err := engine.NewInstantQuery(ctx, db, opts, expr, at)
 	if err != nil {
 		return nil, fmt.Errorf("query %q: %w", expr, err)
 	}

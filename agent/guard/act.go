@@ -10,6 +10,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/leeway-dev/leeway/agent/decide"
+	"github.com/leeway-dev/leeway/agent/evidence"
 	"github.com/leeway-dev/leeway/agent/journal"
 	"github.com/leeway-dev/leeway/agent/v1alpha1"
 	"github.com/leeway-dev/leeway/agent/workload"
@@ -23,7 +24,7 @@ func (v *visit) act(ctx context.Context, d *v1alpha1.ModelDecision) error {
 		if err != nil {
 			return err
 		}
-		if !same(d, c) || c.level != v1alpha1.Auto && d.Status.ApprovedBy == "" || c.level == v1alpha1.Observe {
+		if !evidence.Same(d, c.Decision) || c.level != v1alpha1.Auto && d.Status.ApprovedBy == "" || c.level == v1alpha1.Observe {
 			return v.supersede(ctx, d, ReasonDecidedOtherwise, "before it was acted on, the same question was answered otherwise: "+c.Message)
 		}
 	}
@@ -169,7 +170,7 @@ func (v *visit) rollOut(ctx context.Context, d *v1alpha1.ModelDecision, w *workl
 	}
 	progress := w.Progress(d.Status.Generation)
 	if !progress.Complete {
-		verdict := decide.Verify(sampleOf(d.Spec.Baseline), decide.Sample{}, v.readyPolicy(w), journal.At(d, journal.Applied), v.now)
+		verdict := decide.Verify(evidence.SampleOf(d.Spec.Baseline), decide.Sample{}, v.readyPolicy(w), journal.At(d, journal.Applied), v.now)
 		if verdict.Outcome == decide.Worse {
 			return v.giveUp(ctx, d, w, f, verdict.Reason, verdict.Message+": "+progress.Message)
 		}

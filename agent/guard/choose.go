@@ -7,8 +7,10 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/leeway-dev/leeway/agent/decide"
+	"github.com/leeway-dev/leeway/agent/evidence"
 	"github.com/leeway-dev/leeway/agent/v1alpha1"
 	"github.com/leeway-dev/leeway/agent/workload"
 	"github.com/leeway-dev/leeway/registry/artifact"
@@ -25,23 +27,17 @@ type choice struct {
 // choose judges the evidence of now. It has no effect but on the evidence, so a
 // decision that waited can be made again by it.
 func (v *visit) choose(ctx context.Context) (choice, error) {
-	d := decide.Diagnose(v.evidence, v.policy, v.now)
 	var m *matched
-	if d.NeedsMatch {
-		found, reason, detail, err := v.match(ctx, d.MatchFrom)
-		if err != nil {
-			return choice{}, err
-		}
-		if reason != "" {
-			v.evidence.Blind, v.evidence.BlindDetail = reason, detail
-			v.conditionBlind()
-			return choice{Decision: decide.Decide(decide.Diagnose(v.evidence, v.policy, v.now), nil, v.evidence, v.policy, v.now)}, nil
-		}
+	_, decided, err := evidence.Judge(&v.evidence, v.policy, v.now, func(from time.Time) (*evidence.Match, decide.Reason, string, error) {
+		found, reason, detail, err := v.match(ctx, from)
 		m = found
-	}
-	r, err := v.usableTarget(ctx, m, func(e decide.Evidence) decide.Decision {
-		return decide.Decide(decide.Diagnose(e, v.policy, v.now), m.judged(), e, v.policy, v.now)
+		return m.answer(), reason, detail, err
 	})
+	if err != nil {
+		return choice{}, err
+	}
+	v.conditionBlind()
+	r, err := v.usableTarget(ctx, m, decided)
 	if err != nil {
 		return choice{}, err
 	}
@@ -158,12 +154,7 @@ func (v *visit) allowed(r decide.Decision, m *matched) choice {
 	if action == decide.Rollback || action == decide.Redeploy {
 		v.obstacles(&c)
 	}
-	if c.Action == decide.Hold && c.Proposed != "" {
-		c.Action = c.Proposed // a person may say yes to it
-		if c.level == v1alpha1.Auto {
-			c.level = v1alpha1.Approve
-		}
-	}
+	evidence.Approvable(&c.Decision, &c.level)
 	return c
 }
 
@@ -205,15 +196,5 @@ func (v *visit) level(cause decide.Cause, action decide.Action) v1alpha1.Autonom
 	if !v.permitted {
 		return v1alpha1.Observe
 	}
-	a := v.guard.Spec.Autonomy
-	level := a.Default
-	switch {
-	case action == decide.Train || action == decide.Redeploy:
-		level = cmp.Or(a.Retrain, level)
-	case cause == decide.BadRelease:
-		level = cmp.Or(a.BadRelease, level)
-	case cause == decide.InputDrift:
-		level = cmp.Or(a.InputDrift, level)
-	}
-	return cmp.Or(level, v1alpha1.Observe)
+	return evidence.Level(v.guard.Spec.Autonomy, cause, action)
 }

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/leeway-dev/leeway/agent/evidence"
 	"github.com/leeway-dev/leeway/registry"
 	"github.com/leeway-dev/leeway/registry/profile"
 )
@@ -20,19 +21,11 @@ import (
 // An error is blindness, never health.
 type Source interface {
 	// Alerts returns all pending and firing alerts.
-	Alerts(ctx context.Context) ([]Alert, error)
+	Alerts(ctx context.Context) ([]evidence.Alert, error)
 	// Query evaluates PromQL at a time.
 	Query(ctx context.Context, expr string, at time.Time) (promql.Vector, error)
 	// Fresh says whether samples still arrive.
 	Fresh(now time.Time) bool
-}
-
-// Alert is one alert as the rule engine shows it.
-type Alert struct {
-	Labels, Annotations map[string]string
-	State               string // "pending" or "firing"
-	ActiveAt            time.Time
-	Value               float64
 }
 
 // LiveProfile is what the pods of a version say about their own traffic.

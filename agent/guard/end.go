@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/leeway-dev/leeway/agent/decide"
+	"github.com/leeway-dev/leeway/agent/evidence"
 	"github.com/leeway-dev/leeway/agent/journal"
 	"github.com/leeway-dev/leeway/agent/v1alpha1"
 	"github.com/leeway-dev/leeway/agent/workload"
@@ -104,7 +105,7 @@ func (v *visit) await(ctx context.Context, d *v1alpha1.ModelDecision) error {
 		v.phase(v1alpha1.Held, ReasonNoPermission, "approved by "+by+", but Leeway may not act in this namespace, or the guard says Observe")
 		return nil
 	}
-	if !same(d, c) {
+	if !evidence.Same(d, c.Decision) {
 		return v.supersede(ctx, d, ReasonDecidedOtherwise, fmt.Sprintf("%s approved it, but made again it came out otherwise: %s", by, c.Message))
 	}
 	journal.Step(d, journal.Approved, v.Now(), "by "+by)

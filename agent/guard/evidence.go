@@ -3,19 +3,15 @@ package guard
 import (
 	"context"
 	"fmt"
-	"math"
 	"strconv"
-	"strings"
 	"time"
 
-	"github.com/prometheus/common/model"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/leeway-dev/leeway/agent/decide"
+	"github.com/leeway-dev/leeway/agent/evidence"
 	"github.com/leeway-dev/leeway/agent/journal"
-	"github.com/leeway-dev/leeway/agent/v1alpha1"
 	"github.com/leeway-dev/leeway/registry"
-	registryv1 "github.com/leeway-dev/leeway/registry/v1alpha1"
 )
 
 // gather puts together what the judgement rests on.
@@ -29,22 +25,23 @@ func (v *visit) gather(ctx context.Context) error {
 		v.hold(held{ReasonRegistryUnread, err.Error()})
 		return fmt.Errorf("list the versions of %s: %w", v.guard.Spec.Model, err)
 	}
-	v.policy = policyOf(v.guard)
+	v.policy = evidence.Policy(v.guard)
 	key := keyOf(v.guard)
 	stays := v.guard.Status.History
 	e := decide.Evidence{
 		Namespace: v.guard.Namespace, Model: v.guard.Spec.Model, Active: v.fields.Version,
-		SettledAt: timeOf(v.guard.Status.SettledAt), RollingOut: v.guard.Status.SettledAt == nil,
-		RolloutSince: timeOf(stays[0].BeganAt),
+		SettledAt: evidence.Time(v.guard.Status.SettledAt), RollingOut: v.guard.Status.SettledAt == nil,
+		RolloutSince: evidence.Time(stays[0].BeganAt),
 		Mismatch:     v.mismatch(),
-		Past:         pastOf(v.all, string(v.work.UID)),
+		Past:         evidence.Past(v.all, string(v.work.UID)),
 	}
 	e.FleetGuards, e.FleetActing = v.fleet.others(key)
 	for _, s := range stays {
-		e.History = append(e.History, servedOf(s))
+		e.History = append(e.History, evidence.Served(s))
 	}
+	known := evidence.Versions{Guard: v.guard, Active: v.fields.Version, Decisions: v.all, Schemas: v.schemas}
 	for i := range v.versions {
-		e.Versions = append(e.Versions, v.known(&v.versions[i]))
+		e.Versions = append(e.Versions, known.Known(&v.versions[i]))
 	}
 	e.Human, e.HumanManager, e.HumanAt = v.human(e.RolloutSince)
 	for i := range v.decisions {
@@ -56,7 +53,7 @@ func (v *visit) gather(ctx context.Context) error {
 		}
 	}
 	for _, a := range v.round.alerts {
-		if alert, ok := alertOf(a); ok {
+		if alert, ok := a.Judged(); ok {
 			e.Alerts = append(e.Alerts, alert)
 		}
 	}
@@ -64,7 +61,7 @@ func (v *visit) gather(ctx context.Context) error {
 	if err := v.measure(ctx); err != nil {
 		return err
 	}
-	v.note()
+	evidence.Note(&v.guard.Status.History[0], &v.evidence, v.policy, v.now)
 	return nil
 }
 
@@ -99,90 +96,6 @@ func (v *visit) version(number string) *registry.Version {
 		}
 	}
 	return nil
-}
-
-func (v *visit) known(r *registry.Version) decide.Known {
-	k := decide.Known{
-		Version:  strconv.FormatInt(r.Number, 10),
-		Rejected: r.Lifecycle == registryv1.Rejected,
-		Retired:  r.Lifecycle == registryv1.Retired,
-		Gated:    v.gated(r),
-		Compat:   r.Spec.Compat,
-		Schema:   v.schemas.of(r),
-	}
-	if k.Rejected {
-		for _, line := range r.Audit {
-			if line.To == registryv1.Rejected {
-				k.RejectedAt = line.Time.Time
-			}
-		}
-	}
-	return k
-}
-
-// pastOf are the decisions that changed the workload, or started a training,
-// by whichever guard: the limits count by the workload's UID.
-func pastOf(decisions []v1alpha1.ModelDecision, uid string) []decide.Past {
-	var past []decide.Past
-	for i := range decisions {
-		d := &decisions[i]
-		if d.Spec.WorkloadUID != uid {
-			continue
-		}
-		at := journal.At(d, journal.Applied)
-		if d.Spec.Action == string(decide.Train) {
-			at = journal.At(d, journal.JobStarted)
-		}
-		if undone := journal.At(d, journal.Undone); !undone.IsZero() {
-			at = undone
-		}
-		if at.IsZero() {
-			continue
-		}
-		past = append(past, decide.Past{
-			At: at, Action: decide.Action(d.Spec.Action), From: d.Spec.From, To: d.Spec.To, Cause: decide.Cause(d.Spec.Cause),
-		})
-	}
-	return past
-}
-
-func policyOf(g *v1alpha1.ModelGuard) decide.Policy {
-	s := g.Spec
-	return decide.Policy{
-		MatchWindow: s.Match.Window.Duration, MinSamples: s.Match.MinSamples,
-		ToleranceAuto: s.Match.Tolerance == "" || s.Match.Tolerance == "auto",
-		GoodAfter:     s.Verify.GoodAfter.Duration, VerifyFor: s.Verify.For.Duration,
-		Cooldown: s.Limits.Cooldown.Duration, ChangesPerDay: int(s.Limits.ChangesPerDay),
-		RetrainsPerWeek: int(s.Limits.RetrainsPerWeek), ReturnAfter: s.Limits.ReturnAfter.Duration,
-		CanRetrain: s.Retrain != nil,
-	}
-}
-
-// alertOf reads an alert of ours; others have no cause.
-func alertOf(a Alert) (decide.Alert, bool) {
-	cause := a.Labels["leeway_cause"]
-	if cause == "" {
-		return decide.Alert{}, false
-	}
-	out := decide.Alert{
-		Name: a.Labels["alertname"], Cause: decide.AlertCause(cause), Clock: decide.Clock(a.Labels["leeway_clock"]),
-		Firing: a.State == "firing", ActiveAt: a.ActiveAt,
-		Namespace: a.Labels["namespace"], Model: a.Labels["model_name"], Version: a.Labels["model_version"],
-		Value: a.Value, Summary: a.Annotations["summary"],
-	}
-	for _, label := range []string{"feature", "output", "code"} {
-		if s := a.Labels[label]; s != "" {
-			out.Subject = s
-			break
-		}
-	}
-	// A window that can't be read counts as endless: the alert never becomes
-	// eligible, rather than always.
-	out.Window = math.MaxInt64
-	if w, err := model.ParseDuration(strings.TrimSpace(a.Labels["leeway_window"])); err == nil {
-		out.Window = time.Duration(w)
-	}
-	return out, true
 }
 
 // conditionBlind tells on the guard whether anything can be seen.

@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/leeway-dev/leeway/agent/evidence"
 	"github.com/leeway-dev/leeway/agent/journal"
 	"github.com/leeway-dev/leeway/agent/v1alpha1"
 )
@@ -18,7 +19,7 @@ type Loop struct {
 	Config
 	journal journal.Journal
 	metrics *metrics
-	schemas *schemas
+	schemas *evidence.Schemas
 	fleet   *fleet
 	matches *matches
 	checks  *checks
@@ -46,7 +47,7 @@ func New(c Config) (*Loop, error) {
 		Config:  c,
 		journal: journal.Journal{Client: c.Client, Live: c.Live},
 		metrics: m,
-		schemas: newSchemas(),
+		schemas: evidence.NewSchemas(),
 		fleet:   newFleet(),
 		matches: newMatches(),
 		checks:  newChecks(),
@@ -83,7 +84,7 @@ func (l *Loop) Round(ctx context.Context) {
 type round struct {
 	now    time.Time
 	guards []v1alpha1.ModelGuard
-	alerts []Alert
+	alerts []evidence.Alert
 	// blind is why alerts can't be trusted, or nil.
 	blind error
 }

@@ -9,10 +9,8 @@ import (
 	"strings"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	"github.com/leeway-dev/leeway/agent/decide"
-	"github.com/leeway-dev/leeway/agent/v1alpha1"
+	"github.com/leeway-dev/leeway/agent/evidence"
 	"github.com/leeway-dev/leeway/registry"
 	"github.com/leeway-dev/leeway/registry/profile"
 )
@@ -26,11 +24,16 @@ type matched struct {
 	// reused says that it is an answer of an earlier round.
 	reused bool
 	// asked is since when rows were wanted; what was got begins with a slice.
-	asked    time.Time
-	from, to time.Time
-	pods     int
-	live     *profile.Profile
-	result   registry.Result
+	asked time.Time
+	evidence.Match
+}
+
+// answer is m's, nil without one.
+func (m *matched) answer() *evidence.Match {
+	if m == nil {
+		return nil
+	}
+	return &m.Match
 }
 
 // match asks the registry as often as the rows can have changed: a guard that is
@@ -55,7 +58,7 @@ func (v *visit) matchNow(ctx context.Context, from time.Time) (*matched, decide.
 	asked := from
 	from = profile.Boundary(from, v.now) // rows from before would be of another kind
 	if !from.Before(v.now) {
-		return &matched{asked: asked, from: v.now, to: v.now, live: &profile.Profile{}}, "", "", nil
+		return &matched{asked: asked, Match: evidence.Match{From: v.now, To: v.now, Live: &profile.Profile{}}}, "", "", nil
 	}
 	got, err := v.LiveProfile(ctx, v.pods, from, v.now)
 	if err != nil {
@@ -65,16 +68,16 @@ func (v *visit) matchNow(ctx context.Context, from time.Time) (*matched, decide.
 	if got.Profile == nil {
 		return nil, decide.ReasonPartialProfile, "no pod's profile could be read: " + missing, nil
 	}
-	m := &matched{asked: asked, from: from, to: v.now, pods: got.Pods, live: got.Profile}
+	m := &matched{asked: asked, Match: evidence.Match{From: from, To: v.now, Pods: got.Pods, Live: got.Profile}}
 	if p := got.Profile; p.From != nil && p.To != nil {
-		m.from, m.to = *p.From, *p.To
+		m.From, m.To = *p.From, *p.To
 	}
-	counted, err := v.countedRows(ctx, m.from)
+	counted, err := v.reads().CountedRows(ctx, v.fields.Version, m.From)
 	if err != nil {
 		return nil, "", "", err
 	}
-	if rows := float64(m.live.Rows); rows < wholeProfile*counted {
-		return nil, decide.ReasonPartialProfile, strings.TrimSuffix(fmt.Sprintf("%.0f of %.0f counted rows, from %d pods; %s", rows, counted, m.pods, missing), "; "), nil
+	if rows := float64(m.Live.Rows); rows < wholeProfile*counted {
+		return nil, decide.ReasonPartialProfile, strings.TrimSuffix(fmt.Sprintf("%.0f of %.0f counted rows, from %d pods; %s", rows, counted, m.Pods, missing), "; "), nil
 	}
 	if err := v.rank(m); err != nil {
 		return nil, "", "", err
@@ -98,9 +101,9 @@ func (v *visit) rank(m *matched) error {
 	if err != nil {
 		return fmt.Errorf("match: %w", err)
 	}
-	m.result, err = ready.Match(m.live, registry.MatchOptions{Live: active, Tolerance: tolerance, Findings: v.checks.findings(v.Now(), v.versions)})
+	m.Result, err = ready.Match(m.Live, registry.MatchOptions{Live: active, Tolerance: tolerance, Findings: v.checks.findings(v.Now(), v.versions)})
 	if errors.Is(err, registry.ErrNoRows) {
-		m.result, err = registry.Result{}, nil
+		m.Result, err = registry.Result{}, nil
 	}
 	if err != nil {
 		return fmt.Errorf("match: %w", err)
@@ -110,127 +113,11 @@ func (v *visit) rank(m *matched) error {
 
 // lost are the versions that are left out for their artifacts.
 func (m *matched) lost() []registry.Excluded {
-	return slices.DeleteFunc(slices.Clone(m.result.Excluded), func(x registry.Excluded) bool {
+	return slices.DeleteFunc(slices.Clone(m.Result.Excluded), func(x registry.Excluded) bool {
 		switch x.Reason {
 		case registry.ExcludedArtifact, registry.ExcludedDigest, registry.ExcludedForbidden:
 			return false
 		}
 		return true
 	})
-}
-
-// countedRows is what the counters say of the same time. A row counts once in
-// every feature, so the largest is the rows.
-func (v *visit) countedRows(ctx context.Context, from time.Time) (float64, error) {
-	n, _, err := v.number(ctx, "max(sum by (feature) (increase(leeway_feature_observations_total{%s}[%s])))",
-		v.series(v.fields.Version), promDuration(v.now.Sub(from)))
-	return n, err
-}
-
-// judged is the answer in the terms of package decide.
-func (m *matched) judged() *decide.Match {
-	if m == nil {
-		return nil
-	}
-	out := &decide.Match{Rows: m.result.Rows, ProposeOnly: m.result.ProposeOnly, Trust: m.result.Trust}
-	for _, c := range m.result.Ranked() {
-		d := decide.Candidate{
-			Version: c.Version, Distance: c.Distance, Tolerance: c.Tolerance,
-			Calibrated: c.Calibrated(), Fits: c.Fits, Better: c.Better,
-		}
-		if c.PredictedError != nil {
-			d.Predicted = *c.PredictedError
-		}
-		if c.Version == m.result.Live {
-			out.Live = &d
-			continue
-		}
-		out.Candidates = append(out.Candidates, d)
-	}
-	return out
-}
-
-// recorded is the answer as a decision keeps it.
-func (v *visit) recorded(m *matched, chosen string) *v1alpha1.MatchEvidence {
-	if m == nil {
-		return nil
-	}
-	out := &v1alpha1.MatchEvidence{
-		From: metav1.NewMicroTime(m.from), To: metav1.NewMicroTime(m.to),
-		Rows: m.live.Rows, Pods: int32(m.pods),
-	}
-	for _, x := range m.result.Excluded {
-		out.Excluded = append(out.Excluded, v1alpha1.ExcludedVersion{Version: x.Version, Reason: string(x.Reason)})
-	}
-	forecast(out, m.result)
-	for _, c := range m.result.Ranked() {
-		e := v1alpha1.CandidateEvidence{
-			Version: c.Version, Distance: decimal(c.Distance), Tolerance: decimal(c.Tolerance),
-			Fits: c.Fits, Better: c.Better, Live: c.Version == m.result.Live, ToleranceFrom: string(c.Basis),
-			Margin: decimal(c.Margin),
-		}
-		if c.PredictedError != nil {
-			e.PredictedError = decimal(*c.PredictedError)
-		}
-		if c.Interval != nil {
-			e.Low, e.High = decimal(c.Interval.Low), decimal(c.Interval.High)
-		}
-		for _, col := range c.Columns[:min(10, len(c.Columns))] {
-			e.Worst = append(e.Worst, v1alpha1.ColumnDistance{Name: col.Name, Distance: decimal(col.Distance), Tolerance: decimal(col.Tolerance)})
-		}
-		out.Candidates = append(out.Candidates, e)
-		if c.Version == chosen {
-			out.Shares = v.shares(m, c)
-		}
-	}
-	return out
-}
-
-// forecast records what ranked, and how far that is to be trusted.
-func forecast(out *v1alpha1.MatchEvidence, r registry.Result) {
-	out.Rule, out.Trust, out.ProposeOnly = string(r.Rule), r.Trust, r.ProposeOnly
-	if f := r.Forecast; f != nil {
-		out.Forecast = &v1alpha1.ForecastEvidence{
-			Metric: f.Metric, Gate: string(f.Gate), Datasets: int32(f.Datasets), R2: decimal(f.R2), T: decimal(f.T),
-		}
-	}
-}
-
-// shares lays today's rows beside the chosen version's own, on its bins, for
-// the columns that differ most.
-func (v *visit) shares(m *matched, c registry.Candidate) []v1alpha1.ColumnShares {
-	r := v.version(c.Version)
-	if r == nil {
-		return nil
-	}
-	p, _, err := r.Profile()
-	if err != nil {
-		return nil
-	}
-	var out []v1alpha1.ColumnShares
-	for _, col := range c.Columns[:min(10, len(c.Columns))] {
-		named := func(x profile.Column) bool { return x.Name == col.Name }
-		i, j := slices.IndexFunc(p.Features, named), slices.IndexFunc(m.live.Features, named)
-		if i < 0 || j < 0 {
-			continue
-		}
-		chosen, today, err := profile.Shares(p.Features[i], m.live.Features[j])
-		if err != nil {
-			continue
-		}
-		s := v1alpha1.ColumnShares{Name: col.Name, Today: ratios(today), Chosen: ratios(chosen)}
-		for _, b := range p.Features[i].Bins {
-			s.Bins = append(s.Bins, b.Name)
-		}
-		out = append(out, s)
-	}
-	return out
-}
-
-func ratios(xs []float64) []string {
-	out := make([]string, len(xs))
-	for i, x := range xs {
-		out[i] = strconv.FormatFloat(x, 'g', 6, 64)
-	}
-	return out
 }

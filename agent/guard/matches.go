@@ -52,7 +52,7 @@ func (s *matches) get(key matchKey, from, now time.Time, age time.Duration) *mat
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r, ok := s.by[key.guard]
-	if !ok || r.key != key || now.Sub(r.m.to) >= age || from.Sub(r.m.asked).Abs() > age {
+	if !ok || r.key != key || now.Sub(r.m.To) >= age || from.Sub(r.m.asked).Abs() > age {
 		return nil
 	}
 	m := r.m

@@ -36,7 +36,6 @@ const (
 	ReasonPodsPending       decide.Reason = "pods_pending"
 	ReasonRefused           decide.Reason = "change_refused"
 	ReasonSuperseded        decide.Reason = "superseded"
-	historyLimit                          = 20
 	conditionAccepted                     = "Accepted"
 	conditionObserved                     = "Observed"
 	conditionPermitted                    = "Permitted"

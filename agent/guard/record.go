@@ -1,18 +1,17 @@
 package guard
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"go.uber.org/zap"
 
 	"github.com/leeway-dev/leeway/agent/decide"
+	"github.com/leeway-dev/leeway/agent/evidence"
 	"github.com/leeway-dev/leeway/agent/journal"
 	"github.com/leeway-dev/leeway/agent/v1alpha1"
 )
@@ -27,7 +26,7 @@ func (v *visit) decide(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if phase, calm := calm(c.Decision); calm {
+	if phase, calm := evidence.Calm(c.Decision); calm {
 		if reason, message := decide.Standing(v.evidence); reason != "" && c.Action == decide.NoAction {
 			v.hold(held{reason, message}) // quiet now, and nothing could be done if it were not
 			return nil
@@ -35,79 +34,16 @@ func (v *visit) decide(ctx context.Context) error {
 		v.phase(phase, c.Reason, c.Message)
 		return nil
 	}
-	if d := v.standing(c); d != nil {
+	if d := evidence.Standing(v.decisions, v.trouble(), c.Decision, c.level, v.policy, v.now); d != nil {
 		v.project(d, c)
 		return nil
 	}
 	return v.record(ctx, c)
 }
 
-// calm says that a decision is none that is recorded: those are made for
-// eligible alerts only.
-func calm(r decide.Decision) (v1alpha1.Phase, bool) {
-	switch r.Action {
-	case decide.NoAction, "":
-		return v1alpha1.Watching, true
-	case decide.Wait:
-		if r.Cause == decide.RollingOut || r.Reason == decide.ReasonSettling {
-			return v1alpha1.Watching, true
-		}
-		return v1alpha1.Deciding, true
-	}
-	switch {
-	case r.Reason == decide.ReasonRetrainOpen:
-		return v1alpha1.Watching, true // its decision is there: the one that trains
-	case len(r.Alerts) == 0, r.Cause == decide.Blind, r.Cause == decide.HumanChanged, r.Cause == decide.RollingOut:
-		return v1alpha1.Held, true
-	}
-	return "", false
-}
-
-// standing finds the decision that says the same on the same trouble already.
-func (v *visit) standing(c choice) *v1alpha1.ModelDecision {
-	for i := range v.decisions {
-		d := &v.decisions[i]
-		if !v.sameTrouble(d, c.Cause) || !same(d, c) {
-			continue
-		}
-		switch d.Status.State {
-		case v1alpha1.StateHeld, v1alpha1.Failed:
-			// A hold stands while it is the answer. An act that failed is tried
-			// again when there may be something new to try it on.
-			if d.Spec.Action == string(decide.Hold) || v.now.Sub(ended(d)) < v.retryAfter(d) {
-				return d
-			}
-		case v1alpha1.Proposed:
-			if d.Spec.Autonomy == c.level {
-				return d
-			}
-		}
-	}
-	return nil
-}
-
-func (v *visit) sameTrouble(d *v1alpha1.ModelDecision, cause decide.Cause) bool {
-	return d.Spec.Cause == string(cause) && d.Spec.From == v.fields.Version && v.work.Is(d.Spec.WorkloadUID) &&
-		!d.Spec.DecidedAt.Time.Before(v.evidence.RolloutSince)
-}
-
-// same leaves columns and numbers aside: they move every second.
-func same(d *v1alpha1.ModelDecision, c choice) bool {
-	return d.Spec.Action == string(c.Action) && d.Spec.Reason == string(c.Reason) && d.Spec.To == c.Target
-}
-
-func (v *visit) retryAfter(d *v1alpha1.ModelDecision) time.Duration {
-	if d.Spec.Action == string(decide.Train) {
-		return max(v.policy.Cooldown, v.policy.MatchWindow)
-	}
-	return max(v.policy.Cooldown, time.Minute)
-}
-
-func ended(d *v1alpha1.ModelDecision) time.Time {
-	if n := len(d.Status.Steps); n > 0 {
-		return d.Status.Steps[n-1].Time.Time
-	}
-	return d.Spec.DecidedAt.Time
+// trouble is what the decisions of now are about.
+func (v *visit) trouble() evidence.Trouble {
+	return evidence.Trouble{From: v.fields.Version, WorkloadUID: string(v.work.UID), Since: v.evidence.RolloutSince}
 }
 
 // record creates the decision and begins with it. The list it looks at is the
@@ -118,7 +54,7 @@ func (v *visit) record(ctx context.Context, c choice) error {
 	if err := v.Live.List(ctx, &live, client.InNamespace(v.guard.Namespace)); err != nil {
 		return fmt.Errorf("list decisions: %w", err)
 	}
-	attempt := 1
+	var own []v1alpha1.ModelDecision
 	for i := range live.Items {
 		d := &live.Items[i]
 		if d.Spec.Guard != v.guard.Name {
@@ -127,11 +63,9 @@ func (v *visit) record(ctx context.Context, c choice) error {
 		if journal.Open(d) && d.Status.State != v1alpha1.StateTraining {
 			return v.resume(ctx, d)
 		}
-		if v.sameTrouble(d, c.Cause) {
-			attempt = max(attempt, int(d.Spec.Attempt)+1)
-		}
+		own = append(own, *d)
 	}
-	d, err := v.document(ctx, c, attempt)
+	d, err := v.document(ctx, c, evidence.Attempt(own, v.trouble(), c.Cause))
 	if err != nil {
 		return err
 	}
@@ -163,33 +97,15 @@ func eventType(a decide.Action) string {
 // document writes down everything that the decision rests on: it has to be
 // explained from this record alone.
 func (v *visit) document(ctx context.Context, c choice, attempt int) (*v1alpha1.ModelDecision, error) {
-	d := &v1alpha1.ModelDecision{
-		ObjectMeta: metav1.ObjectMeta{Namespace: v.guard.Namespace},
-		Spec: v1alpha1.ModelDecisionSpec{
-			Guard: v.guard.Name, Model: v.guard.Spec.Model,
-			Workload: v.guard.Spec.Workload, WorkloadUID: string(v.work.UID),
-			DecidedAt: metav1.NewMicroTime(v.now), Attempt: int32(attempt),
-			Cause: string(c.Cause), Action: string(c.Action), Reason: string(c.Reason), Autonomy: cmp.Or(c.level, v1alpha1.Observe),
-			From: v.fields.Version, FromArtifact: v.fields.Artifact, To: c.Target,
-			Columns: c.Columns, Match: v.recorded(c.match, c.Target),
-		},
-	}
-	d.Name = decide.Name(v.guard.Name, c.Cause, v.fields.Version, v.troubleSince(), attempt)
-	if r := v.version(c.Target); r != nil {
-		d.Spec.ToArtifact = r.Spec.Artifact.URI
-		if r.Spec.Profile != nil {
-			d.Spec.ToProfileDigest = r.Spec.Profile.Digest
-		}
-	}
-	for _, a := range c.Alerts {
-		d.Spec.Alerts = append(d.Spec.Alerts, alertEvidence(a))
-	}
-	s, err := v.sample(ctx, v.fields.Version, v.verifyWindow())
+	s, err := v.reads().Sample(ctx, v.fields.Version, v.verifyWindow())
 	if err != nil {
 		return nil, err
 	}
-	d.Spec.Baseline = baselineOf(s)
-	return d, nil
+	return evidence.Record{
+		Guard: v.guard, Decision: c.Decision, Level: c.level, To: v.version(c.Target), Match: c.match.answer(), Before: s,
+		From: v.fields.Version, FromArtifact: v.fields.Artifact, WorkloadUID: string(v.work.UID),
+		Since: v.troubleSince(), Attempt: attempt, Now: v.now,
+	}.Document(), nil
 }
 
 func (v *visit) troubleSince() time.Time {
@@ -201,14 +117,3 @@ func (v *visit) troubleSince() time.Time {
 
 // verifyWindow is how much of the version before is compared with.
 func (v *visit) verifyWindow() time.Duration { return max(v.policy.VerifyFor, 5*time.Second) }
-
-func alertEvidence(a decide.Alert) v1alpha1.AlertEvidence {
-	e := v1alpha1.AlertEvidence{
-		Name: a.Name, State: "pending", ActiveAt: metav1.NewMicroTime(a.ActiveAt), Clock: string(a.Clock),
-		Window: promDuration(a.Window), Subject: a.Subject, Value: decimal(a.Value), Summary: a.Summary,
-	}
-	if a.Firing {
-		e.State = "firing"
-	}
-	return e
-}

@@ -74,7 +74,7 @@ func (v *visit) afterTraining(ctx context.Context, version string, cause decide.
 	}
 	trained := decide.Retrained{Version: version, Cause: cause, Tainted: tainted}
 	r, err := v.usableTarget(ctx, m, func(e decide.Evidence) decide.Decision {
-		return decide.AfterRetrain(trained, d, m.judged(), e, v.policy, v.now)
+		return decide.AfterRetrain(trained, d, m.answer().Judged(), e, v.policy, v.now)
 	})
 	if err != nil {
 		return choice{}, err

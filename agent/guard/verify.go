@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/leeway-dev/leeway/agent/decide"
+	"github.com/leeway-dev/leeway/agent/evidence"
 	"github.com/leeway-dev/leeway/agent/journal"
 	"github.com/leeway-dev/leeway/agent/v1alpha1"
 	"github.com/leeway-dev/leeway/agent/workload"
@@ -32,7 +33,7 @@ func (v *visit) verify(ctx context.Context, d *v1alpha1.ModelDecision) error {
 		return v.supersedeChanged(ctx, d, w, f)
 	}
 	since := journal.At(d, journal.RolledOut)
-	after, err := v.sample(ctx, d.Spec.To, max(v.now.Sub(since), time.Second))
+	after, err := v.reads().Sample(ctx, d.Spec.To, max(v.now.Sub(since), time.Second))
 	if err != nil {
 		if v.now.Sub(since) < v.policy.VerifyFor+unverifiable {
 			return fmt.Errorf("verify %s: %w", d.Name, err)
@@ -49,7 +50,7 @@ func (v *visit) verify(ctx context.Context, d *v1alpha1.ModelDecision) error {
 		v.show(d, verdict.Message)
 		return nil
 	}
-	d.Status.Before, d.Status.After = baselineOf(before), baselineOf(after)
+	d.Status.Before, d.Status.After = evidence.Baseline(before), evidence.Baseline(after)
 	d.Status.VerifiedBy = string(verdict.By)
 	v.log.Info("verified", zap.String("decision", d.Name), zap.String("outcome", string(verdict.Outcome)),
 		zap.String("by", string(verdict.By)), zap.String("message", verdict.Message))
@@ -69,11 +70,11 @@ func (v *visit) verify(ctx context.Context, d *v1alpha1.ModelDecision) error {
 // had come in by the decision are mostly of yesterday's rows, which the version
 // left was good at.
 func (v *visit) before(ctx context.Context, d *v1alpha1.ModelDecision) (decide.Sample, error) {
-	s := sampleOf(d.Spec.Baseline)
+	s := evidence.SampleOf(d.Spec.Baseline)
 	if c := decide.Cause(d.Spec.Cause); c != decide.InputDrift && c != decide.ConceptDrift {
 		return s, nil
 	}
-	err := v.labels(ctx, &s, d.Spec.From, max(v.now.Sub(journal.At(d, journal.Applied)), time.Second))
+	err := v.reads().Labels(ctx, &s, d.Spec.From, max(v.now.Sub(journal.At(d, journal.Applied)), time.Second))
 	return s, err
 }
 

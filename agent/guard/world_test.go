@@ -25,6 +25,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
+	"github.com/leeway-dev/leeway/agent/evidence"
 	"github.com/leeway-dev/leeway/agent/guard"
 	"github.com/leeway-dev/leeway/agent/v1alpha1"
 	"github.com/leeway-dev/leeway/registry"
@@ -47,7 +48,7 @@ type world struct {
 	loop   *guard.Loop
 
 	mu        sync.Mutex
-	alerts    []guard.Alert
+	alerts    []evidence.Alert
 	sourceErr error
 	stale     bool
 	blindPods bool
@@ -320,8 +321,8 @@ func (w *world) settle(seconds int) {
 	w.tick(seconds)
 }
 
-func (w *world) Alerts(context.Context) ([]guard.Alert, error) { return w.alerts, w.sourceErr }
-func (w *world) Fresh(time.Time) bool                          { return !w.stale }
+func (w *world) Alerts(context.Context) ([]evidence.Alert, error) { return w.alerts, w.sourceErr }
+func (w *world) Fresh(time.Time) bool                             { return !w.stale }
 
 var versionOf = regexp.MustCompile(`model_version="(\d+)"`)
 
@@ -375,7 +376,7 @@ func (w *world) Query(_ context.Context, expr string, _ time.Time) (promql.Vecto
 
 // alert makes an alert on the version be firing since now.
 func (w *world) alert(cause, clock, window, version, feature string) {
-	w.alerts = append(w.alerts, guard.Alert{
+	w.alerts = append(w.alerts, evidence.Alert{
 		Labels: map[string]string{
 			"alertname": "Leeway_" + cause, "leeway_cause": cause, "leeway_clock": clock, "leeway_window": window,
 			"namespace": ns, "model_name": name, "model_version": version, "feature": feature,

@@ -36,7 +36,7 @@ func TestScripts(t *testing.T) {
 		Setup:               setup,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"rows": rows, "gz": gz, "cutgz": cutgz, "rounded": rounded, "live": live,
-			"predictions": predictions, "labels": labels, "counted": counted, "await": await, "exits": exits,
+			"predictions": predictions, "labels": labels, "counted": counted, "flights": flights, "await": await, "exits": exits,
 		},
 	})
 }

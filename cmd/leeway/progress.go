@@ -52,6 +52,15 @@ func (p *progress) show(d dataset.Progress) {
 	fmt.Fprintf(p.w, "\r\033[Kread %.0f of %.0f MB (%.0f%%)%s", float64(d.Bytes)/1e6, float64(d.Size)/1e6, 100*float64(d.Bytes)/float64(max(d.Size, 1)), again)
 }
 
+// fraction tells how far a replay got: in percent, and in its own time.
+func (p *progress) fraction(done float64, at time.Time) {
+	if p.w == nil || time.Since(p.told) < progressEvery {
+		return
+	}
+	p.told = time.Now()
+	fmt.Fprintf(p.w, "\r\033[Kreplayed %3.0f%%, to %s", 100*done, at.UTC().Format("2006-01-02 15:04"))
+}
+
 // done clears the line.
 func (p *progress) done() {
 	if p.w != nil {

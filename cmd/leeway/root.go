@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/leeway-dev/leeway/agent/backtest"
 	"github.com/leeway-dev/leeway/registry"
 	"github.com/leeway-dev/leeway/registry/mlflow"
 	"github.com/leeway-dev/leeway/registry/store"
@@ -29,7 +30,7 @@ const (
 	exitInterrupted = 130
 )
 
-const exitCodes = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 registry unreachable, 130 interrupted."
+const exitCodes = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 registry or server unreachable, 130 interrupted."
 
 const interrupted = "leeway: interrupted; nothing half-written counts"
 
@@ -80,9 +81,9 @@ func exitCode(err error) int {
 	switch {
 	case errors.As(err, new(usageError)):
 		return exitUsage
-	case errors.Is(err, registry.ErrUnreachable):
+	case errors.Is(err, registry.ErrUnreachable), errors.Is(err, backtest.ErrUnreachable):
 		return exitUnreachable
-	case errors.Is(err, registry.ErrNotFound):
+	case errors.Is(err, registry.ErrNotFound), errors.Is(err, backtest.ErrNoHistory):
 		return exitNotFound
 	}
 	return exitFailed
@@ -136,7 +137,7 @@ explains what Leeway decided on a cluster.
 	a.cluster.addFlags(flags)
 	root.AddCommand(
 		newProfile(a), newRegister(a), newEvaluate(a), newAdopt(a), newVersions(a), newShow(a), newMatch(a), newDiff(a), newReject(a), newRetire(a), newCopy(a), newGC(a),
-		newRules(a), newExplain(a), newGuards(a), newFeedback(a),
+		newRules(a), newBacktest(a), newExplain(a), newGuards(a), newFeedback(a),
 	)
 	a.addCompletions(root)
 	return root

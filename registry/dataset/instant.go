@@ -15,13 +15,13 @@ func instantOf(c *cell) (time.Time, bool) {
 	case c.kind == isNumber && c.text == nil:
 		return unix(c.number)
 	}
-	return parseTime(strings.TrimSpace(string(c.text)))
+	return ParseTime(strings.TrimSpace(string(c.text)))
 }
 
-// parseTime reads a time: RFC 3339, with a blank or a T, with or without seconds
+// ParseTime reads a time: RFC 3339, with a blank or a T, with or without seconds
 // and zone (then UTC); a date; or a number of seconds, milli-, micro- or
 // nanoseconds since 1970, which its size tells.
-func parseTime(text string) (time.Time, bool) {
+func ParseTime(text string) (time.Time, bool) {
 	if text == "" {
 		return time.Time{}, false
 	}

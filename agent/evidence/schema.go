@@ -1,4 +1,4 @@
-package guard
+package evidence
 
 import (
 	"crypto/sha256"
@@ -8,18 +8,19 @@ import (
 	"github.com/leeway-dev/leeway/registry"
 )
 
-// schemas remembers the schema of profiles by their digest: unpacking every
+// Schemas remembers the schema of profiles by their digest: unpacking every
 // version each second would be the loop's main work.
-type schemas struct {
+type Schemas struct {
 	mu sync.Mutex
 	by map[string]string
 }
 
-func newSchemas() *schemas { return &schemas{by: map[string]string{}} }
+// NewSchemas remembers none.
+func NewSchemas() *Schemas { return &Schemas{by: map[string]string{}} }
 
 // of is a word that two versions share when their features have the same names
 // and types; empty when the version has no readable profile.
-func (s *schemas) of(v *registry.Version) string {
+func (s *Schemas) of(v *registry.Version) string {
 	if v.Spec.Profile == nil {
 		return ""
 	}

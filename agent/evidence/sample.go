@@ -1,4 +1,4 @@
-package guard
+package evidence
 
 import (
 	"context"
@@ -11,35 +11,35 @@ import (
 	"github.com/leeway-dev/leeway/agent/v1alpha1"
 )
 
-// sample reads what a version showed over the window that ends now.
-func (v *visit) sample(ctx context.Context, version string, window time.Duration) (decide.Sample, error) {
+// Sample reads what a version showed over the window that ends now.
+func (r Reader) Sample(ctx context.Context, version string, window time.Duration) (decide.Sample, error) {
 	var errs []error
 	one := func(format string, args ...any) float64 {
-		x, ok, err := v.number(ctx, format, args...)
+		x, ok, err := r.Number(ctx, format, args...)
 		errs = append(errs, err)
 		if !ok {
 			return math.NaN()
 		}
 		return x
 	}
-	s, w := v.series(version), promDuration(window)
+	s, w := r.Selector(version), Duration(window)
 	out := decide.Sample{
 		Requests: zero(one("sum(increase(%s{%s}[%s]))", requestCount, s, w)),
 		Errors:   zero(one("sum(increase(%s{%s,code=\"5xx\"}[%s]))", requestCount, s, w)),
 		P99:      one("histogram_quantile(0.99, sum by (le) (rate(leeway_request_duration_seconds_bucket{%s,code=\"2xx\"}[%s])))", s, w),
 
-		PredictionZ:        one("max(leeway:prediction_drift:z%s{%s})", v.PageWindow, s),
-		PredictionCritical: zero(one("max(leeway:prediction_model_drift:z_critical%s{%s})", v.PageWindow, s)),
-		PredictionJS:       one("max(leeway:prediction_drift:js_distance%s{%s})", v.PageWindow, s),
+		PredictionZ:        one("max(leeway:prediction_drift:z%s{%s})", r.PageWindow, s),
+		PredictionCritical: zero(one("max(leeway:prediction_model_drift:z_critical%s{%s})", r.PageWindow, s)),
+		PredictionJS:       one("max(leeway:prediction_drift:js_distance%s{%s})", r.PageWindow, s),
 	}
-	return out, errors.Join(append(errs, v.labels(ctx, &out, version, window))...)
+	return out, errors.Join(append(errs, r.Labels(ctx, &out, version, window))...)
 }
 
-// labels reads what the labels that came in over the window that ends now say
+// Labels reads what the labels that came in over the window that ends now say
 // of a version.
-func (v *visit) labels(ctx context.Context, s *decide.Sample, version string, window time.Duration) error {
+func (r Reader) Labels(ctx context.Context, s *decide.Sample, version string, window time.Duration) error {
 	of := func(counter string) (float64, error) {
-		x, _, err := v.number(ctx, "sum(increase(leeway_feedback_%s_total{%s}[%s]))", counter, v.series(version), promDuration(window))
+		x, _, err := r.Number(ctx, "sum(increase(leeway_feedback_%s_total{%s}[%s]))", counter, r.Selector(version), Duration(window))
 		return zero(x), err
 	}
 	rows, err := of("rows")
@@ -47,7 +47,7 @@ func (v *visit) labels(ctx context.Context, s *decide.Sample, version string, wi
 		return err
 	}
 	if rows == 0 {
-		s.Labels, s.ErrorSum, err = v.outcomes(ctx, version, window)
+		s.Labels, s.ErrorSum, err = r.outcomes(ctx, version, window)
 		s.ErrorSquares = s.ErrorSum
 		return err
 	}
@@ -61,9 +61,9 @@ func (v *visit) labels(ctx context.Context, s *decide.Sample, version string, wi
 
 // outcomes counts the labelled rows of a classifier, and the wrong answers: two
 // labels of one series can't be compared in PromQL.
-func (v *visit) outcomes(ctx context.Context, version string, window time.Duration) (rows, wrong float64, err error) {
-	vector, err := v.Source.Query(ctx, "sum by (actual, predicted) (increase(leeway_feedback_outcomes_total{"+
-		v.series(version)+"}["+promDuration(window)+"]))", v.now)
+func (r Reader) outcomes(ctx context.Context, version string, window time.Duration) (rows, wrong float64, err error) {
+	vector, err := r.Source.Query(ctx, "sum by (actual, predicted) (increase(leeway_feedback_outcomes_total{"+
+		r.Selector(version)+"}["+Duration(window)+"]))", r.Now)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -86,9 +86,9 @@ func zero(x float64) float64 {
 	return x
 }
 
-// baselineOf writes a sample as the record keeps it; sampleOf reads it again,
+// Baseline writes a sample as the record keeps it; SampleOf reads it again,
 // so that a verdict can be made again from the record alone.
-func baselineOf(s decide.Sample) *v1alpha1.Baseline {
+func Baseline(s decide.Sample) *v1alpha1.Baseline {
 	b := &v1alpha1.Baseline{Requests: decimal(s.Requests), P99Seconds: decimal(s.P99), Labels: decimal(s.Labels)}
 	if s.Requests > 0 {
 		b.ErrorRatio = decimal(s.Errors / s.Requests)
@@ -99,7 +99,8 @@ func baselineOf(s decide.Sample) *v1alpha1.Baseline {
 	return b
 }
 
-func sampleOf(b *v1alpha1.Baseline) decide.Sample {
+// SampleOf reads what Baseline wrote.
+func SampleOf(b *v1alpha1.Baseline) decide.Sample {
 	if b == nil {
 		return decide.Sample{P99: math.NaN()}
 	}

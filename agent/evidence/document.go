@@ -1,0 +1,72 @@
+package evidence
+
+import (
+	"cmp"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/leeway-dev/leeway/agent/decide"
+	"github.com/leeway-dev/leeway/agent/v1alpha1"
+	"github.com/leeway-dev/leeway/registry"
+)
+
+// Record is what a decision is written down from.
+type Record struct {
+	Guard *v1alpha1.ModelGuard
+	decide.Decision
+	Match *Match // nil: none was asked for
+	// Level is how far Leeway may go with it.
+	Level v1alpha1.AutonomyLevel
+	// From and FromArtifact are in service, on the workload with the UID.
+	From, FromArtifact, WorkloadUID string
+	// Target is the version to deploy, nil without one.
+	To *registry.Version
+	// Before is what the version in service showed.
+	Before decide.Sample
+	// Since is when the version settled, or its rollout began.
+	Since   time.Time
+	Attempt int
+	Now     time.Time
+}
+
+// Document writes down everything that the decision rests on: it has to be
+// explained from this record alone.
+func (r Record) Document() *v1alpha1.ModelDecision {
+	g := r.Guard
+	d := &v1alpha1.ModelDecision{
+		ObjectMeta: metav1.ObjectMeta{Namespace: g.Namespace, Name: decide.Name(g.Name, r.Cause, r.From, r.Since, r.Attempt)},
+		Spec: v1alpha1.ModelDecisionSpec{
+			Guard: g.Name, Model: g.Spec.Model,
+			Workload: g.Spec.Workload, WorkloadUID: r.WorkloadUID,
+			DecidedAt: metav1.NewMicroTime(r.Now), Attempt: int32(r.Attempt),
+			Cause: string(r.Cause), Action: string(r.Action), Reason: string(r.Reason), Autonomy: cmp.Or(r.Level, v1alpha1.Observe),
+			From: r.From, FromArtifact: r.FromArtifact, To: r.Target,
+			Columns: r.Columns, Match: r.Match.Recorded(r.To), Baseline: Baseline(r.Before),
+		},
+	}
+	if r.To != nil {
+		d.Spec.ToArtifact = r.To.Spec.Artifact.URI
+		if r.To.Spec.Profile != nil {
+			d.Spec.ToProfileDigest = r.To.Spec.Profile.Digest
+		}
+	}
+	for _, a := range r.Alerts {
+		d.Spec.Alerts = append(d.Spec.Alerts, recordedAlert(a))
+	}
+	return d
+}
+
+// Level is the guard's for the kind of act.
+func Level(a v1alpha1.Autonomy, cause decide.Cause, action decide.Action) v1alpha1.AutonomyLevel {
+	level := a.Default
+	switch {
+	case action == decide.Train || action == decide.Redeploy:
+		level = cmp.Or(a.Retrain, level)
+	case cause == decide.BadRelease:
+		level = cmp.Or(a.BadRelease, level)
+	case cause == decide.InputDrift:
+		level = cmp.Or(a.InputDrift, level)
+	}
+	return cmp.Or(level, v1alpha1.Observe)
+}

@@ -1,0 +1,101 @@
+package evidence
+
+import (
+	"maps"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/leeway-dev/leeway/agent/decide"
+	"github.com/leeway-dev/leeway/agent/v1alpha1"
+)
+
+// historyLimit is how many stays are kept.
+const historyLimit = 20
+
+// Change begins a new stay of a version.
+func Change(s *v1alpha1.ModelGuardStatus, version, leftFor string, at time.Time) {
+	now := metav1.NewMicroTime(at)
+	if len(s.History) > 0 && s.History[0].ReplacedAt == nil {
+		s.History[0].ReplacedAt = &now
+		s.History[0].LeftFor = leftFor
+	}
+	s.History = append([]v1alpha1.ServedVersion{{Version: version, BeganAt: &now}}, s.History...)
+	s.History = s.History[:min(len(s.History), historyLimit)]
+	s.ActiveVersion, s.SettledAt = version, nil
+}
+
+// Settle marks the stay settled, if it is not yet.
+func Settle(s *v1alpha1.ModelGuardStatus, at time.Time) {
+	if stay := &s.History[0]; stay.SettledAt == nil {
+		now := metav1.NewMicroTime(at)
+		stay.SettledAt = &now
+		s.SettledAt = stay.SettledAt
+	}
+}
+
+// maxGrain is how much later an alert may have been seen than is kept: less
+// than the shortest window of the rules, or an alert that comes and goes would
+// leave what looks like a clean window.
+const maxGrain = 15 * time.Second
+
+// Note keeps when alerts of the active stay were last seen, in the stay and in
+// the evidence. A time that moves on by little is not worth a write each round.
+func Note(stay *v1alpha1.ServedVersion, e *decide.Evidence, p decide.Policy, now time.Time) {
+	tracked := decide.Track(*e, now)
+	grain := min(max(p.GoodAfter/20, time.Second), maxGrain)
+	for cause, at := range tracked.LastAlert {
+		old, ok := stay.LastAlert[string(cause)]
+		if ok && at.Sub(old.Time) < grain {
+			continue
+		}
+		put(&stay.LastAlert, string(cause), metav1.NewMicroTime(at))
+	}
+	for cause, quiet := range tracked.LongestQuiet {
+		if stay.LongestQuiet[string(cause)].Duration != quiet {
+			put(&stay.LongestQuiet, string(cause), metav1.Duration{Duration: quiet})
+		}
+	}
+	e.History[0] = Served(*stay)
+}
+
+func put[V any](m *map[string]V, key string, value V) {
+	if *m == nil {
+		*m = map[string]V{}
+	} else {
+		*m = maps.Clone(*m)
+	}
+	(*m)[key] = value
+}
+
+// Served is a stay in plain types.
+func Served(s v1alpha1.ServedVersion) decide.Served {
+	out := decide.Served{Version: s.Version, LeftFor: decide.Cause(s.LeftFor), SettledAt: Time(s.SettledAt), ReplacedAt: Time(s.ReplacedAt)}
+	for c, t := range s.LastAlert {
+		if out.LastAlert == nil {
+			out.LastAlert = map[decide.AlertCause]time.Time{}
+		}
+		out.LastAlert[decide.AlertCause(c)] = t.Time
+	}
+	for c, t := range s.SeenSince {
+		if out.SeenSince == nil {
+			out.SeenSince = map[decide.AlertCause]time.Time{}
+		}
+		out.SeenSince[decide.AlertCause(c)] = t.Time
+	}
+	for c, d := range s.LongestQuiet {
+		if out.LongestQuiet == nil {
+			out.LongestQuiet = map[decide.AlertCause]time.Duration{}
+		}
+		out.LongestQuiet[decide.AlertCause(c)] = d.Duration
+	}
+	return out
+}
+
+// Time of a status, zero when it is not there.
+func Time(t *metav1.MicroTime) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return t.Time
+}
