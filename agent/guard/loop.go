@@ -81,9 +81,9 @@ func (l *Loop) Round(ctx context.Context) {
 
 // round is what one round knows of the whole cluster.
 type round struct {
-	now    time.Time
-	guards []v1alpha1.ModelGuard
-	alerts []Alert
+	now      time.Time
+	guards   []v1alpha1.ModelGuard
+	verdicts Verdicts
 	// blind is why alerts can't be trusted, or nil.
 	blind error
 }
@@ -96,10 +96,7 @@ func (l *Loop) round(ctx context.Context, visits *sync.WaitGroup) {
 		return
 	}
 	r.guards = list.Items
-	r.alerts, r.blind = l.Source.Alerts(ctx)
-	if r.blind == nil && !l.Source.Fresh(r.now) {
-		r.blind = errStale
-	}
+	r.verdicts, r.blind = l.Source.Verdicts(ctx, r.now)
 	l.metrics.forget(r.guards)
 	l.fleet.refresh(r.guards)
 	l.matches.forget(r.guards)

@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"math"
@@ -22,15 +23,15 @@ func (v *visit) sample(ctx context.Context, version string, window time.Duration
 		}
 		return x
 	}
-	s, w := v.series(version), promDuration(window)
+	s, w, page := v.series(version), promDuration(window), cmp.Or(v.round.verdicts.PageWindow, "1h")
 	out := decide.Sample{
 		Requests: zero(one("sum(increase(%s{%s}[%s]))", requestCount, s, w)),
 		Errors:   zero(one("sum(increase(%s{%s,code=\"5xx\"}[%s]))", requestCount, s, w)),
 		P99:      one("histogram_quantile(0.99, sum by (le) (rate(leeway_request_duration_seconds_bucket{%s,code=\"2xx\"}[%s])))", s, w),
 
-		PredictionZ:        one("max(leeway:prediction_drift:z%s{%s})", v.PageWindow, s),
-		PredictionCritical: zero(one("max(leeway:prediction_model_drift:z_critical%s{%s})", v.PageWindow, s)),
-		PredictionJS:       one("max(leeway:prediction_drift:js_distance%s{%s})", v.PageWindow, s),
+		PredictionZ:        one("max(leeway:prediction_drift:z%s{%s})", page, s),
+		PredictionCritical: zero(one("max(leeway:prediction_model_drift:z_critical%s{%s})", page, s)),
+		PredictionJS:       one("max(leeway:prediction_drift:js_distance%s{%s})", page, s),
 	}
 	return out, errors.Join(append(errs, v.labels(ctx, &out, version, window))...)
 }
