@@ -109,7 +109,7 @@ const oneAlert = `groups:
   - alert: LeewayLoad
     expr: load > 5
     for: 300ms
-    labels: {severity: warning, leeway_cause: errors}
+    labels: {severity: warning, leeway_cause: errors, leeway_window: 1m}
     annotations: {summary: "load is {{ $value }}"}
 `
 

@@ -128,7 +128,10 @@ func TestExternalFailuresAreBlindness(t *testing.T) {
 			}
 		}, "source_unreachable"},
 		{"silent", func(s *server) {
-			s.answer = func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+			s.answer = func(_ http.ResponseWriter, r *http.Request) {
+				_ = r.ParseForm() // with the body read, the end of the connection is seen
+				<-r.Context().Done()
+			}
 		}, "source_unreachable"},
 		{"error", func(s *server) {
 			s.answer = func(w http.ResponseWriter, _ *http.Request) {
