@@ -78,6 +78,7 @@ generate: ## deep copies, CRDs, roles, dashboards, rules
 	$(GO) tool controller-gen crd paths=./agent/v1alpha1 paths=./registry/v1alpha1 output:crd:dir=$(OUT)/manifests/base/crd
 	$(GO) tool controller-gen rbac:roleName=leeway-controller paths=./agent/... output:rbac:dir=$(OUT)/manifests/base
 	$(GO) run ./cmd/leeway rules render --dir $(OUT)/rules >/dev/null
+	$(GO) run ./cmd/leeway rules render --operator --dir $(OUT)/manifests/components/prometheus-operator >/dev/null
 	$(GO) run ./dashboards/generate $(OUT)/manifests/components/grafana
 
 images: ## docker build of every image: make images REGISTRY=registry.example/leeway

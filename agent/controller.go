@@ -31,6 +31,7 @@ import (
 	"github.com/leeway-dev/leeway/agent/node/buffer"
 	"github.com/leeway-dev/leeway/agent/node/forward"
 	"github.com/leeway-dev/leeway/agent/node/own"
+	"github.com/leeway-dev/leeway/agent/nominate"
 	"github.com/leeway-dev/leeway/agent/reference"
 	"github.com/leeway-dev/leeway/registry"
 	"github.com/leeway-dev/leeway/registry/api"
@@ -52,6 +53,7 @@ type controller struct {
 	manager    manager.Manager
 	read       func(namespace string) (registry.Store, error)
 	versions   http.Handler // the registry's HTTP API
+	wake       func(namespace, model string)
 }
 
 // +kubebuilder:rbac:groups=authentication.k8s.io,resources=tokenreviews,verbs=create,roleName=leeway-controller
@@ -165,6 +167,7 @@ func (r *controller) candidate() (election.Candidate, error) {
 	if err != nil {
 		return election.Candidate{}, err
 	}
+	r.wake = loop.Wake
 	clients, err := kubernetes.NewForConfig(r.Kubernetes) // of its own: renewing must not wait behind reviews
 	if err != nil {
 		return election.Candidate{}, fmt.Errorf("agent: %w", err)
@@ -223,6 +226,7 @@ func (r *controller) handler() http.Handler {
 		mux.Handle("/api/v1/", r.authority.Queries(r.engine.Handler()))
 	}
 	mux.Handle(api.Prefix, r.versions)
+	mux.Handle("POST /leeway/v1/alerts", r.authority.Queries(nominate.Handler(r.wake)))
 	mux.Handle("POST /leeway/v1/feedback", r.authority.Authenticated(r.feedback))
 	return mux
 }

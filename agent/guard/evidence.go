@@ -56,7 +56,7 @@ func (v *visit) gather(ctx context.Context) error {
 		}
 	}
 	for _, a := range v.round.verdicts.Alerts {
-		if alert, ok := alertOf(a); ok {
+		if alert, ok := ReadAlert(a); ok {
 			e.Alerts = append(e.Alerts, alert)
 		}
 	}
@@ -158,8 +158,8 @@ func policyOf(g *v1alpha1.ModelGuard) decide.Policy {
 	}
 }
 
-// alertOf reads an alert of ours; others have no cause.
-func alertOf(a Alert) (decide.Alert, bool) {
+// ReadAlert reads an alert of ours; others have no cause.
+func ReadAlert(a Alert) (decide.Alert, bool) {
 	cause := a.Labels["leeway_cause"]
 	if cause == "" {
 		return decide.Alert{}, false

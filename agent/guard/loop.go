@@ -22,6 +22,7 @@ type Loop struct {
 	fleet   *fleet
 	matches *matches
 	checks  *checks
+	wakes   *wakes
 
 	mu sync.Mutex
 	// busy guards are still being visited; their next visit is left out.
@@ -50,6 +51,7 @@ func New(c Config) (*Loop, error) {
 		fleet:   newFleet(),
 		matches: newMatches(),
 		checks:  newChecks(),
+		wakes:   newWakes(),
 		busy:    map[types.NamespacedName]bool{},
 	}, nil
 }
@@ -60,22 +62,14 @@ func (l *Loop) Run(ctx context.Context) error {
 	var visits sync.WaitGroup
 	defer l.metrics.reset()
 	defer visits.Wait()
-	tick := time.NewTicker(l.Interval)
-	defer tick.Stop()
-	for {
-		l.round(ctx, &visits)
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-	}
+	l.looks(ctx, func(which func(*v1alpha1.ModelGuard) bool) { l.round(ctx, &visits, which) })
+	return nil
 }
 
 // Round visits every guard once and waits for all visits.
 func (l *Loop) Round(ctx context.Context) {
 	var visits sync.WaitGroup
-	l.round(ctx, &visits)
+	l.round(ctx, &visits, everyGuard)
 	visits.Wait()
 }
 
@@ -88,7 +82,7 @@ type round struct {
 	blind error
 }
 
-func (l *Loop) round(ctx context.Context, visits *sync.WaitGroup) {
+func (l *Loop) round(ctx context.Context, visits *sync.WaitGroup, which func(*v1alpha1.ModelGuard) bool) {
 	r := &round{now: l.Now().Truncate(time.Microsecond)}
 	var list v1alpha1.ModelGuardList
 	if err := l.Client.List(ctx, &list); err != nil {
@@ -103,7 +97,7 @@ func (l *Loop) round(ctx context.Context, visits *sync.WaitGroup) {
 	for i := range r.guards {
 		g := &r.guards[i]
 		key := types.NamespacedName{Namespace: g.Namespace, Name: g.Name}
-		if !l.enter(key) {
+		if !which(g) || !l.enter(key) {
 			continue
 		}
 		visits.Go(func() {

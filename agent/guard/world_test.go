@@ -1,6 +1,7 @@
 package guard_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -45,7 +46,9 @@ type world struct {
 	client client.WithWatch
 	store  registry.Store
 	loop   *guard.Loop
-	source guard.Source // the world itself, unless it is read by HTTP
+	// interval of the loop; zero: a second
+	interval time.Duration
+	source   guard.Source // the world itself, unless it is read by HTTP
 
 	mu        sync.Mutex
 	alerts    []guard.Alert
@@ -289,7 +292,7 @@ func (w *world) newLoop(c client.Client) *guard.Loop {
 			w.events = append(w.events, fmt.Sprintf("%T %s %s: %s", o, kind, reason, message))
 		},
 		Logger: zaptest.NewLogger(w.t, zaptest.Level(zap.ErrorLevel)), Now: func() time.Time { return w.now },
-		Interval: time.Second, Stale: 5 * time.Second, TrafficWindow: 10 * time.Second,
+		Interval: cmp.Or(w.interval, time.Second), Stale: 5 * time.Second, TrafficWindow: 10 * time.Second,
 	})
 	if err != nil {
 		w.t.Fatal(err)
