@@ -86,5 +86,17 @@ func Catalogue() []Metric {
 			Metric{Name: "leeway_" + column.name + "_bin_info", Kind: "gauge", Labels: with(owned, column.label, "bin", "lower", "upper", "category"), From: "controller", Max: 1},
 		)
 	}
+	for _, role := range []string{"node", "controller"} {
+		forward := "leeway_" + role + "_forward_"
+		metrics = append(metrics,
+			Metric{Name: forward + "sent_samples_total", Kind: "counter", Labels: []string{"replica"}, From: role},
+			Metric{Name: forward + "dropped_samples_total", Kind: "counter", Labels: []string{"replica", "reason"}, From: role},
+			Metric{Name: forward + "retries_total", Kind: "counter", Labels: []string{"replica", "answer"}, From: role},
+			Metric{Name: forward + "lag_seconds", Kind: "gauge", Labels: []string{"replica"}, From: role},
+			Metric{Name: forward + "pending_samples", Kind: "gauge", Labels: []string{"replica"}, From: role},
+			Metric{Name: forward + "buffer_bytes", Kind: "gauge", From: role},
+			Metric{Name: forward + "unbuffered_samples_total", Kind: "counter", From: role},
+		)
+	}
 	return metrics
 }

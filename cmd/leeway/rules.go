@@ -23,7 +23,7 @@ func newRules(a *app) *cobra.Command {
 		Args:  subcommand,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newRulesRender(a), newRulesValues(a), newRulesCheck(a))
+	cmd.AddCommand(newRulesRender(a), newRulesValues(a), newRulesCheck(a), newRulesCalibrate(a))
 	return cmd
 }
 

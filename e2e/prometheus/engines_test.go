@@ -10,6 +10,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"syscall"
 	"testing"
 	"time"
 
@@ -95,9 +97,11 @@ func victoria(t *testing.T) string {
 // start runs a program until the test ends, and shows its log if the test failed.
 func start(t *testing.T, program string, args ...string) {
 	t.Helper()
+	runtime.LockOSThread() // the signal comes when the thread ends that started it
 	var log bytes.Buffer
 	cmd := exec.Command(program, args...)
 	cmd.Stdout, cmd.Stderr = &log, &log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // also when the test is killed
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package prometheus
 
 import (
 	"fmt"
+	"math"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -22,8 +23,8 @@ import (
 const values = `fast: true
 scrapeInterval: 1s
 clocks:
-  page: {window: 10s, for: 1s, interval: 1s, minEffectiveRows: 100, history: false, lastWeek: false}
-  act: {window: 30s, for: 3s, interval: 1s, minEffectiveRows: 1000, history: false, lastWeek: false}
+  page: {window: 10s, for: 2s, interval: 2s, minEffectiveRows: 100, history: false, lastWeek: false}
+  act: {window: 30s, for: 4s, interval: 2s, minEffectiveRows: 1000, history: false, lastWeek: false}
   slow: {enabled: false}
 brokenInput: {window: 10s, for: 2s, interval: 1s}
 quality: {window: 20s, for: 2s, interval: 1s}
@@ -80,9 +81,9 @@ var models = []model{
 	{name: "busy", inFlight: 80, bins: []float64{.25, .25, .25, .25}},
 }
 
-// after are the samples of a model after so many seconds.
-func (m model) after(seconds int) (out []sample) {
-	rows := float64(seconds) * rowsASecond
+// after are the samples of a model after a time.
+func (m model) after(t time.Duration) (out []sample) {
+	rows := math.Floor(t.Seconds() * rowsASecond)
 	add := func(name string, value float64, more ...string) {
 		out = append(out, sample{labels.FromStrings(append([]string{"__name__", name, "namespace", "ml", "model_name", m.name}, more...)...), value})
 	}
@@ -123,22 +124,23 @@ func TestSameVerdictsAndDecisions(t *testing.T) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	said := make([]map[string]string, len(engines))
-	for second := 1; second <= 90; second++ {
-		now := <-tick.C
+	for round := 0; time.Since(began) < 3*time.Minute; round++ {
+		<-tick.C
+		now := time.Now()
 		var samples []sample
 		for _, m := range models {
-			samples = append(samples, m.after(second)...)
+			samples = append(samples, m.after(now.Sub(began))...)
 		}
 		for _, e := range engines {
 			if err := e.push(t.Context(), now, samples); err != nil {
 				t.Fatalf("%s: %v", e.name, err)
 			}
 		}
-		if second < 45 || second%3 != 0 { // the act clock wants its window, and a little more
+		if time.Since(began) < 45*time.Second || round%3 != 0 { // the act clock wants its window, and a little more
 			continue
 		}
 		for i, e := range engines {
-			said[i] = decisions(t, e, began)
+			said[i] = decisions(t, e)
 		}
 		if cmp.Diff(said[0], said[1])+cmp.Diff(said[0], said[2]) == "" {
 			break
@@ -161,10 +163,8 @@ func TestSameVerdictsAndDecisions(t *testing.T) {
 	t.Logf("%v", said[0])
 }
 
-// decisions says for each model what fires, and what is diagnosed on it. The
-// workload has been settled for as long as the data are old, and the version
-// before was good.
-func decisions(t *testing.T, e engine, began time.Time) map[string]string {
+// decisions says for each model what fires, and what is diagnosed on it.
+func decisions(t *testing.T, e engine) map[string]string {
 	t.Helper()
 	source, err := external.New(external.Config{Server: promapi.Config{URL: e.url}})
 	if err != nil {
@@ -181,22 +181,30 @@ func decisions(t *testing.T, e engine, began time.Time) map[string]string {
 	}
 	for _, m := range models {
 		requests, err := source.Query(t.Context(), fmt.Sprintf(`sum(increase(leeway_request_duration_seconds_count{namespace="ml",model_name=%q}[10s]))`, m.name), now)
-		if err != nil || len(requests) != 1 || requests[0].F < 5*rowsASecond {
-			t.Errorf("%s: %s: %v, %v", e.name, m.name, requests, err)
+		out[m.name] = diagnose(m, verdicts.Alerts, now)
+		if err != nil || len(requests) != 1 || requests[0].F <= 0 {
+			out[m.name] = fmt.Sprintf("no requests: %v, %v", requests, err)
 		}
-		out[m.name] = diagnose(m, verdicts.Alerts, began, now)
 	}
 	return out
 }
 
-func diagnose(m model, alerts []guard.Alert, began, now time.Time) string {
+// diagnose judges a release: the version before was good, and the alerts began as
+// this one was settled. How long after the data that was, differs from engine to
+// engine by seconds, and so from run to run.
+func diagnose(m model, alerts []guard.Alert, now time.Time) string {
 	known := func(v string) decide.Known { return decide.Known{Version: v, Schema: "s"} }
-	settled := began.Add(3 * time.Second) // some engines show what they are given a moment later
+	settled := now.Add(-time.Minute)
+	for _, a := range alerts {
+		if a.Labels["model_name"] == m.name && a.ActiveAt.Before(settled.Add(time.Second)) {
+			settled = a.ActiveAt.Add(-time.Second)
+		}
+	}
 	e := decide.Evidence{
-		Namespace: "ml", Model: m.name, Active: "2", SettledAt: settled, RolloutSince: began, RolloutRequests: 1e6, Load: rowsASecond, LoadBefore: rowsASecond,
+		Namespace: "ml", Model: m.name, Active: "2", SettledAt: settled, RolloutSince: settled, RolloutRequests: 1e6, Load: rowsASecond, LoadBefore: rowsASecond,
 		History: []decide.Served{
 			{Version: "2", SettledAt: settled},
-			{Version: "1", SettledAt: began.Add(-24 * time.Hour), ReplacedAt: settled},
+			{Version: "1", SettledAt: settled.Add(-24 * time.Hour), ReplacedAt: settled},
 		},
 		Versions: []decide.Known{known("1"), known("2")}, FleetGuards: len(models),
 	}
