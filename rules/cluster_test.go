@@ -1,6 +1,7 @@
 package rules_test
 
 import (
+	"os"
 	"strings"
 	"testing"
 
@@ -56,7 +57,14 @@ func TestOperator(t *testing.T) {
 	if len(objects) != len(files) {
 		t.Fatalf("%d objects of %d files", len(objects), len(files))
 	}
+	component, err := os.ReadFile("../manifests/components/prometheus-operator/kustomization.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, data := range objects {
+		if !strings.Contains(string(component), "- "+name+"\n") {
+			t.Errorf("the component prometheus-operator does not list %s", name)
+		}
 		var object struct {
 			Kind     string
 			Metadata struct{ Name string }
