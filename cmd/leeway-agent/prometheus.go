@@ -28,7 +28,7 @@ func (f *prometheusFlags) add(v *pflag.FlagSet) {
 	v.StringVar(&s.CertFile, "prometheus-cert-file", "", "client certificate")
 	v.StringVar(&s.KeyFile, "prometheus-key-file", "", "key of the client certificate")
 	v.StringToStringVar(&s.Headers, "prometheus-header", nil, "headers of each request: X-Scope-OrgID=team")
-	v.DurationVar(&s.Timeout, "prometheus-timeout", 20*time.Second, "for one request")
+	v.DurationVar(&s.Timeout, "prometheus-timeout", 10*time.Second, "for one request")
 }
 
 // config is nil without a server.

@@ -42,7 +42,7 @@ type Config struct {
 	CAFile, CertFile, KeyFile string
 	// Headers go with each request, such as X-Scope-OrgID.
 	Headers map[string]string
-	// Timeout of one request; 0 is 20 s.
+	// Timeout of one request; 0 is 10 s.
 	Timeout time.Duration
 	// MaxBytes bounds one answer; 0 is 32 MiB.
 	MaxBytes int64
@@ -91,7 +91,7 @@ func New(c Config) (*Client, error) {
 	}
 	return &Client{
 		base: base, http: client, headers: c.Headers, matchers: c.Matchers,
-		timeout: cmp.Or(c.Timeout, 20*time.Second), maxBytes: cmp.Or(c.MaxBytes, 32<<20),
+		timeout: cmp.Or(c.Timeout, 10*time.Second), maxBytes: cmp.Or(c.MaxBytes, 32<<20),
 	}, nil
 }
 
