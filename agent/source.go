@@ -23,7 +23,7 @@ func (s embeddedSource) Verdicts(ctx context.Context, now time.Time) (guard.Verd
 	if err != nil {
 		return guard.Verdicts{}, err
 	}
-	out := guard.Verdicts{PageWindow: s.engine.Window("page")}
+	out := guard.Verdicts{PageWindow: s.engine.PageWindow()}
 	for _, a := range alerts {
 		out.Alerts = append(out.Alerts, guard.Alert{Labels: a.Labels, Annotations: a.Annotations, State: a.State, ActiveAt: a.ActiveAt, Value: a.Value})
 	}

@@ -2,12 +2,13 @@ package embedded
 
 import "github.com/prometheus/prometheus/rules"
 
-// Window of a clock (page, act, slow) as its rules spell it, such as "1h"; the
-// recorded series of that clock end in it. Empty when no rule has the clock.
-func (e *Engine) Window(clock string) string {
+// PageWindow is the window of the page clock's alerts on predictions as the rules
+// spell it, such as "1h"; the series recorded for them end in it. Empty when there
+// is no such alert.
+func (e *Engine) PageWindow() string {
 	for _, g := range e.manager.RuleGroups() {
 		for _, r := range g.Rules() {
-			if a, ok := r.(*rules.AlertingRule); ok && a.Labels().Get("leeway_clock") == clock {
+			if a, ok := r.(*rules.AlertingRule); ok && a.Labels().Get("leeway_clock") == "page" && a.Labels().Get("leeway_cause") == "prediction_drift" {
 				return a.Labels().Get("leeway_window")
 			}
 		}

@@ -109,7 +109,7 @@ func (s *Source) Verdicts(ctx context.Context, now time.Time) (guard.Verdicts, e
 				health.Failing[r.Name] = r.Error
 			}
 			alerting = alerting || r.Labels["leeway_cause"] != ""
-			if r.Labels["leeway_clock"] == "page" {
+			if r.Labels["leeway_clock"] == "page" && r.Labels["leeway_cause"] == "prediction_drift" {
 				out.PageWindow = r.Labels["leeway_window"]
 			}
 			if err := s.add(&out, r); err != nil {

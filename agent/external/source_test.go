@@ -45,8 +45,8 @@ func rule(labels, lastError, alerts string) string {
 }
 
 const (
-	caused = `"leeway_cause":"input_drift","leeway_clock":"page","leeway_window":"2h"`
-	fires  = `{"labels":{"leeway_cause":"input_drift","feature":"age"},"state":"firing","activeAt":"2026-11-01T10:00:00Z","value":"4e+00","annotations":{"summary":"s"}}`
+	caused = `"leeway_cause":"prediction_drift","leeway_clock":"page","leeway_window":"2h"`
+	fires  = `{"labels":{"leeway_cause":"prediction_drift","output":"p"},"state":"firing","activeAt":"2026-11-01T10:00:00Z","value":"4e+00","annotations":{"summary":"s"}}`
 )
 
 func TestVerdicts(t *testing.T) {

@@ -30,8 +30,8 @@ type Source interface {
 type Verdicts struct {
 	// Alerts that are pending or firing.
 	Alerts []Alert
-	// PageWindow is the window of the page clock as the recorded series spell it
-	// at their end, such as "1h". Empty: no rule has that clock.
+	// PageWindow is the window of the page clock's alerts on predictions as the
+	// recorded series spell it at their end, such as "1h". Empty: there are none.
 	PageWindow string
 }
 
