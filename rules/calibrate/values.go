@@ -35,7 +35,7 @@ func (r Report) Values(base rules.Values) []byte {
 // clustering is what is assumed of columns until theirs is measured.
 func (r Report) clustering(b *bytes.Buffer, known []float64, base rules.Values) {
 	if len(known) == 0 {
-		fmt.Fprintf(b, "# No column has four days of history yet: of the clustering nothing is known, and\n# it is assumed to be %g.\nclustering: {assumed: %g}\n", base.Clustering.Assumed, base.Clustering.Assumed)
+		fmt.Fprintf(b, "# No column has five days of history yet: of the clustering nothing is known, and\n# it is assumed to be %g.\nclustering: {assumed: %g}\n", base.Clustering.Assumed, base.Clustering.Assumed)
 		return
 	}
 	assumed := math.Ceil(max(quantile(known, 0.9), 1))
@@ -120,7 +120,7 @@ func (c Column) remark(base rules.Values) string {
 	case len(short) > 0:
 		return "; too few rows for " + strings.Join(short, " and ") + ": unknown"
 	case len(c.Clustering) == 0:
-		return "; less than four days of history: not known yet"
+		return "; less than two days of history: not known yet"
 	}
 	return ""
 }
