@@ -41,18 +41,20 @@ func TestControllerWithAnExternalPrometheus(t *testing.T) {
 	if r.able() {
 		t.Error("able to judge by a server that knows nothing")
 	}
-	for path, want := range map[string]int{
-		"/metrics": http.StatusOK, "/api/v1/query?query=up": http.StatusNotFound, "/leeway/v1/feedback": http.StatusMethodNotAllowed,
+	for _, tt := range []struct {
+		method, path string
+		want         int
+	}{
+		{http.MethodGet, "/metrics", http.StatusOK},
+		{http.MethodGet, "/api/v1/query?query=up", http.StatusNotFound},
+		{http.MethodPost, "/api/v1/write", http.StatusNotFound},
+		{http.MethodPost, "/leeway/v1/feedback", http.StatusUnauthorized}, // there, for who has a token
+		{http.MethodPost, "/leeway/v1/alerts", http.StatusUnauthorized},
 	} {
 		w := httptest.NewRecorder()
-		r.handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
-		if w.Code != want {
-			t.Errorf("GET %s: %d, want %d", path, w.Code, want)
+		r.handler().ServeHTTP(w, httptest.NewRequest(tt.method, tt.path, nil))
+		if w.Code != tt.want {
+			t.Errorf("%s %s: %d, want %d", tt.method, tt.path, w.Code, tt.want)
 		}
-	}
-	w := httptest.NewRecorder()
-	r.handler().ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/leeway/v1/alerts", nil))
-	if w.Code != http.StatusUnauthorized {
-		t.Errorf("alerts without a token: %d", w.Code)
 	}
 }
