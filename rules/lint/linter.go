@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 
@@ -141,7 +142,7 @@ func (l *linter) checkSelectors(r ruleAt) {
 		have := l.series(s.Name)
 		for _, m := range s.LabelMatchers {
 			switch {
-			case m.Name == labels.MetricName:
+			case m.Name == model.MetricNameLabel:
 			case !have.has(m.Name) && !m.Matches(""):
 				l.found(r, r.at(s), "label", Error, "it has "+strings.Join(have.labels, ", ")+"; if your server adds this one, check with --label "+m.Name,
 					"%s has no label %s: %s matches nothing", s.Name, m.Name, m)

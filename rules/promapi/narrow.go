@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 )
@@ -23,7 +24,7 @@ func ParseMatchers(s string) ([]*labels.Matcher, error) {
 	}
 	for _, m := range matchers {
 		switch {
-		case m.Name == labels.MetricName:
+		case m.Name == model.MetricNameLabel:
 			return nil, errors.New("matchers: give labels, such as cluster=\"eu-1\", not a metric")
 		case m.Matches(""):
 			return nil, fmt.Errorf("matchers: %s also takes series without the label %s: say which cluster is ours", m, m.Name)
