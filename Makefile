@@ -47,6 +47,7 @@ fuzz: ## every fuzz target for FUZZTIME=20s, two at a time
 
 test-e2e: tools ## a real cluster, and the demo on it; real model servers. One package at a time: some measure time
 	cd e2e && $(GO) vet -trimpath $$($(GO) list ./... | grep -v /kube$$) && $(GO) test -trimpath -p 1 -timeout 60m ./...
+	cd e2e/prometheus && $(GO) vet ./... && $(GO) test -timeout 30m ./...
 
 bench: ## benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...
@@ -78,6 +79,7 @@ generate: ## deep copies, CRDs, roles, dashboards, rules
 	$(GO) tool controller-gen crd paths=./agent/v1alpha1 paths=./registry/v1alpha1 output:crd:dir=$(OUT)/manifests/base/crd
 	$(GO) tool controller-gen rbac:roleName=leeway-controller paths=./agent/... output:rbac:dir=$(OUT)/manifests/base
 	$(GO) run ./cmd/leeway rules render --dir $(OUT)/rules >/dev/null
+	$(GO) run ./cmd/leeway rules render --operator --dir $(OUT)/manifests/components/prometheus-operator >/dev/null
 	$(GO) run ./dashboards/generate $(OUT)/manifests/components/grafana
 
 images: ## docker build of every image: make images REGISTRY=registry.example/leeway

@@ -13,6 +13,7 @@ import (
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/leeway-dev/leeway/agent/external"
 	"github.com/leeway-dev/leeway/agent/node"
 	"github.com/leeway-dev/leeway/agent/v1alpha1"
 	"github.com/leeway-dev/leeway/registry"
@@ -23,7 +24,7 @@ import (
 )
 
 // ControllerConfig is what the controller role needs. All must be set but
-// RulesDir, MLflow, AlertmanagerURLs and ExternalURL.
+// RulesDir, MLflow, AlertmanagerURLs, ExternalURL and Prometheus.
 type ControllerConfig struct {
 	Listen               string // of the API, probes and metrics
 	Node, Pod, Namespace string // names
@@ -39,7 +40,10 @@ type ControllerConfig struct {
 	MLflow mlflow.Credentials
 	// ArtifactAllow says which artifacts the controller reads, to compare their
 	// digest, and which registries of images it asks.
-	ArtifactAllow    artifact.Allow
+	ArtifactAllow artifact.Allow
+	// Prometheus is the server that scrapes and evaluates the rules. Nil: this
+	// replica does, and RulesDir, AlertmanagerURLs and ExternalURL are for that.
+	Prometheus       *external.Config
 	AlertmanagerURLs []string
 	ExternalURL      string
 	ScrapeInterval   time.Duration // of the node agents

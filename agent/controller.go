@@ -26,11 +26,13 @@ import (
 	"github.com/leeway-dev/leeway/agent/auth"
 	"github.com/leeway-dev/leeway/agent/election"
 	"github.com/leeway-dev/leeway/agent/embedded"
+	"github.com/leeway-dev/leeway/agent/external"
 	"github.com/leeway-dev/leeway/agent/feedback"
 	"github.com/leeway-dev/leeway/agent/guard"
 	"github.com/leeway-dev/leeway/agent/node/buffer"
 	"github.com/leeway-dev/leeway/agent/node/forward"
 	"github.com/leeway-dev/leeway/agent/node/own"
+	"github.com/leeway-dev/leeway/agent/nominate"
 	"github.com/leeway-dev/leeway/agent/reference"
 	"github.com/leeway-dev/leeway/registry"
 	"github.com/leeway-dev/leeway/registry/api"
@@ -44,13 +46,15 @@ const Lease = "leeway-controller"
 type controller struct {
 	ControllerConfig
 	registry   *prometheus.Registry
-	engine     *embedded.Engine
+	engine     *embedded.Engine // nil with an external Prometheus
+	source     guard.Source
 	authority  *auth.Authority
 	feedback   *feedback.Handler
 	references *reference.Exporter
 	manager    manager.Manager
 	store      func(namespace string) (registry.Store, error)
 	versions   http.Handler // the registry's HTTP API
+	wake       func(namespace, model string)
 }
 
 // +kubebuilder:rbac:groups=authentication.k8s.io,resources=tokenreviews,verbs=create,roleName=leeway-controller
@@ -66,15 +70,19 @@ func RunController(ctx context.Context, c ControllerConfig) (err error) {
 	if err := r.open(); err != nil {
 		return err
 	}
-	defer r.engine.Close()
+	if r.engine != nil {
+		defer r.engine.Close()
+	}
 	if err := r.manage(); err != nil {
 		return err
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return r.engine.Run(ctx) })
 	g.Go(func() error { return listen(ctx, c.Listen, r.handler(), c.Logger) })
 	g.Go(func() error { return r.manager.Start(ctx) })
-	g.Go(func() error { return r.tellOwn(ctx) })
+	if r.engine != nil {
+		g.Go(func() error { return r.engine.Run(ctx) })
+		g.Go(func() error { return r.tellOwn(ctx) })
+	}
 	return ignoreEnd(g.Wait())
 }
 
@@ -88,6 +96,26 @@ func (r *controller) open() error {
 		Tokens: clients.AuthenticationV1().TokenReviews(), Access: clients.AuthorizationV1().SubjectAccessReviews(),
 		Namespace: r.Namespace,
 	})
+	if err := r.openSource(); err != nil {
+		return err
+	}
+	if r.feedback, err = feedback.New(feedback.Config{May: r.authority.Feedback, Registerer: r.registry}); err != nil {
+		return err
+	}
+	r.references = reference.New()
+	return r.registry.Register(r.references)
+}
+
+// openSource opens where samples and verdicts come from.
+func (r *controller) openSource() error {
+	if r.Prometheus != nil {
+		source, err := external.New(*r.Prometheus)
+		if err != nil {
+			return fmt.Errorf("agent: %w", err)
+		}
+		r.source = source
+		return nil
+	}
 	rules, err := r.rulesDir()
 	if err != nil {
 		return err
@@ -99,11 +127,8 @@ func (r *controller) open() error {
 	}); err != nil {
 		return err
 	}
-	if r.feedback, err = feedback.New(feedback.Config{May: r.authority.Feedback, Registerer: r.registry}); err != nil {
-		return err
-	}
-	r.references = reference.New()
-	return r.registry.Register(r.references)
+	r.source = embeddedSource{r.engine}
+	return nil
 }
 
 // manage sets up what talks to Kubernetes: the cache, the Lease, the loop.
@@ -149,6 +174,7 @@ func (r *controller) candidate() (election.Candidate, error) {
 	if err != nil {
 		return election.Candidate{}, err
 	}
+	r.wake = loop.Wake
 	clients, err := kubernetes.NewForConfig(r.Kubernetes) // of its own: renewing must not wait behind reviews
 	if err != nil {
 		return election.Candidate{}, fmt.Errorf("agent: %w", err)
@@ -160,8 +186,16 @@ func (r *controller) candidate() (election.Candidate, error) {
 	}
 	return election.Candidate{
 		Lock: lock, Duration: r.LeaseDuration, Lead: loop.Run, Logger: r.Logger,
-		Able: func() bool { return r.engine.Health(time.Now()).OK() },
+		Able: r.able,
 	}, nil
+}
+
+// able says whether this replica could judge now.
+func (r *controller) able() bool {
+	ctx, cancel := context.WithTimeout(context.Background(), r.LeaseDuration/3)
+	defer cancel()
+	_, err := r.source.Verdicts(ctx, time.Now())
+	return err == nil
 }
 
 // leadershipEvents writes who became and who stopped being the leader.
@@ -176,7 +210,7 @@ func (r *controller) loop() (*guard.Loop, error) {
 	kube := r.manager.GetClient()
 	recorder := r.manager.GetEventRecorder("leeway")
 	return guard.New(guard.Config{
-		Client: kube, Live: r.manager.GetAPIReader(), Source: source{r.engine}, Store: r.store,
+		Client: kube, Live: r.manager.GetAPIReader(), Source: r.source, Store: r.store,
 		LiveProfile:   guard.FetchProfiles(&http.Client{Timeout: 5 * time.Second}),
 		CheckArtifact: artifact.New(artifact.Options{Allow: r.ArtifactAllow}).Check,
 		CanPatch:      guard.Permission(kube, time.Now),
@@ -185,7 +219,6 @@ func (r *controller) loop() (*guard.Loop, error) {
 		},
 		Registerer: r.registry, Logger: r.Logger, Interval: r.DecideInterval,
 		Stale: 5 * r.ScrapeInterval, TrafficWindow: max(8*r.ScrapeInterval, 10*time.Second),
-		PageWindow: r.engine.Window("page"),
 	})
 }
 
@@ -195,9 +228,12 @@ func (r *controller) handler() http.Handler {
 	mux.Handle("GET /metrics", metricsHandler(r.registry))
 	mux.HandleFunc("GET /healthz", ok)
 	mux.HandleFunc("GET /readyz", r.ready)
-	mux.Handle("POST /api/v1/write", r.authority.Writes(r.engine.Handler()))
-	mux.Handle("/api/v1/", r.authority.Queries(r.engine.Handler()))
+	if r.engine != nil {
+		mux.Handle("POST /api/v1/write", r.authority.Writes(r.engine.Handler()))
+		mux.Handle("/api/v1/", r.authority.Queries(r.engine.Handler()))
+	}
 	mux.Handle(api.Prefix, r.versions)
+	mux.Handle("POST /leeway/v1/alerts", r.authority.Queries(nominate.Handler(r.wake)))
 	mux.Handle("POST /leeway/v1/feedback", r.authority.Authenticated(r.feedback))
 	return mux
 }

@@ -24,6 +24,7 @@ type NodeConfig struct {
 	Controllers    []node.Controller
 	TokenFile      string
 	ScrapeInterval time.Duration
+	ReferencesOnly bool // a Prometheus scrapes the sidecars
 	Kubernetes     *rest.Config
 	Logger         *zap.Logger
 }
@@ -39,7 +40,7 @@ func RunNode(ctx context.Context, c NodeConfig) error {
 	registry := newRegistry()
 	a, err := node.New(node.Config{
 		Node: c.Node, Pod: c.Pod, Pods: clients.CoreV1().Pods(""), Controllers: c.Controllers, Dir: c.DataDir,
-		TokenFile: c.TokenFile, ScrapeInterval: c.ScrapeInterval, Registry: registry, Logger: c.Logger,
+		TokenFile: c.TokenFile, ScrapeInterval: c.ScrapeInterval, ReferencesOnly: c.ReferencesOnly, Registry: registry, Logger: c.Logger,
 	})
 	if err != nil {
 		return fmt.Errorf("agent: %w", err)

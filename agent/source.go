@@ -8,27 +8,30 @@ import (
 
 	"github.com/leeway-dev/leeway/agent/embedded"
 	"github.com/leeway-dev/leeway/agent/evidence"
+	"github.com/leeway-dev/leeway/agent/guard"
 )
 
-// source lets the loop read the embedded engine.
-type source struct{ engine *embedded.Engine }
+// embeddedSource lets the loop read the embedded engine.
+type embeddedSource struct{ engine *embedded.Engine }
 
-func (s source) Alerts(ctx context.Context) ([]evidence.Alert, error) {
+// Verdicts is an error where the rules are not evaluated. Whether samples arrive,
+// the loop asks for each guard.
+func (s embeddedSource) Verdicts(ctx context.Context, now time.Time) (guard.Verdicts, error) {
+	if err := s.engine.Health(now).Err(); err != nil {
+		return guard.Verdicts{}, err
+	}
 	alerts, err := s.engine.Alerts(ctx)
 	if err != nil {
-		return nil, err
+		return guard.Verdicts{}, err
 	}
-	out := make([]evidence.Alert, 0, len(alerts))
+	out := guard.Verdicts{PageWindow: s.engine.PageWindow()}
 	for _, a := range alerts {
-		out = append(out, evidence.Alert{Labels: a.Labels, Annotations: a.Annotations, State: a.State, ActiveAt: a.ActiveAt, Value: a.Value})
+		out.Alerts = append(out.Alerts, evidence.Alert{Labels: a.Labels, Annotations: a.Annotations, State: a.State, ActiveAt: a.ActiveAt, Value: a.Value})
 	}
 	return out, nil
 }
 
-func (s source) Query(ctx context.Context, expr string, at time.Time) (promql.Vector, error) {
+// Query asks the engine.
+func (s embeddedSource) Query(ctx context.Context, expr string, at time.Time) (promql.Vector, error) {
 	return s.engine.Query(ctx, expr, at)
 }
-
-// Fresh says whether the rules are evaluated. Whether samples arrive, the loop
-// asks for each guard.
-func (s source) Fresh(now time.Time) bool { return s.engine.Health(now).OK() }

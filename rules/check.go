@@ -25,6 +25,9 @@ func Causes() []string {
 	return []string{"input_drift", "prediction_drift", "quality", "errors", "latency", "broken_input"}
 }
 
+// clockNames are the values of leeway_clock.
+func clockNames() []string { return []string{"page", "act", "slow"} }
+
 // Check refuses rule files that an engine would refuse, or whose alerts an
 // agent could not read: every error names its file and, where the parser knows
 // it, the line. Files are checked in the order of their names.
@@ -95,14 +98,34 @@ func checkFile(name string, data []byte) []error {
 	if err := oneDocument(data); err != nil {
 		return []error{fmt.Errorf("%s: %w", name, err)}
 	}
-	for _, g := range parsed.Groups {
-		for _, r := range g.Rules {
+	lines := alertLines(data)
+	for i, g := range parsed.Groups {
+		for j, r := range g.Rules {
 			if err := checkCause(r); err != nil {
-				errs = append(errs, fmt.Errorf("%s: group %q, alert %s: %w", name, g.Name, r.Alert, err))
+				errs = append(errs, fmt.Errorf("%s:%d: group %q, alert %s: %w", name, lines[[2]int{i, j}], g.Name, r.Alert, err))
 			}
 		}
 	}
 	return errs
+}
+
+// alertLines are the lines of the alerts' names, by the places of group and rule.
+func alertLines(data []byte) map[[2]int]int {
+	var doc struct {
+		Groups []struct {
+			Rules []struct{ Alert yaml.Node }
+		}
+	}
+	lines := map[[2]int]int{}
+	if yaml.Unmarshal(data, &doc) != nil {
+		return lines
+	}
+	for i, g := range doc.Groups {
+		for j, r := range g.Rules {
+			lines[[2]int{i, j}] = r.Alert.Line
+		}
+	}
+	return lines
 }
 
 // locate starts an error with file:line:column, as compilers have it, where
@@ -140,9 +163,9 @@ func checkCause(r rulefmt.Rule) error {
 	if _, err := model.ParseDuration(r.Labels["leeway_window"]); err != nil {
 		return fmt.Errorf("leeway_window %q is not a duration: an alert counts once its version is settled for longer than that", r.Labels["leeway_window"])
 	}
-	clock := r.Labels["leeway_clock"]
-	if strings.HasSuffix(cause, "_drift") && !slices.Contains([]string{"page", "act", "slow"}, clock) {
-		return fmt.Errorf("leeway_clock %q is none of page, act, slow", clock)
+	clock, ok := r.Labels["leeway_clock"]
+	if (ok || strings.HasSuffix(cause, "_drift")) && !slices.Contains(clockNames(), clock) {
+		return fmt.Errorf("leeway_clock %q is none of %s", clock, strings.Join(clockNames(), ", "))
 	}
 	return nil
 }

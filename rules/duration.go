@@ -51,5 +51,8 @@ func (d *Duration) UnmarshalYAML(node *yaml.Node) error {
 // MarshalYAML writes the form of String.
 func (d Duration) MarshalYAML() (any, error) { return d.String(), nil }
 
+// MarshalText writes the form of String, also for the keys of JSON objects.
+func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+
 // seconds is the length as PromQL counts it.
 func (d Duration) seconds() float64 { return time.Duration(d).Seconds() }

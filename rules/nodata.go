@@ -16,7 +16,7 @@ depend on how far an engine looks back.`}
 		name: "leeway-no-data", interval: n.Interval,
 		rules: []rule{alertRule{
 			name: "LeewayNoData", severity: n.Severity, window: n.Window, hold: n.For,
-			expr: `max by (` + modelLabels + `, guard, workload) (leeway_guard_info)
+			expr: `max by (namespace, model_name, guard, workload) (leeway_guard_info)
 unless on (namespace, model_name)
 last_over_time(leeway_model_info[` + w + `])`,
 			summary: "Nothing is heard of {{ $labels.model_name }} in {{ $labels.namespace }}: no sidecar of\n{{ $labels.workload }} has been scraped for " + w + ".",

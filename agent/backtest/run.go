@@ -94,7 +94,7 @@ func (r *run) guards() {
 		j := &judged{Guarded: g, rows: r.Rows, schemas: evidence.NewSchemas(), policy: evidence.Policy(&g.Guard)}
 		j.reader = evidence.Reader{
 			Source: r.replay, Namespace: g.Guard.Namespace, Model: g.Guard.Spec.Model,
-			Stale: 5 * r.ScrapeInterval, TrafficWindow: max(8*r.ScrapeInterval, 10*time.Second), PageWindow: cmp.Or(r.replay.Window("page"), "1h"),
+			Stale: 5 * r.ScrapeInterval, TrafficWindow: max(8*r.ScrapeInterval, 10*time.Second), PageWindow: cmp.Or(r.replay.PageWindow(), "1h"),
 		}
 		if j.rows == nil {
 			j.rows = binRows{j}

@@ -4,7 +4,10 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/prometheus/prometheus/rules"
@@ -79,8 +82,37 @@ type Health struct {
 // OK is false when the alerts say nothing about the present: no rules, or some
 // that wait for their first evaluation, are stalled or fail. Refused files are no
 // reason: the old rules stand.
-func (h Health) OK() bool {
-	return h.Groups > 0 && len(h.Waiting) == 0 && len(h.Stalled) == 0 && len(h.Failing) == 0
+func (h Health) OK() bool { return h.Err() == nil }
+
+// Err says why the verdict can't be relied on; nil when it can.
+func (h Health) Err() error {
+	switch {
+	case h.Groups == 0:
+		return errors.New("no rules are loaded")
+	case len(h.Failing) > 0:
+		name := slices.Min(slices.Collect(maps.Keys(h.Failing)))
+		return fmt.Errorf("%d rules fail, %s with: %s", len(h.Failing), name, h.Failing[name])
+	case len(h.Stalled) > 0:
+		return fmt.Errorf("rule groups that are not evaluated any more: %s", strings.Join(h.Stalled, ", "))
+	case len(h.Waiting) > 0:
+		return fmt.Errorf("rule groups that have not been evaluated yet: %s", strings.Join(h.Waiting, ", "))
+	}
+	return nil
+}
+
+// Note counts a group in that was last evaluated then, or never.
+func (h *Health) Note(group string, interval time.Duration, last, now time.Time) {
+	if h.Groups == 0 || last.Before(h.Oldest) {
+		h.Oldest = last
+	}
+	h.Groups++
+	switch {
+	case last.IsZero() && interval > slowGroup:
+	case last.IsZero():
+		h.Waiting = append(h.Waiting, group)
+	case now.Sub(last) > 3*interval+5*time.Second:
+		h.Stalled = append(h.Stalled, group)
+	}
 }
 
 // Health looks at every rule group.
@@ -89,19 +121,8 @@ func (e *Engine) Health(now time.Time) Health {
 	if err := e.reloader.Refused(); err != nil {
 		h.Refused = err.Error()
 	}
-	for i, g := range e.manager.RuleGroups() {
-		h.Groups++
-		last := g.GetLastEvaluation()
-		if i == 0 || last.Before(h.Oldest) {
-			h.Oldest = last
-		}
-		switch {
-		case last.IsZero() && g.Interval() > slowGroup:
-		case last.IsZero():
-			h.Waiting = append(h.Waiting, g.Name())
-		case now.Sub(last) > 3*g.Interval()+5*time.Second:
-			h.Stalled = append(h.Stalled, g.Name())
-		}
+	for _, g := range e.manager.RuleGroups() {
+		h.Note(g.Name(), g.Interval(), g.GetLastEvaluation(), now)
 		for _, r := range g.Rules() {
 			if err := r.LastError(); err != nil && !errors.Is(err, storage.ErrDuplicateSampleForTimestamp) {
 				h.Failing[r.Name()] = err.Error()

@@ -109,7 +109,7 @@ const oneAlert = `groups:
   - alert: LeewayLoad
     expr: load > 5
     for: 300ms
-    labels: {severity: warning, leeway_cause: errors}
+    labels: {severity: warning, leeway_cause: errors, leeway_window: 1m}
     annotations: {summary: "load is {{ $value }}"}
 `
 
@@ -193,6 +193,9 @@ func TestNoRulesAtAll(t *testing.T) {
 		"none":    {},
 		"bad":     {"a.yaml": "groups: [{name: a, rules: [{alert: A, expr: '1 +'}]}]"},
 		"unknown": {"a.yaml": "groups: [{name: a, typo: 1}]"},
+		// An engine would take these, an agent could not use them.
+		"cause":     {"a.yaml": "groups: [{name: a, rules: [{alert: A, expr: up, labels: {leeway_cause: weather}}]}]"},
+		"retention": {"a.yaml": "groups: [{name: a, rules: [{alert: A, expr: 'increase(leeway_upstream_errors_total[30d]) > 1'}]}]"},
 	} {
 		_, err := embedded.New(embedded.Config{DataDir: t.TempDir(), RulesDir: rulesDir(t, files)})
 		if !errors.Is(err, embedded.ErrRules) {

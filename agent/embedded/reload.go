@@ -63,6 +63,13 @@ func (r *reloader) look() error {
 	if err != nil {
 		return r.refuse(err)
 	}
+	told, err := files.judge(r.engine.cfg)
+	if err != nil {
+		return r.refuse(err)
+	}
+	for _, finding := range told {
+		r.engine.log.Warn("a rule to look at", zap.Stringer("finding", finding))
+	}
 	r.loader.set.Store(set)
 	r.setRefused(nil)
 	r.engine.metrics.reloads.WithLabelValues("ok").Inc()

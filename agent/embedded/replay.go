@@ -273,5 +273,5 @@ func (r *Replay) Alerts() []Alert {
 	return alerts
 }
 
-// Window of a clock, as Engine.Window.
-func (r *Replay) Window(clock string) string { return windowOf(r.groups, clock) }
+// PageWindow is as Engine.PageWindow.
+func (r *Replay) PageWindow() string { return pageWindow(r.groups) }

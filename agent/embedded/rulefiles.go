@@ -16,6 +16,8 @@ import (
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/rulefmt"
 	"github.com/prometheus/prometheus/promql/parser"
+
+	"github.com/leeway-dev/leeway/rules/lint"
 )
 
 const (
@@ -126,6 +128,26 @@ func (f ruleFiles) parse(p parser.Parser, log *slog.Logger) (*ruleSet, error) {
 		return nil, fmt.Errorf("%w: %w", ErrRules, errors.Join(errs...))
 	}
 	return set, nil
+}
+
+// judge refuses what an engine would load, but an agent could not use: unknown
+// causes and clocks, and windows longer than samples are kept. What else is wrong
+// with the rules it returns, to be told.
+func (f ruleFiles) judge(cfg Config) (told []lint.Finding, err error) {
+	report := lint.Check(f.content, lint.Options{ScrapeInterval: cfg.EvaluationInterval, Retention: cfg.Retention})
+	var errs []error
+	for _, finding := range report.Findings {
+		switch {
+		case finding.Severity == lint.Error && (finding.Check == "file" || finding.Check == "retention"):
+			errs = append(errs, errors.New(finding.String()))
+		case finding.Severity != lint.Note:
+			told = append(told, finding)
+		}
+	}
+	if len(errs) > 0 {
+		return nil, fmt.Errorf("%w: %w", ErrRules, errors.Join(errs...))
+	}
+	return told, nil
 }
 
 // loader gives the rule manager the files that were checked, not what lies on

@@ -1,20 +1,24 @@
 package embedded
 
-import "github.com/prometheus/prometheus/rules"
+import (
+	prometheus "github.com/prometheus/prometheus/rules"
 
-// Window of a clock (page, act, slow) as its rules spell it, such as "1h"; the
-// recorded series of that clock end in it. Empty when no rule has the clock.
-func (e *Engine) Window(clock string) string {
-	return windowOf(e.manager.RuleGroups(), clock)
-}
+	"github.com/leeway-dev/leeway/rules"
+)
 
-func windowOf(groups []*rules.Group, clock string) string {
+// PageWindow is the window of the page clock's alerts on predictions as the rules
+// spell it, such as "1h"; the series recorded for them end in it. Of several it is
+// as rules.PageWindow chooses; empty when there is no such alert.
+func (e *Engine) PageWindow() string { return pageWindow(e.manager.RuleGroups()) }
+
+func pageWindow(groups []*prometheus.Group) string {
+	var windows []string
 	for _, g := range groups {
-		for _, r := range g.Rules() {
-			if a, ok := r.(*rules.AlertingRule); ok && a.Labels().Get("leeway_clock") == clock {
-				return a.Labels().Get("leeway_window")
+		for _, r := range g.AlertingRules() {
+			if r.Labels().Get("leeway_clock") == "page" && r.Labels().Get("leeway_cause") == "prediction_drift" {
+				windows = append(windows, r.Labels().Get("leeway_window"))
 			}
 		}
 	}
-	return ""
+	return rules.PageWindow(windows)
 }

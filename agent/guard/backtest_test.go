@@ -44,17 +44,16 @@ unknown: {enabled: false}
 // liveSource is the rule engine of a live run, in simulated time.
 type liveSource struct{ *embedded.Replay }
 
-func (s liveSource) Alerts(context.Context) ([]evidence.Alert, error) {
-	var out []evidence.Alert
+func (s liveSource) Verdicts(context.Context, time.Time) (guard.Verdicts, error) {
+	out := guard.Verdicts{PageWindow: s.PageWindow()}
 	for _, a := range s.Replay.Alerts() {
-		out = append(out, evidence.Alert{Labels: a.Labels, Annotations: a.Annotations, State: a.State, ActiveAt: a.ActiveAt, Value: a.Value})
+		out.Alerts = append(out.Alerts, evidence.Alert{Labels: a.Labels, Annotations: a.Annotations, State: a.State, ActiveAt: a.ActiveAt, Value: a.Value})
 	}
 	return out, nil
 }
 func (s liveSource) Query(ctx context.Context, expr string, at time.Time) (promql.Vector, error) {
 	return s.Replay.Query(ctx, expr, at)
 }
-func (s liveSource) Fresh(time.Time) bool { return true }
 
 // The record of a live run and the backtest of what it left behind agree: in
 // cause, action, reason and target, and in time to within one evaluation. The
@@ -108,7 +107,7 @@ func TestBacktestAgreesWithLive(t *testing.T) {
 		CheckArtifact: func(context.Context, string, string) error { return nil },
 		CanPatch:      func(context.Context, string) (bool, error) { return true, nil },
 		Logger:        zap.NewNop(), Now: func() time.Time { return w.now },
-		Interval: time.Second, Stale: 5 * time.Second, TrafficWindow: 10 * time.Second, PageWindow: "10s",
+		Interval: time.Second, Stale: 5 * time.Second, TrafficWindow: 10 * time.Second,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -28,7 +28,6 @@ func TestBlind(t *testing.T) {
 				w.t.Fatal(err)
 			}
 		}, "sidecar_missing"},
-		{"stale source", func(w *world) { w.stale = true }, "source_unreachable"},
 		{"source in error", func(w *world) { w.sourceErr = errDown }, "source_unreachable"},
 	}
 	for _, tt := range tests {

@@ -20,12 +20,20 @@ import (
 // Source gives verdicts and numbers: the embedded engine, or an external one.
 // An error is blindness, never health.
 type Source interface {
-	// Alerts returns all pending and firing alerts.
-	Alerts(ctx context.Context) ([]evidence.Alert, error)
+	// Verdicts returns what the rules say. Rules that were not evaluated lately, or
+	// not without an error, say nothing: that is an error.
+	Verdicts(ctx context.Context, now time.Time) (Verdicts, error)
 	// Query evaluates PromQL at a time.
 	Query(ctx context.Context, expr string, at time.Time) (promql.Vector, error)
-	// Fresh says whether samples still arrive.
-	Fresh(now time.Time) bool
+}
+
+// Verdicts are what the rules say at one time.
+type Verdicts struct {
+	// Alerts that are pending or firing.
+	Alerts []evidence.Alert
+	// PageWindow is the window of the page clock's alerts on predictions as the
+	// recorded series spell it at their end, such as "1h". Empty: there are none.
+	PageWindow string
 }
 
 // LiveProfile is what the pods of a version say about their own traffic.
@@ -73,9 +81,6 @@ type Config struct {
 	// TrafficWindow is what "no traffic" and the load are read over, the window
 	// of the errors rules or more. Zero: 2 m.
 	TrafficWindow time.Duration
-	// PageWindow is the window of the page clock as the recorded series spell
-	// it at their end. Empty: "1h".
-	PageWindow string
 	// Keep is how many decisions of a guard are kept. Zero: 50.
 	Keep int
 	// VisitTimeout bounds one visit. Zero: 30 s.
@@ -104,9 +109,6 @@ func (c *Config) fill() error {
 	c.Stale = orDefault(c.Stale, 75*time.Second)
 	c.TrafficWindow = orDefault(c.TrafficWindow, 2*time.Minute)
 	c.VisitTimeout = orDefault(c.VisitTimeout, 30*time.Second)
-	if c.PageWindow == "" {
-		c.PageWindow = "1h"
-	}
 	if c.Keep == 0 {
 		c.Keep = 50
 	}

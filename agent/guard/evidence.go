@@ -52,7 +52,7 @@ func (v *visit) gather(ctx context.Context) error {
 			}
 		}
 	}
-	for _, a := range v.round.alerts {
+	for _, a := range v.round.verdicts.Alerts {
 		if alert, ok := a.Judged(); ok {
 			e.Alerts = append(e.Alerts, alert)
 		}

@@ -23,6 +23,7 @@ type Loop struct {
 	fleet   *fleet
 	matches *matches
 	checks  *checks
+	wakes   *wakes
 
 	mu sync.Mutex
 	// busy guards are still being visited; their next visit is left out.
@@ -51,6 +52,7 @@ func New(c Config) (*Loop, error) {
 		fleet:   newFleet(),
 		matches: newMatches(),
 		checks:  newChecks(),
+		wakes:   newWakes(),
 		busy:    map[types.NamespacedName]bool{},
 	}, nil
 }
@@ -61,35 +63,27 @@ func (l *Loop) Run(ctx context.Context) error {
 	var visits sync.WaitGroup
 	defer l.metrics.reset()
 	defer visits.Wait()
-	tick := time.NewTicker(l.Interval)
-	defer tick.Stop()
-	for {
-		l.round(ctx, &visits)
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-	}
+	l.looks(ctx, func(which func(*v1alpha1.ModelGuard) bool) { l.round(ctx, &visits, which) })
+	return nil
 }
 
 // Round visits every guard once and waits for all visits.
 func (l *Loop) Round(ctx context.Context) {
 	var visits sync.WaitGroup
-	l.round(ctx, &visits)
+	l.round(ctx, &visits, everyGuard)
 	visits.Wait()
 }
 
 // round is what one round knows of the whole cluster.
 type round struct {
-	now    time.Time
-	guards []v1alpha1.ModelGuard
-	alerts []evidence.Alert
+	now      time.Time
+	guards   []v1alpha1.ModelGuard
+	verdicts Verdicts
 	// blind is why alerts can't be trusted, or nil.
 	blind error
 }
 
-func (l *Loop) round(ctx context.Context, visits *sync.WaitGroup) {
+func (l *Loop) round(ctx context.Context, visits *sync.WaitGroup, which func(*v1alpha1.ModelGuard) bool) {
 	r := &round{now: l.Now().Truncate(time.Microsecond)}
 	var list v1alpha1.ModelGuardList
 	if err := l.Client.List(ctx, &list); err != nil {
@@ -97,17 +91,14 @@ func (l *Loop) round(ctx context.Context, visits *sync.WaitGroup) {
 		return
 	}
 	r.guards = list.Items
-	r.alerts, r.blind = l.Source.Alerts(ctx)
-	if r.blind == nil && !l.Source.Fresh(r.now) {
-		r.blind = errStale
-	}
+	r.verdicts, r.blind = l.Source.Verdicts(ctx, r.now)
 	l.metrics.forget(r.guards)
 	l.fleet.refresh(r.guards)
 	l.matches.forget(r.guards)
 	for i := range r.guards {
 		g := &r.guards[i]
 		key := types.NamespacedName{Namespace: g.Namespace, Name: g.Name}
-		if !l.enter(key) {
+		if !which(g) || !l.enter(key) {
 			continue
 		}
 		visits.Go(func() {

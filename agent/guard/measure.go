@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -93,6 +94,6 @@ func (v *visit) see(ctx context.Context) error {
 func (v *visit) reads() evidence.Reader {
 	return evidence.Reader{
 		Source: v.Source, Namespace: v.guard.Namespace, Model: v.guard.Spec.Model, Now: v.now,
-		Stale: v.Stale, TrafficWindow: v.TrafficWindow, PageWindow: v.PageWindow,
+		Stale: v.Stale, TrafficWindow: v.TrafficWindow, PageWindow: cmp.Or(v.round.verdicts.PageWindow, "1h"),
 	}
 }

@@ -16,8 +16,6 @@ import (
 	"github.com/leeway-dev/leeway/registry"
 )
 
-var errStale = errors.New("the rules are not evaluated, or no samples arrive")
-
 // visit is one look at one guard, from what is stored to what is stored.
 type visit struct {
 	*Loop

@@ -1,6 +1,7 @@
 package guard_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -46,11 +47,13 @@ type world struct {
 	client client.WithWatch
 	store  registry.Store
 	loop   *guard.Loop
+	// interval of the loop; zero: a second
+	interval time.Duration
+	source   guard.Source // the world itself, unless it is read by HTTP
 
 	mu        sync.Mutex
 	alerts    []evidence.Alert
 	sourceErr error
-	stale     bool
 	blindPods bool
 	justBegun bool             // one sample of each counter so far
 	shows     map[string]shown // by version
@@ -112,6 +115,7 @@ func newWorld(t *testing.T, change ...func(*v1alpha1.ModelGuard)) *world {
 	w.deploy("1", "kubectl-client-side-apply")
 	w.cronJob()
 	w.shows["1"] = shown{requests: 5000, p99: 0.02}
+	w.source = w
 	w.loop = w.newLoop(w.client)
 	return w
 }
@@ -266,7 +270,7 @@ func (w *world) cronJob() {
 func (w *world) newLoop(c client.Client) *guard.Loop {
 	w.t.Helper()
 	l, err := guard.New(guard.Config{
-		Client: c, Live: c, Source: w, Registerer: prometheus.NewRegistry(),
+		Client: c, Live: c, Source: w.source, Registerer: prometheus.NewRegistry(),
 		Store: func(string) (registry.Store, error) { return w.store, nil },
 		LiveProfile: func(_ context.Context, pods []corev1.Pod, from, to time.Time) (guard.LiveProfile, error) {
 			if w.live == nil {
@@ -289,7 +293,7 @@ func (w *world) newLoop(c client.Client) *guard.Loop {
 			w.events = append(w.events, fmt.Sprintf("%T %s %s: %s", o, kind, reason, message))
 		},
 		Logger: zaptest.NewLogger(w.t, zaptest.Level(zap.ErrorLevel)), Now: func() time.Time { return w.now },
-		Interval: time.Second, Stale: 5 * time.Second, TrafficWindow: 10 * time.Second, PageWindow: "10s",
+		Interval: cmp.Or(w.interval, time.Second), Stale: 5 * time.Second, TrafficWindow: 10 * time.Second,
 	})
 	if err != nil {
 		w.t.Fatal(err)
@@ -321,8 +325,9 @@ func (w *world) settle(seconds int) {
 	w.tick(seconds)
 }
 
-func (w *world) Alerts(context.Context) ([]evidence.Alert, error) { return w.alerts, w.sourceErr }
-func (w *world) Fresh(time.Time) bool                             { return !w.stale }
+func (w *world) Verdicts(context.Context, time.Time) (guard.Verdicts, error) {
+	return guard.Verdicts{Alerts: w.alerts, PageWindow: "10s"}, w.sourceErr
+}
 
 var versionOf = regexp.MustCompile(`model_version="(\d+)"`)
 

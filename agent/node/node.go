@@ -35,6 +35,9 @@ type Config struct {
 	BufferAge   time.Duration // 0 is 2 h
 	BufferBytes int64         // 0 is 512 MiB
 	TokenFile   string        // bearer token for the controllers; empty: none
+	// ReferencesOnly leaves the scraping to somebody else: the sidecars get their
+	// references, and that is all.
+	ReferencesOnly bool
 	// ScrapeInterval; 0 is 15 s.
 	ScrapeInterval   time.Duration
 	NativeHistograms bool // beside the classic ones
@@ -58,7 +61,7 @@ func (c Config) withDefaults() (Config, error) {
 		return c, errors.New("node: no pod API")
 	case len(c.Controllers) == 0:
 		return c, errors.New("node: no controllers to push to")
-	case c.Dir == "":
+	case c.Dir == "" && !c.ReferencesOnly:
 		return c, errors.New("node: no directory for the buffer")
 	}
 	c.ScrapeInterval = cmp.Or(c.ScrapeInterval, 15*time.Second)
@@ -78,11 +81,13 @@ func (c Config) withDefaults() (Config, error) {
 // Agent is the node role.
 type Agent struct {
 	cfg        Config
-	forwarder  *forward.Forwarder
-	scraper    *scrape.Manager
 	references *references
-	own        *own.Writer
 	metrics    *metrics
+
+	// nil with ReferencesOnly
+	forwarder *forward.Forwarder
+	scraper   *scrape.Manager
+	own       *own.Writer
 }
 
 // New opens the buffer and prepares all parts; Run starts them. One of the two
@@ -96,25 +101,37 @@ func New(cfg Config) (*Agent, error) {
 	if err := a.metrics.register(cfg.Registry); err != nil {
 		return nil, fmt.Errorf("node: metrics: %w", err)
 	}
-	log := slog.New(zapslog.NewHandler(cfg.Logger.Core(), zapslog.WithName("scrape")))
-	scrapeCfg, err := scrapeConfig(cfg.ScrapeInterval, cfg.Limits, cfg.NativeHistograms, log)
-	if err != nil {
-		return nil, fmt.Errorf("node: %w", err)
-	}
 	if a.references, err = newReferences(cfg, a.metrics); err != nil {
 		return nil, fmt.Errorf("node: %w", err)
 	}
-	if a.forwarder, err = newForwarder(cfg); err != nil {
+	if cfg.ReferencesOnly {
+		return a, nil
+	}
+	if err := a.collect(); err != nil {
 		return nil, fmt.Errorf("node: %w", err)
 	}
+	return a, nil
+}
+
+// collect prepares what scrapes, buffers and pushes.
+func (a *Agent) collect() error {
+	cfg := a.cfg
+	log := slog.New(zapslog.NewHandler(cfg.Logger.Core(), zapslog.WithName("scrape")))
+	scrapeCfg, err := scrapeConfig(cfg.ScrapeInterval, cfg.Limits, cfg.NativeHistograms, log)
+	if err != nil {
+		return err
+	}
+	if a.forwarder, err = newForwarder(cfg); err != nil {
+		return err
+	}
 	if a.scraper, err = newScraper(a.forwarder, scrapeCfg, cfg.Registry, log); err != nil {
-		return nil, fmt.Errorf("node: %w", err)
+		return err
 	}
 	a.own = own.New(own.Config{
 		Gatherer: cfg.Registry, To: []storage.AppendableV2{a.forwarder}, Interval: cfg.ScrapeInterval, Logger: cfg.Logger,
 		Labels: map[string]string{"job": "leeway-node", "instance": cfg.Pod, "node": cfg.Node, "pod": cfg.Pod},
 	})
-	return a, nil
+	return nil
 }
 
 func newForwarder(cfg Config) (*forward.Forwarder, error) {
@@ -132,6 +149,9 @@ func newForwarder(cfg Config) (*forward.Forwarder, error) {
 
 // Run works until ctx ends. What was scraped by then is still sent, for a moment.
 func (a *Agent) Run(ctx context.Context) error {
+	if a.cfg.ReferencesOnly {
+		return a.runReferences(ctx)
+	}
 	// The forwarder is stopped last: the others append to it.
 	forwarding, stopForwarding := context.WithCancel(context.WithoutCancel(ctx))
 	forwarded := make(chan error, 1)
@@ -159,6 +179,22 @@ func (a *Agent) Run(ctx context.Context) error {
 		return nil
 	}
 	return err
+}
+
+// runReferences follows the pods for the sake of their references alone.
+func (a *Agent) runReferences(ctx context.Context) error {
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return a.references.run(gctx) })
+	g.Go(func() error {
+		return watchPods(gctx, a.cfg.Pods, a.cfg.Node, func(pods []*corev1.Pod) {
+			a.metrics.pods.Set(float64(len(pods)))
+			a.references.set(pods)
+		})
+	})
+	if err := g.Wait(); ctx.Err() == nil || !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
 }
 
 // update passes the pods on to both of their users.

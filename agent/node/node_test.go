@@ -247,3 +247,31 @@ func TestPodsToControllers(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Where a Prometheus scrapes the sidecars the agent brings them their references,
+// and needs no folder for a buffer.
+func TestReferencesOnly(t *testing.T) {
+	const profile = `{"format":"leeway.dev/profile/v1"}`
+	c, pod := startController(t, profile), startSidecar(t)
+	pod.rows.WithLabelValues("00").Add(7)
+	kube := fake.NewClientset(pod.pod(t, "churn-abc12-1", fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(profile)))))
+	agent, err := node.New(node.Config{
+		Node: "node-1", Pod: "leeway-node-x", Pods: pods{kube.CoreV1().Pods("")}, ReferencesOnly: true,
+		Controllers: []node.Controller{{Name: "c-0", URL: c.URL}}, ScrapeInterval: 100 * time.Millisecond,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ran := make(chan error, 1)
+	go func() { ran <- agent.Run(ctx) }()
+	eventually(t, "the reference at the sidecar", func() bool { return pod.got() == profile })
+	time.Sleep(time.Second)
+	if n, ok := c.value(t, `count({__name__=~"leeway_.+"})`); ok {
+		t.Errorf("%g series were pushed", n)
+	}
+	cancel()
+	if err := <-ran; err != nil {
+		t.Error(err)
+	}
+}

@@ -41,6 +41,7 @@ type flags struct {
 	node, pod, namespace                       string
 	controllers                                []string
 	scrapeInterval                             time.Duration
+	prometheus                                 prometheusFlags
 
 	// controller only
 	rules, registry               string
@@ -61,6 +62,10 @@ func command() *cobra.Command {
                      buffers for two hours, pushes to both controllers
   --role=controller  two replicas: keep the samples and evaluate the rules;
                      the one that holds the Lease decides and acts
+
+With --prometheus-url, on both, a Prometheus that is there already scrapes the
+sidecars and evaluates the rules. The controllers ask it, and decide; the agents
+on the nodes do no more than bring the sidecars their references.
 
 Every flag can also be set in the environment: --data-dir as LEEWAY_DATA_DIR.`,
 		Args: cobra.NoArgs, SilenceUsage: true, SilenceErrors: true,
@@ -83,6 +88,7 @@ Every flag can also be set in the environment: --data-dir as LEEWAY_DATA_DIR.`,
 	v.StringVar(&f.namespace, "namespace", "leeway-system", "namespace of this pod")
 	v.DurationVar(&f.scrapeInterval, "scrape-interval", 15*time.Second, "how often the sidecars are scraped")
 	v.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
+	f.prometheus.add(v)
 	v.StringVar(&f.rules, "rules", "", "controller: folder of rule files (default: the rules that ship with Leeway)")
 	v.StringVar(&f.registry, "registry", "kube:{namespace}", "controller: the registry, kube:NAMESPACE, s3://BUCKET/PREFIX or dir:PATH; {namespace} is the guard's")
 	v.StringSliceVar(&f.artifactAllow, "artifact-allow", []string{"s3://*", "image:*"},
@@ -127,11 +133,15 @@ func run(ctx context.Context, f flags) error {
 	if err != nil {
 		return fmt.Errorf("no Kubernetes to talk to: %w", err)
 	}
+	prometheus, err := f.prometheus.config()
+	if err != nil {
+		return err
+	}
 	switch f.role {
 	case "node":
 		return agent.RunNode(ctx, agent.NodeConfig{
 			Listen: f.listen, Node: f.node, Pod: f.pod, DataDir: f.dataDir, Controllers: controllers,
-			TokenFile: f.tokenFile, ScrapeInterval: f.scrapeInterval, Kubernetes: kube, Logger: log,
+			TokenFile: f.tokenFile, ScrapeInterval: f.scrapeInterval, ReferencesOnly: prometheus != nil, Kubernetes: kube, Logger: log,
 		})
 	case "controller":
 		allow, err := artifact.ParseAllow(f.artifactAllow)
@@ -141,8 +151,8 @@ func run(ctx context.Context, f flags) error {
 		return agent.RunController(ctx, agent.ControllerConfig{
 			Listen: f.listen, Node: f.node, Pod: f.pod, Namespace: f.namespace, DataDir: f.dataDir, RulesDir: f.rules,
 			Controllers: controllers, TokenFile: f.tokenFile, Registry: f.registry, MLflow: mlflow.FromEnvironment(os.Getenv), ArtifactAllow: allow,
-			AlertmanagerURLs: f.alertmanagers,
-			ExternalURL:      f.externalURL, ScrapeInterval: f.scrapeInterval, DecideInterval: f.decideInterval,
+			Prometheus: prometheus, AlertmanagerURLs: f.alertmanagers,
+			ExternalURL: f.externalURL, ScrapeInterval: f.scrapeInterval, DecideInterval: f.decideInterval,
 			LeaseDuration: f.leaseDuration, Kubernetes: kube, Logger: log,
 		})
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/leeway-dev/leeway/rules"
+	"github.com/leeway-dev/leeway/rules/promapi"
 )
 
 // maxValues bounds a values file.
@@ -18,18 +19,18 @@ const maxValues = 1 << 20
 func newRules(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rules",
-		Short: "Render and check the Prometheus rules",
+		Short: "Render, check and calibrate the Prometheus rules",
 		Args:  subcommand,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newRulesRender(a), newRulesValues(a), newRulesCheck(a))
+	cmd.AddCommand(newRulesRender(a), newRulesValues(a), newRulesCheck(a), newRulesCalibrate(a))
 	return cmd
 }
 
 func newRulesRender(a *app) *cobra.Command {
 	var (
-		values, dir string
-		fast        bool
+		values, dir, matcher string
+		fast, operator       bool
 	)
 	cmd := &cobra.Command{
 		Use:   "render",
@@ -39,7 +40,8 @@ func newRulesRender(a *app) *cobra.Command {
 files are ordinary Prometheus rules: any engine loads them.`,
 		Example: `  leeway rules values > values.yaml
   leeway rules render -f values.yaml --dir rules/
-  leeway rules render --fast --dir rules/   # for agents that scrape every second`,
+  leeway rules render --fast --dir rules/   # for agents that scrape every second
+  leeway rules render --matcher 'cluster="eu-1"' --operator | kubectl apply -n monitoring -f -`,
 		Args: exactArgs(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if fast && values != "" {
@@ -62,11 +64,25 @@ files are ordinary Prometheus rules: any engine loads them.`,
 			if err != nil {
 				return err
 			}
+			if matcher != "" {
+				matchers, err := promapi.ParseMatchers(matcher)
+				if err != nil {
+					return usage("--matcher: %v", err)
+				}
+				if files, err = rules.ForCluster(files, matchers); err != nil {
+					return err
+				}
+			}
+			if operator {
+				files = rules.Operator(files)
+			}
 			return a.writeRules(files, dir)
 		},
 	}
 	cmd.Flags().StringVarP(&values, "file", "f", "", "values file (- for standard input)")
 	cmd.Flags().StringVar(&dir, "dir", "", "folder to write the files to; by default they are printed")
+	cmd.Flags().StringVar(&matcher, "matcher", "", `for a server that holds several clusters: read the series of this one only, and label all results with it: cluster="eu-1"`)
+	cmd.Flags().BoolVar(&operator, "operator", false, "write PrometheusRule objects, for prometheus-operator")
 	cmd.Flags().BoolVar(&fast, "fast", false, "errors over 10s, latency over 30s, for agents that scrape every second")
 	return cmd
 }
@@ -104,23 +120,6 @@ func newRulesValues(a *app) *cobra.Command {
 		Args:    exactArgs(0),
 		RunE: func(*cobra.Command, []string) error {
 			_, err := a.out.Write(rules.DefaultValues)
-			return err
-		},
-	}
-}
-
-func newRulesCheck(a *app) *cobra.Command {
-	return &cobra.Command{
-		Use:     "check DIR",
-		Short:   "Say whether an agent would load the rule files of a folder",
-		Example: "  leeway rules check rules/",
-		Args:    exactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
-			files, err := rules.Load(os.DirFS(args[0]))
-			if err != nil {
-				return fmt.Errorf("%s: %w", args[0], err)
-			}
-			_, err = fmt.Fprintf(a.out, "%d rule files are good\n", len(files))
 			return err
 		},
 	}
