@@ -73,7 +73,7 @@ func simValues() (bare, whole rules.Values) {
 	v.Budgets.Inputs = rules.Budget{FalseAlarms: 1, Per: rules.Duration(6 * time.Hour)}
 	v.Clocks.Act.Enabled, v.Clocks.Slow.Enabled, v.Unknown.Enabled = false, false, false
 	page := &v.Clocks.Page
-	page.Window, page.For, page.Interval = rules.Duration(simWindow), rules.Duration(simWindow/12), rules.Duration(simScrape)
+	page.Windows = []rules.Duration{rules.Duration(simWindow)}
 	page.History, page.LastWeek = false, false
 	whole = v
 	v.Floors, page.MinEffectiveRows = rules.Floors{}, 1

@@ -68,6 +68,8 @@ func newText(c column, window Duration, assumed float64) text {
 		"R":          level + "_bin:reference_rows" + w,
 		"df":         level + "_drift:df" + w,
 		"y":          level + "_drift:noise_ratio" + w,
+		"looks":      level + "_drift:looks" + w,
+		"tests":      level + "_drift:tests" + w,
 		"root":       level + "_drift:root" + w,
 		"z":          level + "_drift:z" + w,
 		"t":          level + "_model_drift:t" + w,

@@ -17,43 +17,44 @@ const (
 
 // drift is the rule file of one kind of column.
 func drift(v Values, c column) file {
-	clocks := v.Clocks.enabled()
-	f := file{name: c.kind + "-drift.yaml", comment: driftComment(v, c, len(clocks))}
-	if len(clocks) == 0 {
+	ladder := v.Ladder()
+	f := file{name: c.kind + "-drift.yaml", comment: driftComment(v, c, ladder)}
+	if len(ladder) == 0 {
 		return f
 	}
 	f.groups = append(f.groups, reference(v, c))
-	hours, page := false, false
-	for _, k := range clocks {
-		hours = hours || k.Window > hour
-		page = page || k.Window == hour
+	over, itself := false, false
+	for _, r := range ladder {
+		over = over || r.Window > hour
+		itself = itself || r.Window == hour
 	}
-	if hours && !page {
+	if over && !itself {
 		f.groups = append(f.groups, recordedHours(c))
 	}
-	for _, k := range clocks {
-		f.groups = append(f.groups, driftGroup(v, c, k, len(clocks)))
-		if k.History {
-			f.groups = append(f.groups, clusteringGroup(v, c, k))
+	for _, r := range ladder {
+		f.groups = append(f.groups, driftGroup(v, c, r, len(ladder)))
+		if r.History {
+			f.groups = append(f.groups, clusteringGroup(v, c, r))
 		}
 	}
 	return f
 }
 
-func driftComment(v Values, c column, clocks int) string {
+func driftComment(v Values, c column, ladder []Rung) string {
 	text := fmt.Sprintf(`Does a %s look like the data that the version was trained on?
 
 The two-sample G statistic of the bin counts (live rows divided by their
-clustering), turned into a normal z, against the critical z that spends %s
-false alarms per model in %s over all columns and %d clocks. And a distance of
-at least the floor; and, where there is a last week, different from that too.`,
-		c.noun, number(c.budget.FalseAlarms), c.budget.Per, clocks)
-	for _, k := range v.Clocks.enabled() {
-		if scrapes := k.Window / v.ScrapeInterval; scrapes < 60 {
+clustering), turned into a normal z that allows for a window that slides,
+against the critical z that spends %s false alarms per model in %s over all
+columns and %d windows. And a distance of at least the floor; and, where there
+is a last week, different from that too.`,
+		c.noun, number(c.budget.FalseAlarms), c.budget.Per, len(ladder))
+	for _, r := range ladder {
+		if scrapes := r.Window / v.ScrapeInterval; scrapes < 20 {
 			text += fmt.Sprintf(`
 
-Note: %s (%s) spans %d scrapes of %s, fewer than 60: counts read up to %.0f%%
-too high, and z with them.`, k.name, k.Window, scrapes, v.ScrapeInterval, 100/float64(scrapes-1))
+Note: the window of %s spans %d scrapes of %s. With fewer than 20 a window that
+begins late or has a gap tells less than is reckoned with.`, r.Window, scrapes, v.ScrapeInterval)
 		}
 	}
 	return text
@@ -63,8 +64,8 @@ too high, and z with them.`, k.name, k.Window, scrapes, v.ScrapeInterval, 100/fl
 func reference(v Values, c column) group {
 	t := newText(c, 0, v.Clustering.Assumed)
 	interval := Duration(60e9)
-	for _, k := range v.Clocks.enabled() {
-		interval = min(interval, k.Interval)
+	for _, r := range v.Ladder() {
+		interval = min(interval, r.Interval)
 	}
 	return group{
 		name: "leeway-" + c.kind + "-reference", interval: interval,
@@ -90,45 +91,52 @@ func recordedHours(c column) group {
 	}
 }
 
-// driftGroup is one clock: counts, statistic, critical value, distance, alert.
-func driftGroup(v Values, c column, k clock, clocks int) group {
-	t := newText(c, k.Window, v.Clustering.Assumed)
-	t.with("shorterClustering", "leeway:"+c.kind+":clustering"+k.shorter.String())
-	t.with("inverseAlpha", number(inverseAlpha(k.Clock, c.budget, clocks)))
-	rules := append(counts(t, k), statistic(t)...)
-	rules = append(rules, critical(t, k, c, clocks)...)
+// driftGroup is one window: counts, statistic, critical value, distance, alert.
+func driftGroup(v Values, c column, r Rung, rungs int) group {
+	t := newText(c, r.Window, v.Clustering.Assumed)
+	t.with("shorterClustering", "leeway:"+c.kind+":clustering"+r.shorter.String())
+	t.with("covered", number(covered(r.Window, v.ScrapeInterval)))
+	rules := append(counts(t, r), statistic(t, r)...)
+	rules = append(rules, critical(t, r, c, rungs)...)
 	rules = append(rules, distance(t)...)
-	if k.LastWeek {
-		rules = append(rules, lastWeek(t, k)...)
+	if r.LastWeek {
+		rules = append(rules, lastWeek(t, r)...)
 	}
-	rules = append(rules, driftAlert(v, t, k))
-	if v.Unknown.Enabled {
-		rules = append(rules, unknownAlert(v, t, k))
+	rules = append(rules, driftAlert(v, t, r))
+	if v.Unknown.Enabled && r.last {
+		rules = append(rules, unknownAlert(v, t, r))
 	}
 	return group{
-		name: fmt.Sprintf("leeway-%s-drift-%s", c.kind, k.Window), interval: k.Interval,
-		comment: fmt.Sprintf("Clock %s: %s.", k.name, k.Window),
+		name: fmt.Sprintf("leeway-%s-drift-%s", c.kind, r.Window), interval: r.Interval,
+		comment: fmt.Sprintf("Clock %s: %s.", r.Name, r.Window),
 		rules:   rules,
 	}
 }
 
-func counts(t text, k clock) []rule {
+func counts(t text, r Rung) []rule {
 	rows := rule{comment: "n: rows in a bin.", record: t.names["n"], expr: t.sprint("sum by ($B) (increase($raw[$w]))")}
-	if k.Window > hour {
-		hours := float64(k.Window / hour)
+	switch {
+	case r.Window > slidingHours:
+		hours := float64(r.Window / hour)
 		t.with("complete", number(math.Ceil(hours*22/24)))
 		rows.comment = "n: rows in a bin, from recorded hours, when they are all but complete."
 		rows.expr = t.sprint(`sum_over_time($hourRows[$w:1h])
 and
 count_over_time($hourRows[$w:1h]) >= $complete`)
+	case r.Window > hour:
+		rows.comment = "n: rows in a bin, from recorded hours back from now."
+		rows.expr = t.sprint("$hourRows")
+		for back := hour; back < r.Window; back += hour {
+			rows.expr += t.sprint("\n+ $hourRows offset ") + back.String()
+		}
 	}
 	return []rule{
 		rows,
 		{comment: "N: rows of a column.", record: t.names["N"], expr: t.sprint("sum by ($F) ($n)")},
 		{
-			comment: "e: effective rows, n over the clustering.",
+			comment: "e: effective rows, n over the clustering; less what increase() makes up between\nthe last scrape and the first of a window.",
 			record:  t.names["e"],
-			expr:    t.sprint("$n\n/ on ($F) group_left ()\n") + clusteringOf(t, k),
+			expr:    t.sprint("$n * $covered\n/ on ($F) group_left ()\n") + clusteringOf(t, r),
 		},
 		{record: t.names["E"], expr: t.sprint("sum by ($F) ($e)")},
 		{
@@ -147,32 +155,35 @@ or
 
 // clusteringOf is the clustering of a column: measured, else the profile's,
 // else that of a shorter window that is measured, else assumed.
-func clusteringOf(t text, k clock) string {
+func clusteringOf(t text, r Rung) string {
 	parts := []string{`max by ($F) ($profileClustering{window="$w"})`, "$N * 0 + $assumed"}
 	switch {
-	case k.History:
+	case r.History:
 		parts = slices.Insert(parts, 0, "last_over_time($clustering[2h])")
-	case k.shorter > 0:
+	case r.shorter > 0:
 		parts = slices.Insert(parts, 1, "last_over_time($shorterClustering[2h])")
 	}
 	return t.sprint("(\n  " + strings.Join(parts, "\n  or\n  ") + "\n)")
 }
 
-func statistic(t text) []rule {
-	return []rule{
+func statistic(t text, r Rung) []rule {
+	out := []rule{
 		{record: t.names["df"], expr: t.sprint("clamp_min(count by ($F) ($e + $R > 0) - 1, 1)")},
 		{
 			comment: "G over its degrees of freedom: about 1 when nothing but noise differs.",
 			record:  t.names["y"],
 			expr:    gStatistic(t, t.names["e"], t.names["R"]) + t.sprint("\n/ $df"),
 		},
-		{
-			comment: "G as a normal z (Lugannani-Rice r*): one scale for every column.",
+	}
+	out = append(out, tests(t, r)...)
+	return append(out,
+		rule{
+			comment: "G as a normal z (Lugannani-Rice r*), its tail times the tests: one scale for\nevery column and window.",
 			record:  t.names["root"],
 			expr:    rootOf(t, "$y"),
 		},
-		{record: t.names["z"], expr: zOf(t, "$y", "$root")},
-	}
+		rule{record: t.names["z"], expr: zOf(t, "$y", "$root", "$root * $tests")},
+	)
 }
 
 // gStatistic is 2·[Σ x(a) + x(b) − x(a+b) − x(A) − x(B) + x(A+B)], x(u) = u·ln u.
@@ -191,16 +202,19 @@ func rootOf(t text, y string) string {
 	return t.sprint(fmt.Sprintf("sqrt($df * (clamp_min(%[1]s, 1.1) - 1 - ln(clamp_min(%[1]s, 1.1))))", y))
 }
 
-func zOf(t text, y, root string) string {
-	return t.sprint(fmt.Sprintf("%[2]s\n+ ln((clamp_min(%[1]s, 1.1) - 1) * sqrt($df / 2) / %[2]s) / %[2]s", y, root))
+func zOf(t text, y, root, over string) string {
+	if containsSpace(over) {
+		over = "(" + over + ")"
+	}
+	return t.sprint(fmt.Sprintf("%[2]s\n+ ln((clamp_min(%[1]s, 1.1) - 1) * sqrt($df / 2) / %[3]s) / %[2]s", y, root, over))
 }
 
-func critical(t text, k clock, c column, clocks int) []rule {
-	tests := effectiveTests(k.For.seconds() / k.Window.seconds())
+func critical(t text, r Rung, c column, rungs int) []rule {
+	t.with("inverseAlpha", number(1/r.Promised(c.budget, rungs)))
 	return []rule{
 		{
-			comment: fmt.Sprintf(`1/alpha = %s = %s tests a window (for = %s) * %d clocks * %s / (%s * %s), times the columns.`,
-				t.names["inverseAlpha"], number(tests), k.For, clocks, c.budget.Per, number(c.budget.FalseAlarms), k.Window),
+			comment: fmt.Sprintf(`1/alpha = %s = %d windows * %s / (%s * %s), times the columns.`,
+				t.names["inverseAlpha"], rungs, c.budget.Per, number(c.budget.FalseAlarms), r.Window),
 			record: t.names["t"],
 			expr:   t.sprint("sqrt(2 * ln($inverseAlpha * count by ($K) ($N)))"),
 		},

@@ -51,5 +51,5 @@ func (d *Duration) UnmarshalYAML(node *yaml.Node) error {
 // MarshalYAML writes the form of String.
 func (d Duration) MarshalYAML() (any, error) { return d.String(), nil }
 
-// seconds is the length as PromQL counts it.
-func (d Duration) seconds() float64 { return time.Duration(d).Seconds() }
+// Seconds is the length as PromQL counts it.
+func (d Duration) Seconds() float64 { return time.Duration(d).Seconds() }
