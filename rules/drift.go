@@ -70,7 +70,20 @@ func reference(v Values, c column) group {
 	return group{
 		name: "leeway-" + c.kind + "-reference", interval: interval,
 		rules: []rule{
-			{record: t.names["q"], expr: t.sprint("max by ($B) ($ratio)")},
+			{comment: "q: share of a bin.", record: t.names["q"], expr: t.sprint("max by ($B) ($ratio)")},
+			{comment: "M: rows of the training data.", record: t.names["M"], expr: t.sprint("max by ($F) ($samples) > 0")},
+			{
+				comment: "The same with half a row in bins that have none.",
+				record:  t.names["q0"],
+				expr:    t.sprint("$q > 0\nor\n(0 * $q + 0.5) / on ($F) group_left () $M"),
+			},
+			{record: t.names["used"], expr: t.sprint("count by ($F) ($q > 0)")},
+			{
+				comment: "Sums of q ln q.",
+				record:  t.names["logQ"],
+				expr:    t.sprint("sum by ($F) (") + xlogx(t.names["q"]) + ")",
+			},
+			{record: t.names["logQ0"], expr: t.sprint("sum by ($F) (") + xlogx(t.names["q0"]) + ")"},
 			{
 				comment: "Bins that hold values, not bins for what has no place. At most two: a binary column.",
 				record:  t.names["plain"],
@@ -134,22 +147,12 @@ count_over_time($hourRows[$w:1h]) >= $complete`)
 		rows,
 		{comment: "N: rows of a column.", record: t.names["N"], expr: t.sprint("sum by ($F) ($n)")},
 		{
-			comment: "e: effective rows, n over the clustering; less what increase() makes up between\nthe last scrape and the first of a window.",
-			record:  t.names["e"],
-			expr:    t.sprint("$n * $covered\n/ on ($F) group_left ()\n") + clusteringOf(t, r),
+			comment: "E: effective rows, N over the clustering; less what increase() makes up between\nthe last scrape and the first of a window.",
+			record:  t.names["E"],
+			expr:    t.sprint("$N * $covered\n/ on ($F)\n") + clusteringOf(t, r),
 		},
-		{record: t.names["E"], expr: t.sprint("sum by ($F) ($e)")},
-		{
-			comment: "R: rows of the reference; 0.5 where it has none and the window has some.",
-			record:  t.names["R"],
-			expr: t.sprint(`max by ($B) ($ratio)
-  * on ($F) group_left ()
-  max by ($F) ($samples)
-  > 0
-or
-($e > bool 0) * 0.5
-  and on ($F) $samples`),
-		},
+		{comment: "p: share of a bin.", record: t.names["p"], expr: t.sprint("$n / on ($F) group_left () ($N > 0)")},
+		{comment: "The sum of p ln p.", record: t.names["logP"], expr: t.sprint("sum by ($F) (") + xlogx(t.names["p"]) + ")"},
 	}
 }
 
@@ -166,13 +169,44 @@ func clusteringOf(t text, r Rung) string {
 	return t.sprint("(\n  " + strings.Join(parts, "\n  or\n  ") + "\n)")
 }
 
+// statistic is G with as little as possible done bin by bin. With e = E·p and
+// R = M·q the rows in a bin, x(u) = u·ln u and k = E/M,
+//
+//	G = 2·[Σ x(e) + Σ x(R) − Σ x(e+R) − x(ΣE) − x(ΣR) + x(ΣE+ΣR)]
+//	  = 2·M·[k·Σ x(p) + Σ x(q) − Σ x(k·p+q) − x(ρ) + x(k+ρ)]
+//
+// where ρ = ΣR/M: 1, and half a row for each bin with rows where the training
+// data has none. Half a row in the other empty bins cancels out of the sums.
 func statistic(t text, r Rung) []rule {
 	out := []rule{
-		{record: t.names["df"], expr: t.sprint("clamp_min(count by ($F) ($e + $R > 0) - 1, 1)")},
+		{comment: "Effective rows for a row of the training data.", record: t.names["kappa"], expr: t.sprint("$E / on ($F) $M")},
+		{comment: "Both together, bin by bin.", record: t.names["pooled"], expr: t.sprint("$p * on ($F) group_left () $kappa\n+ on ($B)\n$q0")},
+		{
+			comment: "Degrees of freedom: bins with rows in either, less one.",
+			record:  t.names["df"],
+			expr: t.sprint(`clamp_min(
+  $used - 1
+  + (
+    count by ($F) ($q == 0 and on ($B) $p > 0)
+    or
+    $used * 0
+  ),
+  1
+)`),
+		},
+		{
+			comment: "The training data, and half a row for each bin of which it has none.",
+			record:  t.names["rho"],
+			expr: t.sprint(`1
++ 0.5 * clamp_min($df + 1 - $used, 0)
+/ on ($F)
+$M`),
+		},
 		{
 			comment: "G over its degrees of freedom: about 1 when nothing but noise differs.",
 			record:  t.names["y"],
-			expr:    gStatistic(t, t.names["e"], t.names["R"]) + t.sprint("\n/ $df"),
+			expr: t.sprint("2 * $M * (\n  $kappa * $logP\n  + $logQ0\n  - sum by ($F) (") + xlogx(t.names["pooled"]) + t.sprint(")\n") +
+				"  - " + xlogx(t.names["rho"]) + "\n  + " + xlogx(t.sprint("$kappa + $rho")) + t.sprint("\n)\n/ $df"),
 		},
 	}
 	out = append(out, tests(t, r)...)
@@ -184,18 +218,6 @@ func statistic(t text, r Rung) []rule {
 		},
 		rule{record: t.names["z"], expr: zOf(t, "$y", "$root", "$root * $tests")},
 	)
-}
-
-// gStatistic is 2·[Σ x(a) + x(b) − x(a+b) − x(A) − x(B) + x(A+B)], x(u) = u·ln u.
-func gStatistic(t text, a, b string) string {
-	total := func(s string) string { return t.sprint("sum by ($F) (") + s + ")" }
-	return t.sprint("2 * (\n  sum by ($F) (\n") +
-		"    " + xlogx(a) + "\n" +
-		"    + " + xlogx(b) + "\n" +
-		"    - " + xlogx(a+" + "+b) + "\n  )\n" +
-		"  - " + xlogx(total(a)) + "\n" +
-		"  - " + xlogx(total(b)) + "\n" +
-		"  + " + xlogx(total(a+" + "+b)) + "\n)"
 }
 
 func rootOf(t text, y string) string {
@@ -229,19 +251,10 @@ func critical(t text, r Rung, c column, rungs int) []rule {
 }
 
 func distance(t text) []rule {
-	return []rule{
-		{record: t.names["p"], expr: t.sprint("$n / on ($F) group_left () ($N > 0)")},
-		{
-			comment: "Jensen-Shannon distance, base 2: the square root of the divergence, 0 to 1.",
-			record:  t.names["j"],
-			expr: t.sprint(`sqrt(clamp_min(
-  sum by ($F) (
-    $p * ln(clamp_min($p, 1e-12))
-    + $q * ln(clamp_min($q, 1e-12))
-    - ($p + $q) * ln(clamp_min(($p + $q) / 2, 1e-12))
-  ) / 1.3862943611198906,
-  0
-))`),
-		},
-	}
+	return []rule{{
+		comment: "Jensen-Shannon distance, base 2: the square root of the divergence, 0 to 1.",
+		record:  t.names["j"],
+		expr: t.sprint("sqrt(clamp_min(\n  1\n  + (\n    $logP + $logQ\n    - sum by ($F) (") +
+			xlogx(t.sprint("$p + $q")) + t.sprint(")\n  ) / 1.3862943611198906,\n  0\n))"),
+	}}
 }

@@ -29,11 +29,16 @@ func (b *bench) whole(r rules.Rung, kind simulate.Kind) simulate.Rung {
 }
 
 // models are the alarms of each model of one column on the whole ladder in the
-// time of the budget, over what is promised. Rows are those of every window.
-func (b *bench) models(s simulate.Setting, rungOf func(rules.Rung) simulate.Rung) []float64 {
+// time of the budget, over what is promised. Rows are those of every window, or
+// those of an hour.
+func (b *bench) models(s simulate.Setting, hourly bool, rungOf func(rules.Rung) simulate.Rung) []float64 {
 	random := simulate.NewRandom(b.seed, uint64(s.Rows)+uint64(s.Columns))
 	palms := make([]*simulate.Palm, len(b.ladder))
 	for i, r := range b.ladder {
+		s := s
+		if hourly {
+			s.Rows *= r.Window.Seconds() / 3600
+		}
 		palms[i] = simulate.NewPalm(random, rungOf(r), s)
 	}
 	out := make([]float64, b.references)
@@ -76,7 +81,7 @@ func (b *bench) statistic(ctx context.Context) error {
 				if ctx.Err() != nil {
 					return ctx.Err()
 				}
-				mean, stderr, _ := summary(b.models(simulate.Setting{Kind: kind, Rows: rows, Reference: 10 * rows, Columns: columns}, b.rung))
+				mean, stderr, _ := summary(b.models(simulate.Setting{Kind: kind, Rows: rows, Reference: 10 * rows, Columns: columns}, false, b.rung))
 				fmt.Printf(" %.2f ± %.2f |", mean, stderr)
 				least, most, cells = min(least, mean), max(most, mean), cells+1
 				if math.Abs(mean-1) <= 0.25 {
@@ -93,13 +98,13 @@ func (b *bench) statistic(ctx context.Context) error {
 // rule prints the false alarms of the whole rule, and those of the worst model.
 func (b *bench) rule(ctx context.Context) error {
 	fmt.Printf("\n### False alarms of the whole rule, over the promise: mean / worst of %d models of one column (no last week)\n\n", b.references)
-	fmt.Print("| rows a window | rows of the reference |")
+	fmt.Print("| rows an hour | rows of the reference |")
 	for _, k := range simulate.Kinds() {
 		fmt.Printf(" %s |", k.Name)
 	}
 	fmt.Print("\n| --- | --- | --- | --- | --- | --- |\n")
 	highest, worst := 0.0, 0.0
-	for _, rows := range []float64{100, 1000, 10_000} {
+	for _, rows := range []float64{100, 1000, 10_000, 100_000} {
 		for _, reference := range []float64{1000, 10_000, 100_000} {
 			fmt.Printf("| %.0f | %.0f |", rows, reference)
 			for _, kind := range simulate.Kinds() {
@@ -107,7 +112,7 @@ func (b *bench) rule(ctx context.Context) error {
 					return ctx.Err()
 				}
 				whole := func(r rules.Rung) simulate.Rung { return b.whole(r, kind) }
-				mean, _, most := summary(b.models(simulate.Setting{Kind: kind, Rows: rows, Reference: reference, Columns: 1}, whole))
+				mean, _, most := summary(b.models(simulate.Setting{Kind: kind, Rows: rows, Reference: reference, Columns: 1}, true, whole))
 				fmt.Printf(" %.2f / %.1f |", mean, most)
 				highest, worst = max(highest, mean), max(worst, most)
 			}

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime/pprof"
 	"slices"
 	"strconv"
 	"strings"
@@ -86,6 +87,7 @@ func (b *bench) run(ctx context.Context, values, series string, parts []string) 
 		}
 		fmt.Fprintf(os.Stderr, "%s: %s since the start\n", part.name, time.Since(began).Round(time.Second))
 	}
+	pprof.StopCPUProfile()
 	b.print()
 	return nil
 }

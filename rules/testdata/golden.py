@@ -71,10 +71,9 @@ def statistics(n, ratio, rows, clustering):
     slid = z - math.log(tests) / root
     if 3 < z < 6:  # a tail, times the tests
         assert abs(norm.sf(slid) / (tests * norm.sf(z)) - 1) < 0.1, (slid, z)
-    out = {"df": df, "noise_ratio": y, "tests": tests, "z": slid}
-    if n.sum() > 0:
-        out["js_distance"] = float(jensenshannon(n, ratio, base=2))
-    return out
+    if n.sum() == 0:  # nothing to compare
+        return {"df": df}
+    return {"df": df, "noise_ratio": y, "tests": tests, "z": slid, "js_distance": float(jensenshannon(n, ratio, base=2))}
 
 
 def critical(columns):
