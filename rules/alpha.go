@@ -23,7 +23,7 @@ func tests(t text, r Rung) []rule {
 		{
 			comment: "How often the statistic forgets itself within a window, at this level of G.",
 			record:  t.names["looks"],
-			expr:    t.sprint("clamp_max($df * (clamp_min($y, 1.1) - 1) ^ 2 / (2 * clamp_min($y, 1.1)), 100)"),
+			expr:    t.sprint("clamp_max($df * (clamp_min($level, 1.1) - 1) ^ 2 / (2 * clamp_min($level, 1.1)), 100)"),
 		},
 		{
 			comment: "The independent tests that the sliding window is worth, when they must hold for " + r.For.String() + ".",

@@ -80,6 +80,7 @@ func newText(c column, window Duration, assumed float64) text {
 		"rho":        level + ":reference_total" + w,
 		"df":         level + "_drift:df" + w,
 		"y":          level + "_drift:noise_ratio" + w,
+		"level":      level + "_drift:level" + w,
 		"looks":      level + "_drift:looks" + w,
 		"tests":      level + "_drift:tests" + w,
 		"root":       level + "_drift:root" + w,

@@ -209,14 +209,19 @@ $M`),
 				"  - " + xlogx(t.names["rho"]) + "\n  + " + xlogx(t.sprint("$kappa + $rho")) + t.sprint("\n)\n/ $df"),
 		},
 	}
+	out = append(out, rule{
+		comment: "Rows of the training data are drawn once: what is peculiar about them stays. From a\ntenth of them on live rows prove less, or a few models had most of the alarms.",
+		record:  t.names["level"],
+		expr:    t.sprint("$y / (1 + clamp($kappa - 0.1, 0, 1))"),
+	})
 	out = append(out, tests(t, r)...)
 	return append(out,
 		rule{
 			comment: "G as a normal z (Lugannani-Rice r*), its tail times the tests: one scale for\nevery column and window.",
 			record:  t.names["root"],
-			expr:    rootOf(t, "$y"),
+			expr:    rootOf(t, "$level"),
 		},
-		rule{record: t.names["z"], expr: zOf(t, "$y", "$root", "$root * $tests")},
+		rule{record: t.names["z"], expr: zOf(t, "$level", "$root", "$root * $tests")},
 	)
 }
 

@@ -48,10 +48,7 @@ func TestSimulationIsTheRule(t *testing.T) {
 		for at := week.end.Add(-time.Hour); !at.After(week.end); at = at.Add(15 * time.Second) {
 			done := 1 - week.end.Sub(at).Hours()
 			for _, c := range columns {
-				var training float64
-				for _, n := range c.training {
-					training += n
-				}
+				training := total(c.training)
 				samples := []sample{
 					{model("leeway_feature_reference_samples", "churn", "feature", c.name), training},
 					{model("leeway_feature_reference_clustering", "churn", "feature", c.name, "window", "1h"), c.clustering * (1 - 15.0/3600)},
@@ -78,7 +75,7 @@ func TestSimulationIsTheRule(t *testing.T) {
 		g, d := s.G(c.live, c.clustering)
 		agree(t, "df of "+c.name, df[c.name], d)
 		agree(t, "G of "+c.name, y[c.name], g/d)
-		agree(t, "z of "+c.name, z[c.name], simulate.Z(g, d, rung.For.Seconds()/rung.Window.Seconds()))
+		agree(t, "z of "+c.name, z[c.name], simulate.Z(g/simulate.Discount(total(c.live)/c.clustering/total(c.training)), d, rung.For.Seconds()/rung.Window.Seconds()))
 		agree(t, "the distance of "+c.name, j[c.name], s.Distance(c.live))
 		week, there := last[c.name]
 		if there != (z[c.name] > critical) {
@@ -93,4 +90,12 @@ func TestSimulationIsTheRule(t *testing.T) {
 	if beyond < 5 || beyond == len(columns) {
 		t.Errorf("%d of %d columns are beyond noise: the comparison with last week is not tried", beyond, len(columns))
 	}
+}
+
+func total(counts []float64) float64 {
+	sum := 0.0
+	for _, n := range counts {
+		sum += n
+	}
+	return sum
 }

@@ -75,13 +75,21 @@ func (v *verdict) critical(df float64) float64 {
 	return v.g[int(df)]
 }
 
+// Discount is what G is divided by when there are so many effective rows for a
+// row of the training data.
+func Discount(rows float64) float64 { return 1 + min(max(rows-0.1, 0), 1) }
+
 // exceeds says whether the rule's expression has the column.
 func (v *verdict) exceeds(c *Column, counts []float64, clustering float64) bool {
 	g, df := c.G(counts, clustering)
 	if g <= v.critical(df) {
 		return false
 	}
-	return v.Floor == 0 || c.Distance(counts) > v.Floor && total(counts)/clustering >= v.MinRows
+	rows := total(counts) / clustering
+	if g <= v.critical(df)*Discount(rows/c.rows) {
+		return false
+	}
+	return v.Floor == 0 || c.Distance(counts) > v.Floor && rows >= v.MinRows
 }
 
 func total(counts []float64) float64 {
