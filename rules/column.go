@@ -38,7 +38,7 @@ func outputs(v Values) column {
 
 // text writes out the expressions of one kind of column over one window. In a
 // template $name stands for a series, a list of labels or a number; the
-// letters are those of the formulas in docs/rules.md.
+// letters are those of the formulas in docs/statistics.md.
 type text struct {
 	column
 	window Duration

@@ -48,10 +48,10 @@ func (b *bench) delays(seed uint64, shift simulate.Shift, hourly float64, trials
 	}
 	var clocked []simulate.Clocked
 	for _, r := range ladder {
-		clocked = append(clocked, b.clocked(r, shift.Kind, false))
+		clocked = append(clocked, b.clocked(r, shift.Kind))
 	}
 	if alone.Window > 0 {
-		c := b.clocked(alone, shift.Kind, false)
+		c := b.clocked(alone, shift.Kind)
 		c.PerWindow *= float64(len(ladder))
 		clocked = append(clocked, c)
 	}

@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"runtime/pprof"
 	"slices"
 	"strconv"
 	"strings"
@@ -87,7 +86,6 @@ func (b *bench) run(ctx context.Context, values, series string, parts []string) 
 		}
 		fmt.Fprintf(os.Stderr, "%s: %s since the start\n", part.name, time.Since(began).Round(time.Second))
 	}
-	pprof.StopCPUProfile()
 	b.print()
 	return nil
 }
