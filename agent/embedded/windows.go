@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/prometheus/common/model"
-	"github.com/prometheus/prometheus/rules"
 )
 
 // Window of a clock (page, act, slow) as its rules spell it, such as "1h"; the

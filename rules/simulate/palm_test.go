@@ -19,14 +19,15 @@ func flat(bins int) simulate.Kind {
 // of bins and every way to look. A reference without noise: what is tested is
 // that sliding windows are allowed for.
 func TestPromiseIsKept(t *testing.T) {
-	references, draws := 20, 1000
+	const references, draws = 20, 1000
+	alphas := []float64{1e-3, 1e-5, 1e-7}
 	if testing.Short() {
-		references, draws = 10, 400
+		alphas = []float64{1e-5}
 	}
 	for _, rung := range []simulate.Rung{
 		{Steps: 20, Hold: 2, For: 0.1}, {Steps: 30, Hold: 3, For: 0.1}, {Steps: 48, Hold: 4, For: 1.0 / 12}, {Steps: 60, Hold: 10, For: 1.0 / 6},
 	} {
-		for _, alpha := range []float64{1e-3, 1e-5, 1e-7} {
+		for _, alpha := range alphas {
 			for _, df := range []int{1, 4, 11} {
 				rung.PerWindow = alpha
 				s := simulate.Setting{Kind: flat(df + 1), Rows: 20000, Reference: 1e9, Columns: 1}
