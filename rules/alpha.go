@@ -14,11 +14,7 @@ const held = 1.23
 
 // tests are the rules that record how many tests a window is worth.
 func tests(t text, r Rung) []rule {
-	hold := r.For.Seconds() / r.Window.Seconds()
-	if hold == 0 {
-		hold = 1e-9
-	}
-	t.with("hold", number(hold)).with("twice", number(held*2*0.3989422804014327))
+	t.with("hold", number(r.For.Seconds()/r.Window.Seconds())).with("twice", number(held*2*0.3989422804014327))
 	return []rule{
 		{
 			comment: "How often the statistic forgets itself within a window, at this level of G.",

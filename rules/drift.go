@@ -212,7 +212,7 @@ $M`),
 	out = append(out, rule{
 		comment: "Rows of the training data are drawn once: what is peculiar about them stays. From a\ntenth of them on live rows prove less, or a few models had most of the alarms.",
 		record:  t.names["level"],
-		expr:    t.sprint("$y / (1 + clamp($kappa - 0.1, 0, 1))"),
+		expr:    t.sprint("$y / (1 + clamp_max(clamp_min($kappa - 0.1, 0), 1))"),
 	})
 	out = append(out, tests(t, r)...)
 	return append(out,
