@@ -72,6 +72,7 @@ func simValues() (bare, whole rules.Values) {
 	v.ScrapeInterval = rules.Duration(simScrape)
 	v.Budgets.Inputs = rules.Budget{FalseAlarms: 1, Per: rules.Duration(6 * time.Hour)}
 	v.Clocks.Act.Enabled, v.Clocks.Slow.Enabled, v.Unknown.Enabled = false, false, false
+	v.Errors.Enabled, v.Latency.Enabled, v.NoData.Enabled, v.BrokenInput.Enabled = false, false, false, false // of windows too short for it
 	page := &v.Clocks.Page
 	page.Windows = []rules.Duration{rules.Duration(simWindow)}
 	page.History, page.LastWeek = false, false
