@@ -10,6 +10,8 @@ package rules
 // That is the theory of a locally Brownian process; held is what it is short
 // of when looked at some 20 to 60 times a window, measured: 1.12 to 1.25. The
 // tail is that of Birnbaum and Sampford: density * 4 / (3v + sqrt(v^2 + 8)).
+// Never less than one: at levels of no interest the theory says next to none,
+// and a z that divides by little would be large where nothing differs.
 const held = 1.23
 
 // tests are the rules that record how many tests a window is worth.
@@ -24,10 +26,13 @@ func tests(t text, r Rung) []rule {
 		{
 			comment: "The independent tests that the sliding window is worth, when they must hold for " + r.For.String() + ".",
 			record:  t.names["tests"],
-			expr: t.sprint(`$twice * $looks * exp(-$hold * $looks / 2)
-* (
-  1 / sqrt($hold * $looks)
-  - 4 / (3 * sqrt($hold * $looks) + sqrt($hold * $looks + 8))
+			expr: t.sprint(`clamp_min(
+  $twice * $looks * exp(-$hold * $looks / 2)
+  * (
+    1 / sqrt($hold * $looks)
+    - 4 / (3 * sqrt($hold * $looks) + sqrt($hold * $looks + 8))
+  ),
+  1
 )`),
 		},
 	}

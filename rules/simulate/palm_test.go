@@ -25,7 +25,7 @@ func TestPromiseIsKept(t *testing.T) {
 		alphas = []float64{1e-5}
 	}
 	for _, rung := range []simulate.Rung{
-		{Steps: 20, Hold: 2, For: 0.1}, {Steps: 30, Hold: 3, For: 0.1}, {Steps: 48, Hold: 4, For: 1.0 / 12}, {Steps: 60, Hold: 10, For: 1.0 / 6},
+		{Steps: 20, Hold: 2, For: 0.1}, {Steps: 30, Hold: 3, For: 0.1}, {Steps: 48, Hold: 4, For: 1.0 / 12}, {Steps: 60, Hold: 5, For: 1.0 / 12},
 	} {
 		for _, alpha := range alphas {
 			for _, df := range []int{1, 4, 11} {
@@ -43,6 +43,20 @@ func TestPromiseIsKept(t *testing.T) {
 				}
 				t.Logf("%d steps, for %d, df %d, alpha %g: %.2f", rung.Steps, rung.Hold, df, alpha, sum)
 			}
+		}
+	}
+}
+
+// z grows with G where it can be critical, and is small where nothing differs.
+func TestZGrows(t *testing.T) {
+	for df := 1.0; df <= 64; df *= 2 {
+		before := math.Inf(-1)
+		for g := df / 2; g < 40*df; g *= 1.02 {
+			z := simulate.Z(g, df, 0.1)
+			if z < before && before > 1 || g <= df && z > 1 {
+				t.Fatalf("df %g: z %.3f at G %.2f, %.3f just below", df, z, g, before)
+			}
+			before = z
 		}
 	}
 }

@@ -24,8 +24,8 @@ func Tests(g, df, hold float64) float64 {
 	y := max(g/df, 1.1)
 	looks := min(df*(y-1)*(y-1)/(2*y), 100)
 	v2 := hold * looks
-	return held * 2 * looks / math.Sqrt(2*math.Pi) * math.Exp(-v2/2) *
-		(1/math.Sqrt(v2) - 4/(3*math.Sqrt(v2)+math.Sqrt(v2+8)))
+	return max(1, held*2*looks/math.Sqrt(2*math.Pi)*math.Exp(-v2/2)*
+		(1/math.Sqrt(v2)-4/(3*math.Sqrt(v2)+math.Sqrt(v2+8))))
 }
 
 // Z is the normal deviate whose tail is that of G times the tests.

@@ -69,6 +69,7 @@ def statistics(n, ratio, rows, clustering):
     tests = 1.23 * 2 * looks * norm.pdf(v) * (1 / v - 4 / (3 * v + math.sqrt(v * v + 8)))
     exact = 1.23 * 2 * looks * (norm.pdf(v) / v - norm.sf(v))
     assert abs(tests / exact - 1) < 0.06 or v > 2, (tests, exact)
+    tests = max(tests, 1)
     slid = z - math.log(tests) / root
     if 3 < z < 6:  # a tail, times the tests
         assert abs(norm.sf(slid) / (tests * norm.sf(z)) - 1) < 0.1, (slid, z)
