@@ -59,8 +59,8 @@ func value(series, label, format string) string {
 		series, strings.Join(matchers, ","), strings.Join(args, " "), format)
 }
 
-func driftAlert(v Values, t text, k clock) rule {
-	t.with("floor", number(t.floor)).with("binary", number(t.binary)).with("minRows", number(k.MinEffectiveRows))
+func driftAlert(v Values, t text, r Rung) rule {
+	t.with("floor", number(t.floor)).with("binary", number(t.binary)).with("minRows", number(r.MinEffectiveRows))
 	expr := t.sprint(`$z > on ($K) group_left () $c
 and
 (
@@ -73,7 +73,7 @@ $E >= $minRows`)
 	if t.binary >= t.floor {
 		expr = t.sprint("$z > on ($K) group_left () $c\nand\n$j > $floor\nand\n$E >= $minRows")
 	}
-	if k.LastWeek {
+	if r.LastWeek {
 		expr += t.sprint(`
 unless on ($F)
 (
@@ -84,18 +84,18 @@ unless on ($F)
 	}
 	column := "{{ $labels." + t.label + " }}"
 	return alertRule{
-		name: t.alert, cause: t.cause, clock: k.name, severity: k.Severity, window: k.Window, hold: k.For, expr: expr,
+		name: t.alert, cause: t.cause, clock: r.Name, severity: r.Severity, window: r.Window, hold: r.For, expr: expr,
 		summary: fmt.Sprintf("%s %s of %s\nis not what it was trained on: distance %s\nover the last %s, z {{ $value | printf \"%%.1f\" }} where %s is allowed.",
-			title(t.noun), column, subject, value(t.names["j"], t.label, `printf "%.3f"`), k.Window, value(t.names["c"], "", `printf "%.1f"`)),
+			title(t.noun), column, subject, value(t.names["j"], t.label, `printf "%.3f"`), r.Window, value(t.names["c"], "", `printf "%.1f"`)),
 		description: fmt.Sprintf("%s effective rows\n(%s rows) in %s were compared with the training data.\nCompare the shares of the bins before anything else.",
-			value(t.names["E"], t.label, `printf "%.0f"`), value(t.names["N"], t.label, `printf "%.0f"`), k.Window),
+			value(t.names["E"], t.label, `printf "%.0f"`), value(t.names["N"], t.label, `printf "%.0f"`), r.Window),
 	}.rule(v)
 }
 
-func unknownAlert(v Values, t text, k clock) rule {
-	t.with("minRows", number(k.MinEffectiveRows))
+func unknownAlert(v Values, t text, r Rung) rule {
+	t.with("minRows", number(r.MinEffectiveRows))
 	return alertRule{
-		name: "LeewayUnknown", clock: k.name, severity: v.Unknown.Severity, window: k.Window, hold: k.Window,
+		name: "LeewayUnknown", clock: r.Name, severity: v.Unknown.Severity, window: r.Window, hold: r.Window,
 		comment: "Below the minimum the state is unknown: neither healthy nor drifted.",
 		extra:   []pair{{"columns", t.kind}},
 		expr: t.sprint(`count by ($K) (
@@ -106,7 +106,7 @@ func unknownAlert(v Values, t text, k clock) rule {
 and on ($K)
 leeway_model_info`),
 		summary: fmt.Sprintf("Whether %s drifted is unknown for {{ $value }} of its %ss:\nfewer than %s effective rows in %s.",
-			subject, t.noun, number(k.MinEffectiveRows), k.Window),
+			subject, t.noun, number(r.MinEffectiveRows), r.Window),
 		description: "Too little traffic for this window, or rows that come in large clusters.\nA longer window, or one allowed fewer rows, can tell more.",
 	}.rule(v)
 }

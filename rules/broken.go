@@ -1,6 +1,10 @@
 package rules
 
-import "fmt"
+import (
+	"cmp"
+	"fmt"
+	"slices"
+)
 
 // brokenBins are what an upstream pipeline fills when it breaks. Values just
 // outside the training range are drift; only far ones are broken.
@@ -50,16 +54,17 @@ more by so many points and by so many standard errors. One alert per feature.`}
 	return f
 }
 
-// brokenClustering takes the clustering of the shortest drift clock: an
-// overestimate for a shorter window, so the rule errs towards silence.
+// brokenClustering takes the clustering of the shortest window for drift, which
+// is an overestimate for a shorter one: the rule errs towards silence.
 func brokenClustering(v Values, t text) string {
-	clocks := v.Clocks.enabled()
-	if len(clocks) == 0 {
+	ladder := v.Ladder()
+	if len(ladder) == 0 {
 		return t.sprint("($N * 0 + $assumed)")
 	}
-	k := clocks[0]
-	t.with("clustering", "leeway:feature:clustering"+k.Window.String()).with("w", k.Window.String())
-	text := clusteringOf(t, k)
+	r := slices.MinFunc(ladder, func(a, b Rung) int { return cmp.Compare(a.Window, b.Window) })
+	t.with("clustering", "leeway:feature:clustering"+r.Window.String()).with("w", r.Window.String())
+	t.with("shorterClustering", "leeway:feature:clustering"+r.shorter.String())
+	text := clusteringOf(t, r)
 	t.with("w", t.window.String())
 	return text
 }

@@ -38,7 +38,7 @@ func outputs(v Values) column {
 
 // text writes out the expressions of one kind of column over one window. In a
 // template $name stands for a series, a list of labels or a number; the
-// letters are those of the formulas in docs/rules.md.
+// letters are those of the formulas in docs/statistics.md.
 type text struct {
 	column
 	window Duration
@@ -60,24 +60,38 @@ func newText(c column, window Duration, assumed float64) text {
 		"profileClustering": "leeway_" + c.kind + "_reference_clustering",
 		"assumed":           number(assumed),
 
-		"hourRows":   level + "_bin:rows1h",
+		// What the training data says, whatever the window.
+		"q":        level + "_bin:reference_share",
+		"q0":       level + "_bin:reference_filled",
+		"M":        level + ":reference_rows",
+		"used":     level + ":reference_bins",
+		"logQ":     level + ":reference_log_share",
+		"logQ0":    level + ":reference_filled_log",
+		"plain":    level + ":plain_bins",
+		"hourRows": level + "_bin:rows1h",
+
 		"n":          level + "_bin:rows" + w,
 		"N":          level + ":rows" + w,
-		"e":          level + "_bin:effective_rows" + w,
 		"E":          level + ":effective_rows" + w,
-		"R":          level + "_bin:reference_rows" + w,
+		"p":          level + "_bin:share" + w,
+		"logP":       level + ":log_share" + w,
+		"kappa":      level + ":relative_rows" + w,
+		"pooled":     level + "_bin:pooled" + w,
+		"rho":        level + ":reference_total" + w,
 		"df":         level + "_drift:df" + w,
 		"y":          level + "_drift:noise_ratio" + w,
+		"level":      level + "_drift:level" + w,
+		"looks":      level + "_drift:looks" + w,
+		"tests":      level + "_drift:tests" + w,
 		"root":       level + "_drift:root" + w,
 		"z":          level + "_drift:z" + w,
 		"t":          level + "_model_drift:t" + w,
 		"c":          level + "_model_drift:z_critical" + w,
-		"p":          level + "_bin:share" + w,
-		"q":          level + "_bin:reference_share",
-		"plain":      level + ":plain_bins",
 		"j":          level + "_drift:js_distance" + w,
 		"dayRatio":   level + ":day_noise_ratio" + w,
 		"clustering": level + ":clustering" + w,
+		"weekRows":   level + ":week_relative_rows" + w,
+		"weekPooled": level + "_bin:week_pooled" + w,
 		"weekRatio":  level + ":week_noise_ratio" + w,
 		"weekRoot":   level + "_drift:week_root" + w,
 		"weekZ":      level + "_drift:week_z" + w,

@@ -10,5 +10,5 @@
 // one are the output for the default values (see [Files]); a test keeps them
 // so.
 //
-// Statistics, and where they come from, are in docs/rules.md.
+// Statistics, and where they come from, are in docs/statistics.md.
 package rules

@@ -17,43 +17,44 @@ const (
 
 // drift is the rule file of one kind of column.
 func drift(v Values, c column) file {
-	clocks := v.Clocks.enabled()
-	f := file{name: c.kind + "-drift.yaml", comment: driftComment(v, c, len(clocks))}
-	if len(clocks) == 0 {
+	ladder := v.Ladder()
+	f := file{name: c.kind + "-drift.yaml", comment: driftComment(v, c, ladder)}
+	if len(ladder) == 0 {
 		return f
 	}
 	f.groups = append(f.groups, reference(v, c))
-	hours, page := false, false
-	for _, k := range clocks {
-		hours = hours || k.Window > hour
-		page = page || k.Window == hour
+	over, itself := false, false
+	for _, r := range ladder {
+		over = over || r.Window > hour
+		itself = itself || r.Window == hour
 	}
-	if hours && !page {
+	if over && !itself {
 		f.groups = append(f.groups, recordedHours(c))
 	}
-	for _, k := range clocks {
-		f.groups = append(f.groups, driftGroup(v, c, k, len(clocks)))
-		if k.History {
-			f.groups = append(f.groups, clusteringGroup(v, c, k))
+	for _, r := range ladder {
+		f.groups = append(f.groups, driftGroup(v, c, r, len(ladder)))
+		if r.History {
+			f.groups = append(f.groups, clusteringGroup(v, c, r))
 		}
 	}
 	return f
 }
 
-func driftComment(v Values, c column, clocks int) string {
+func driftComment(v Values, c column, ladder []Rung) string {
 	text := fmt.Sprintf(`Does a %s look like the data that the version was trained on?
 
 The two-sample G statistic of the bin counts (live rows divided by their
-clustering), turned into a normal z, against the critical z that spends %s
-false alarms per model in %s over all columns and %d clocks. And a distance of
-at least the floor; and, where there is a last week, different from that too.`,
-		c.noun, number(c.budget.FalseAlarms), c.budget.Per, clocks)
-	for _, k := range v.Clocks.enabled() {
-		if scrapes := k.Window / v.ScrapeInterval; scrapes < 60 {
+clustering), turned into a normal z that allows for a window that slides,
+against the critical z that spends %s false alarms per model in %s over all
+columns and %d windows. And a distance of at least the floor; and, where there
+is a last week, different from that too.`,
+		c.noun, number(c.budget.FalseAlarms), c.budget.Per, len(ladder))
+	for _, r := range ladder {
+		if scrapes := r.Window / v.ScrapeInterval; scrapes < 20 {
 			text += fmt.Sprintf(`
 
-Note: %s (%s) spans %d scrapes of %s, fewer than 60: counts read up to %.0f%%
-too high, and z with them.`, k.name, k.Window, scrapes, v.ScrapeInterval, 100/float64(scrapes-1))
+Note: the window of %s spans %d scrapes of %s. With fewer than 20 a window that
+begins late or has a gap tells less than is reckoned with.`, r.Window, scrapes, v.ScrapeInterval)
 		}
 	}
 	return text
@@ -63,13 +64,26 @@ too high, and z with them.`, k.name, k.Window, scrapes, v.ScrapeInterval, 100/fl
 func reference(v Values, c column) group {
 	t := newText(c, 0, v.Clustering.Assumed)
 	interval := Duration(60e9)
-	for _, k := range v.Clocks.enabled() {
-		interval = min(interval, k.Interval)
+	for _, r := range v.Ladder() {
+		interval = min(interval, r.Interval)
 	}
 	return group{
 		name: "leeway-" + c.kind + "-reference", interval: interval,
 		rules: []rule{
-			{record: t.names["q"], expr: t.sprint("max by ($B) ($ratio)")},
+			{comment: "q: share of a bin.", record: t.names["q"], expr: t.sprint("max by ($B) ($ratio)")},
+			{comment: "M: rows of the training data.", record: t.names["M"], expr: t.sprint("max by ($F) ($samples) > 0")},
+			{
+				comment: "The same with half a row in bins that have none.",
+				record:  t.names["q0"],
+				expr:    t.sprint("$q > 0\nor\n(0 * $q + 0.5) / on ($F) group_left () $M"),
+			},
+			{record: t.names["used"], expr: t.sprint("count by ($F) ($q > 0)")},
+			{
+				comment: "Sums of q ln q.",
+				record:  t.names["logQ"],
+				expr:    t.sprint("sum by ($F) (") + xlogx(t.names["q"]) + ")",
+			},
+			{record: t.names["logQ0"], expr: t.sprint("sum by ($F) (") + xlogx(t.names["q0"]) + ")"},
 			{
 				comment: "Bins that hold values, not bins for what has no place. At most two: a binary column.",
 				record:  t.names["plain"],
@@ -90,117 +104,144 @@ func recordedHours(c column) group {
 	}
 }
 
-// driftGroup is one clock: counts, statistic, critical value, distance, alert.
-func driftGroup(v Values, c column, k clock, clocks int) group {
-	t := newText(c, k.Window, v.Clustering.Assumed)
-	t.with("shorterClustering", "leeway:"+c.kind+":clustering"+k.shorter.String())
-	t.with("inverseAlpha", number(inverseAlpha(k.Clock, c.budget, clocks)))
-	rules := append(counts(t, k), statistic(t)...)
-	rules = append(rules, critical(t, k, c, clocks)...)
+// driftGroup is one window: counts, statistic, critical value, distance, alert.
+func driftGroup(v Values, c column, r Rung, rungs int) group {
+	t := newText(c, r.Window, v.Clustering.Assumed)
+	t.with("shorterClustering", "leeway:"+c.kind+":clustering"+r.shorter.String())
+	t.with("covered", number(covered(r.Window, v.ScrapeInterval)))
+	rules := append(counts(t, r), statistic(t, r)...)
+	rules = append(rules, critical(t, r, c, rungs)...)
 	rules = append(rules, distance(t)...)
-	if k.LastWeek {
-		rules = append(rules, lastWeek(t, k)...)
+	if r.LastWeek {
+		rules = append(rules, lastWeek(t, r)...)
 	}
-	rules = append(rules, driftAlert(v, t, k))
-	if v.Unknown.Enabled {
-		rules = append(rules, unknownAlert(v, t, k))
+	rules = append(rules, driftAlert(v, t, r))
+	if v.Unknown.Enabled && r.last {
+		rules = append(rules, unknownAlert(v, t, r))
 	}
 	return group{
-		name: fmt.Sprintf("leeway-%s-drift-%s", c.kind, k.Window), interval: k.Interval,
-		comment: fmt.Sprintf("Clock %s: %s.", k.name, k.Window),
+		name: fmt.Sprintf("leeway-%s-drift-%s", c.kind, r.Window), interval: r.Interval,
+		comment: fmt.Sprintf("Clock %s: %s.", r.Name, r.Window),
 		rules:   rules,
 	}
 }
 
-func counts(t text, k clock) []rule {
+func counts(t text, r Rung) []rule {
 	rows := rule{comment: "n: rows in a bin.", record: t.names["n"], expr: t.sprint("sum by ($B) (increase($raw[$w]))")}
-	if k.Window > hour {
-		hours := float64(k.Window / hour)
+	switch {
+	case r.Window > slidingHours:
+		hours := float64(r.Window / hour)
 		t.with("complete", number(math.Ceil(hours*22/24)))
 		rows.comment = "n: rows in a bin, from recorded hours, when they are all but complete."
 		rows.expr = t.sprint(`sum_over_time($hourRows[$w:1h])
 and
 count_over_time($hourRows[$w:1h]) >= $complete`)
+	case r.Window > hour:
+		rows.comment = "n: rows in a bin, from recorded hours back from now."
+		rows.expr = t.sprint("$hourRows")
+		for back := hour; back < r.Window; back += hour {
+			rows.expr += t.sprint("\n+ $hourRows offset ") + back.String()
+		}
 	}
 	return []rule{
 		rows,
 		{comment: "N: rows of a column.", record: t.names["N"], expr: t.sprint("sum by ($F) ($n)")},
 		{
-			comment: "e: effective rows, n over the clustering.",
-			record:  t.names["e"],
-			expr:    t.sprint("$n\n/ on ($F) group_left ()\n") + clusteringOf(t, k),
+			comment: "E: effective rows, N over the clustering; less what increase() makes up between\nthe last scrape and the first of a window.",
+			record:  t.names["E"],
+			expr:    t.sprint("$N * $covered\n/ on ($F)\n") + clusteringOf(t, r),
 		},
-		{record: t.names["E"], expr: t.sprint("sum by ($F) ($e)")},
-		{
-			comment: "R: rows of the reference; 0.5 where it has none and the window has some.",
-			record:  t.names["R"],
-			expr: t.sprint(`max by ($B) ($ratio)
-  * on ($F) group_left ()
-  max by ($F) ($samples)
-  > 0
-or
-($e > bool 0) * 0.5
-  and on ($F) $samples`),
-		},
+		{comment: "p: share of a bin.", record: t.names["p"], expr: t.sprint("$n / on ($F) group_left () ($N > 0)")},
+		{comment: "The sum of p ln p.", record: t.names["logP"], expr: t.sprint("sum by ($F) (") + xlogx(t.names["p"]) + ")"},
 	}
 }
 
 // clusteringOf is the clustering of a column: measured, else the profile's,
 // else that of a shorter window that is measured, else assumed.
-func clusteringOf(t text, k clock) string {
+func clusteringOf(t text, r Rung) string {
 	parts := []string{`max by ($F) ($profileClustering{window="$w"})`, "$N * 0 + $assumed"}
 	switch {
-	case k.History:
+	case r.History:
 		parts = slices.Insert(parts, 0, "last_over_time($clustering[2h])")
-	case k.shorter > 0:
+	case r.shorter > 0:
 		parts = slices.Insert(parts, 1, "last_over_time($shorterClustering[2h])")
 	}
 	return t.sprint("(\n  " + strings.Join(parts, "\n  or\n  ") + "\n)")
 }
 
-func statistic(t text) []rule {
-	return []rule{
-		{record: t.names["df"], expr: t.sprint("clamp_min(count by ($F) ($e + $R > 0) - 1, 1)")},
+// statistic is G with as little as possible done bin by bin. With e = E·p and
+// R = M·q the rows in a bin, x(u) = u·ln u and k = E/M,
+//
+//	G = 2·[Σ x(e) + Σ x(R) − Σ x(e+R) − x(ΣE) − x(ΣR) + x(ΣE+ΣR)]
+//	  = 2·M·[k·Σ x(p) + Σ x(q) − Σ x(k·p+q) − x(ρ) + x(k+ρ)]
+//
+// where ρ = ΣR/M: 1, and half a row for each bin with rows where the training
+// data has none. Half a row in the other empty bins cancels out of the sums.
+func statistic(t text, r Rung) []rule {
+	out := []rule{
+		{comment: "Effective rows for a row of the training data.", record: t.names["kappa"], expr: t.sprint("$E / on ($F) $M")},
+		{comment: "Both together, bin by bin.", record: t.names["pooled"], expr: t.sprint("$p * on ($F) group_left () $kappa\n+ on ($B)\n$q0")},
+		{
+			comment: "Degrees of freedom: bins with rows in either, less one.",
+			record:  t.names["df"],
+			expr: t.sprint(`clamp_min(
+  $used - 1
+  + (
+    count by ($F) ($q == 0 and on ($B) $p > 0)
+    or
+    $used * 0
+  ),
+  1
+)`),
+		},
+		{
+			comment: "The training data, and half a row for each bin of which it has none.",
+			record:  t.names["rho"],
+			expr: t.sprint(`1
++ 0.5 * clamp_min($df + 1 - $used, 0)
+/ on ($F)
+$M`),
+		},
 		{
 			comment: "G over its degrees of freedom: about 1 when nothing but noise differs.",
 			record:  t.names["y"],
-			expr:    gStatistic(t, t.names["e"], t.names["R"]) + t.sprint("\n/ $df"),
+			expr: t.sprint("2 * $M * (\n  $kappa * $logP\n  + $logQ0\n  - sum by ($F) (") + xlogx(t.names["pooled"]) + t.sprint(")\n") +
+				"  - " + xlogx(t.names["rho"]) + "\n  + " + xlogx(t.sprint("$kappa + $rho")) + t.sprint("\n)\n/ $df"),
 		},
-		{
-			comment: "G as a normal z (Lugannani-Rice r*): one scale for every column.",
-			record:  t.names["root"],
-			expr:    rootOf(t, "$y"),
-		},
-		{record: t.names["z"], expr: zOf(t, "$y", "$root")},
 	}
-}
-
-// gStatistic is 2·[Σ x(a) + x(b) − x(a+b) − x(A) − x(B) + x(A+B)], x(u) = u·ln u.
-func gStatistic(t text, a, b string) string {
-	total := func(s string) string { return t.sprint("sum by ($F) (") + s + ")" }
-	return t.sprint("2 * (\n  sum by ($F) (\n") +
-		"    " + xlogx(a) + "\n" +
-		"    + " + xlogx(b) + "\n" +
-		"    - " + xlogx(a+" + "+b) + "\n  )\n" +
-		"  - " + xlogx(total(a)) + "\n" +
-		"  - " + xlogx(total(b)) + "\n" +
-		"  + " + xlogx(total(a+" + "+b)) + "\n)"
+	out = append(out, rule{
+		comment: "Rows of the training data are drawn once: what is peculiar about them stays. From a\ntenth of them on live rows prove less, or a few models had most of the alarms.",
+		record:  t.names["level"],
+		expr:    t.sprint("$y / (1 + clamp_max(clamp_min($kappa - 0.1, 0), 1))"),
+	})
+	out = append(out, tests(t, r)...)
+	return append(out,
+		rule{
+			comment: "G as a normal z (Lugannani-Rice r*), its tail times the tests: one scale for\nevery column and window.",
+			record:  t.names["root"],
+			expr:    rootOf(t, "$level"),
+		},
+		rule{record: t.names["z"], expr: zOf(t, "$level", "$root", "$root * $tests")},
+	)
 }
 
 func rootOf(t text, y string) string {
 	return t.sprint(fmt.Sprintf("sqrt($df * (clamp_min(%[1]s, 1.1) - 1 - ln(clamp_min(%[1]s, 1.1))))", y))
 }
 
-func zOf(t text, y, root string) string {
-	return t.sprint(fmt.Sprintf("%[2]s\n+ ln((clamp_min(%[1]s, 1.1) - 1) * sqrt($df / 2) / %[2]s) / %[2]s", y, root))
+func zOf(t text, y, root, over string) string {
+	if containsSpace(over) {
+		over = "(" + over + ")"
+	}
+	return t.sprint(fmt.Sprintf("%[2]s\n+ ln((clamp_min(%[1]s, 1.1) - 1) * sqrt($df / 2) / %[3]s) / %[2]s", y, root, over))
 }
 
-func critical(t text, k clock, c column, clocks int) []rule {
-	tests := effectiveTests(k.For.seconds() / k.Window.seconds())
+func critical(t text, r Rung, c column, rungs int) []rule {
+	t.with("inverseAlpha", number(1/r.Promised(c.budget, rungs)))
 	return []rule{
 		{
-			comment: fmt.Sprintf(`1/alpha = %s = %s tests a window (for = %s) * %d clocks * %s / (%s * %s), times the columns.`,
-				t.names["inverseAlpha"], number(tests), k.For, clocks, c.budget.Per, number(c.budget.FalseAlarms), k.Window),
+			comment: fmt.Sprintf(`1/alpha = %s = %d windows * %s / (%s * %s), times the columns.`,
+				t.names["inverseAlpha"], rungs, c.budget.Per, number(c.budget.FalseAlarms), r.Window),
 			record: t.names["t"],
 			expr:   t.sprint("sqrt(2 * ln($inverseAlpha * count by ($K) ($N)))"),
 		},
@@ -215,19 +256,10 @@ func critical(t text, k clock, c column, clocks int) []rule {
 }
 
 func distance(t text) []rule {
-	return []rule{
-		{record: t.names["p"], expr: t.sprint("$n / on ($F) group_left () ($N > 0)")},
-		{
-			comment: "Jensen-Shannon distance, base 2: the square root of the divergence, 0 to 1.",
-			record:  t.names["j"],
-			expr: t.sprint(`sqrt(clamp_min(
-  sum by ($F) (
-    $p * ln(clamp_min($p, 1e-12))
-    + $q * ln(clamp_min($q, 1e-12))
-    - ($p + $q) * ln(clamp_min(($p + $q) / 2, 1e-12))
-  ) / 1.3862943611198906,
-  0
-))`),
-		},
-	}
+	return []rule{{
+		comment: "Jensen-Shannon distance, base 2: the square root of the divergence, 0 to 1.",
+		record:  t.names["j"],
+		expr: t.sprint("sqrt(clamp_min(\n  1\n  + (\n    $logP + $logQ\n    - sum by ($F) (") +
+			xlogx(t.sprint("$p + $q")) + t.sprint(")\n  ) / 1.3862943611198906,\n  0\n))"),
+	}}
 }

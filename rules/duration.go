@@ -54,5 +54,5 @@ func (d Duration) MarshalYAML() (any, error) { return d.String(), nil }
 // MarshalText writes the form of String, also for the keys of JSON objects.
 func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
 
-// seconds is the length as PromQL counts it.
-func (d Duration) seconds() float64 { return time.Duration(d).Seconds() }
+// Seconds is the length as PromQL counts it.
+func (d Duration) Seconds() float64 { return time.Duration(d).Seconds() }

@@ -31,6 +31,17 @@ func (s shares) samples(feature string, metric string, factor float64) []sample 
 	return out
 }
 
+// recorded is what the rules have written down of rows in an hour.
+func (s shares) recorded(feature string) []sample {
+	rows, log := s[0]+s[1]+s[2], 0.0
+	for _, n := range s {
+		log += n / rows * math.Log(n/rows)
+	}
+	return append(s.samples(feature, "leeway:feature_bin:share1h", 1/rows),
+		sample{model("leeway:feature:rows1h", "churn", "feature", feature), rows},
+		sample{model("leeway:feature:log_share1h", "churn", "feature", feature), log})
+}
+
 // trained is the reference of a column.
 func trained(feature string, more ...sample) []sample {
 	return append(append(shares{0.5, 0.3, 0.2}.samples(feature, "leeway_feature_reference_ratio", 1),
@@ -127,7 +138,7 @@ func TestClusteringOrder(t *testing.T) {
 	next := end.Add(time.Second)
 	r.eval(next, groups[3])
 
-	got := r.query(next, "leeway:feature:rows1h / leeway:feature:effective_rows1h", "feature")
+	got := r.query(next, "leeway:feature:rows1h * (1 - 15 / 3600) / leeway:feature:effective_rows1h", "feature")
 	want := map[string]float64{
 		"measured": 6 / math.Pow(1-2/(9*2.0), 3), "young": 3, "profile": 3, "assumed": 10,
 	}
@@ -140,13 +151,13 @@ func TestClusteringOrder(t *testing.T) {
 func TestClusteringIsMeasuredAgainstYesterday(t *testing.T) {
 	r := newRig(t, rules.Defaults())
 	for d, s := range []shares{{500, 300, 200}, {520, 290, 190}} {
-		r.append(midnight.Add(time.Duration(d)*24*time.Hour), s.samples("f", "leeway:feature_bin:rows1h", 1)...)
+		r.append(midnight.Add(time.Duration(d)*24*time.Hour), s.recorded("f")...)
 	}
 	at := midnight.Add(24 * time.Hour)
 	r.eval(at, "leeway-feature-clustering-1h")
 	got := r.query(at, "leeway:feature:day_noise_ratio1h", "feature")
 	// scipy.stats.chi2_contingency([[500,300,200],[520,290,190]], correction=False, lambda_="log-likelihood").statistic / 2
-	if diff := cmp.Diff(map[string]float64{"f": 0.4090599985586776}, got, approximately); diff != "" {
+	if diff := cmp.Diff(map[string]float64{"f": 0.4090599985586776 * (1 - 15.0/3600)}, got, approximately); diff != "" {
 		t.Errorf("G of today and yesterday (-want +got):\n%s", diff)
 	}
 }

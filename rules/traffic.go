@@ -78,7 +78,7 @@ model, its own included, before this window.`}
 		with("p", fmt.Sprintf("leeway:model:latency_p%s_%s", percent(l.Quantile), l.Window)).
 		with("base", fmt.Sprintf("leeway:model:latency_p%s_baseline%s", percent(l.Quantile), l.Window)).
 		with("quantile", number(l.Quantile)).with("long", l.Baseline.String()).with("ago", l.BaselineOffset.String()).
-		with("factor", number(l.Factor)).with("margin", number(l.Margin.seconds())).with("min", number(l.MinRequests))
+		with("factor", number(l.Factor)).with("margin", number(l.Margin.Seconds())).with("min", number(l.MinRequests))
 	alert := alertRule{
 		name: "LeewayLatency", cause: "latency", severity: l.Severity, window: l.Window, hold: l.For,
 		expr: t.sprint(`$p > $factor * $base

@@ -18,13 +18,13 @@ var word = regexp.MustCompile(`^[^\s\pC{}]*$`)
 // field's name.
 func (v Values) Validate() error {
 	var c checks
-	c.positive("scrapeInterval", v.ScrapeInterval.seconds())
+	c.positive("scrapeInterval", v.ScrapeInterval.Seconds())
 	for _, b := range []struct {
 		name string
 		Budget
 	}{{"budgets.inputs", v.Budgets.Inputs}, {"budgets.outputs", v.Budgets.Outputs}} {
 		c.positive(b.name+".falseAlarms", b.FalseAlarms)
-		c.positive(b.name+".per", b.Per.seconds())
+		c.positive(b.name+".per", b.Per.Seconds())
 	}
 	c.within("floors.inputs", v.Floors.Inputs, 0, 1)
 	c.within("floors.outputs", v.Floors.Outputs, 0, 1)
@@ -81,8 +81,8 @@ func (c *checks) severity(field, severity string) {
 
 // window checks what every windowed rule has.
 func (c *checks) window(field string, v Values, window, hold, interval Duration, severity string) {
-	c.positive(field+".window", window.seconds())
-	c.positive(field+".interval", interval.seconds())
+	c.positive(field+".window", window.Seconds())
+	c.positive(field+".interval", interval.Seconds())
 	if hold < 0 || hold >= window {
 		c.add("%s.for: %s is not between 0 and the window of %s", field, hold, window)
 	}
@@ -96,36 +96,40 @@ func (c *checks) window(field string, v Values, window, hold, interval Duration,
 }
 
 func (c *checks) clocks(v Values) {
-	windows := map[Duration]string{}
-	clocks := v.Clocks.enabled()
-	for _, k := range clocks {
-		if k.Window == hour && k.Interval > lookback {
-			c.add("clocks.%s.interval: %s is more than the %s that an instant query looks back; longer clocks read its hours", k.name, k.Interval, lookback)
+	if v.ScrapeInterval <= 0 {
+		return // nothing follows from it
+	}
+	names := map[Duration]string{}
+	for name, k := range map[string]Clock{"page": v.Clocks.Page, "act": v.Clocks.Act, "slow": v.Clocks.Slow} {
+		if !k.Enabled {
+			continue
+		}
+		c.positive("clocks."+name+".minEffectiveRows", k.MinEffectiveRows)
+		c.severity("clocks."+name, k.Severity)
+		if len(k.Windows) == 0 || len(k.Windows) > 16 {
+			c.add("clocks.%s.windows: %d windows; write 1 to 16, or set enabled to false", name, len(k.Windows))
 		}
 	}
-	for _, k := range clocks {
-		field := "clocks." + k.name
-		c.window(field, v, k.Window, k.For, k.Interval, k.Severity)
-		c.positive(field+".minEffectiveRows", k.MinEffectiveRows)
-		if other, taken := windows[k.Window]; taken {
-			c.add("%s.window: %s is the window of %s too; recorded series are named by their window", field, k.Window, other)
+	ladder := v.Ladder()
+	for _, r := range ladder {
+		field := "clocks." + r.Name + ".windows"
+		c.window(field, v, r.Window, r.For, r.Interval, r.Severity)
+		if other, taken := names[r.Window]; taken {
+			c.add("%s: %s is a window of %s too; recorded series are named by their window", field, r.Window, other)
 		}
-		windows[k.Window] = k.name
-		if k.Window > hour && k.Window%hour != 0 {
-			c.add("%s.window: %s is over 1h and not whole hours; it is built from recorded hours", field, k.Window)
+		names[r.Window] = r.Name
+		if r.Window > hour && r.Window%hour != 0 {
+			c.add("%s: %s is over 1h and not whole hours; it is built from recorded hours", field, r.Window)
 		}
-		if k.History && k.Window > day {
-			c.add("%s.history: a window of %s overlaps itself a day before; set history to false", field, k.Window)
+		if r.History && r.Window > day {
+			c.add("clocks.%s.history: a window of %s overlaps itself a day before; set history to false", r.Name, r.Window)
 		}
-		if k.LastWeek && k.Window > 7*day {
-			c.add("%s.lastWeek: a window of %s overlaps itself a week before; set lastWeek to false", field, k.Window)
-		}
-		if (k.History || k.LastWeek) && k.Interval > lookback {
-			c.add("%s.interval: %s is more than the %s that an instant query looks back; history needs less", field, k.Interval, lookback)
+		if r.LastWeek && r.Window > day {
+			c.add("clocks.%s.lastWeek: a window of %s is evaluated once an hour, too seldom to be found a week later; set lastWeek to false", r.Name, r.Window)
 		}
 		for _, b := range []Budget{v.Budgets.Inputs, v.Budgets.Outputs} {
-			if b.FalseAlarms > 0 && inverseAlpha(k.Clock, b, len(clocks)) < 4 {
-				c.add("%s: a budget of %v false alarms per %s is so large that the rule would fire on anything; allow fewer", field, b.FalseAlarms, b.Per)
+			if b.FalseAlarms > 0 && r.Promised(b, len(ladder)) > 0.25 {
+				c.add("%s: a budget of %v false alarms per %s is so large that the rule would fire on anything within %s; allow fewer", field, b.FalseAlarms, b.Per, r.Window)
 			}
 		}
 	}
@@ -144,24 +148,24 @@ func (c *checks) topics(v Values) {
 		c.within("errors.sigmas", e.Sigmas, 0, 100)
 		c.within("errors.maxBaseline", e.MaxBaseline, 0, 1)
 		c.within("errors.minRequests", e.MinRequests, 1, math.MaxFloat64)
-		c.positive("errors.baseline", e.Baseline.seconds())
-		c.within("errors.baselineOffset", e.BaselineOffset.seconds(), e.Window.seconds(), math.MaxFloat64)
+		c.positive("errors.baseline", e.Baseline.Seconds())
+		c.within("errors.baselineOffset", e.BaselineOffset.Seconds(), e.Window.Seconds(), math.MaxFloat64)
 	}
 	if l := v.Latency; l.Enabled {
 		c.window("latency", v, l.Window, l.For, l.Interval, l.Severity)
 		c.within("latency.quantile", l.Quantile, 0.5, 0.9999)
 		c.within("latency.factor", l.Factor, 1, 1000)
-		c.within("latency.margin", l.Margin.seconds(), 0, math.MaxFloat64)
+		c.within("latency.margin", l.Margin.Seconds(), 0, math.MaxFloat64)
 		c.within("latency.minRequests", l.MinRequests, 1, math.MaxFloat64)
-		c.positive("latency.baseline", l.Baseline.seconds())
-		c.within("latency.baselineOffset", l.BaselineOffset.seconds(), l.Window.seconds(), math.MaxFloat64)
+		c.positive("latency.baseline", l.Baseline.Seconds())
+		c.within("latency.baselineOffset", l.BaselineOffset.Seconds(), l.Window.Seconds(), math.MaxFloat64)
 	}
 	if q := v.Quality; q.Enabled {
 		c.window("quality", v, q.Window, q.For, q.Interval, q.Severity)
 		c.within("quality.factor", q.Factor, 1, 1000)
 		c.within("quality.sigmas", q.Sigmas, 0, 100)
 		c.within("quality.minLabels", q.MinLabels, 2, math.MaxFloat64)
-		c.positive("quality.baseline", q.Baseline.seconds())
+		c.positive("quality.baseline", q.Baseline.Seconds())
 	}
 	if n := v.NoData; n.Enabled {
 		c.window("noData", v, n.Window, n.For, n.Interval, n.Severity)

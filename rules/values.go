@@ -56,16 +56,14 @@ type Clocks struct {
 	Slow Clock `yaml:"slow"`
 }
 
-// Clock is one window, and how it is evaluated.
+// Clock is what an alert is for, and the windows that raise it.
 type Clock struct {
-	Enabled          bool     `yaml:"enabled"`
-	Window           Duration `yaml:"window"`
-	For              Duration `yaml:"for"`
-	Interval         Duration `yaml:"interval"`
-	MinEffectiveRows float64  `yaml:"minEffectiveRows"`
-	History          bool     `yaml:"history"`
-	LastWeek         bool     `yaml:"lastWeek"`
-	Severity         string   `yaml:"severity"`
+	Enabled          bool       `yaml:"enabled"`
+	Windows          []Duration `yaml:"windows,flow"`
+	MinEffectiveRows float64    `yaml:"minEffectiveRows"`
+	History          bool       `yaml:"history"`
+	LastWeek         bool       `yaml:"lastWeek"`
+	Severity         string     `yaml:"severity"`
 }
 
 // BrokenInput is about missing, unseen and far out of range values.
@@ -136,29 +134,4 @@ type NoData struct {
 type Unknown struct {
 	Enabled  bool   `yaml:"enabled"`
 	Severity string `yaml:"severity"`
-}
-
-// clock is an enabled Clock with its name, and the longest shorter window of
-// which the clustering is measured.
-type clock struct {
-	Clock
-	name    string
-	shorter Duration
-}
-
-// enabled lists the clocks in use: page, act, slow.
-func (c Clocks) enabled() []clock {
-	var out []clock
-	for _, k := range []clock{{Clock: c.Page, name: "page"}, {Clock: c.Act, name: "act"}, {Clock: c.Slow, name: "slow"}} {
-		if !k.Enabled {
-			continue
-		}
-		for _, other := range []Clock{c.Page, c.Act} {
-			if other.Enabled && other.History && other.Window < k.Window {
-				k.shorter = max(k.shorter, other.Window)
-			}
-		}
-		out = append(out, k)
-	}
-	return out
 }

@@ -30,9 +30,11 @@ func TestParseValuesRefuses(t *testing.T) {
 		{"no duration", "errors:\n  window: soon\n", `line 2: "soon" is not a duration`},
 		{"two documents", "fast: true\n---\nfast: false\n", "more than one YAML document"},
 		{"not YAML", "a: [", "line 1"},
-		{"window over 1h, not whole hours", "clocks: {act: {window: 90m, for: 5m}}", "clocks.act.window: 90m is over 1h and not whole hours"},
-		{"two clocks, one window", "clocks: {act: {window: 1h, for: 5m}}", "clocks.act.window: 1h is the window of page too"},
-		{"for longer than the window", "clocks: {page: {for: 2h}}", "clocks.page.for: 2h is not between 0 and the window of 1h"},
+		{"window over 1h, not whole hours", "clocks: {act: {windows: [90m]}}", "clocks.act.windows: 90m is over 1h and not whole hours"},
+		{"two clocks, one window", "clocks: {act: {windows: [1h]}}", "clocks.act.windows: 1h is a window of page too"},
+		{"for longer than the window", "latency: {for: 2h}", "latency.for: 2h is not between 0 and the window of 5m"},
+		{"no windows", "clocks: {page: {windows: []}}", "clocks.page.windows: 0 windows; write 1 to 16"},
+		{"a window of a scrape", "clocks: {page: {windows: [20s]}}", "clocks.page.windows.window: 20s holds fewer than two scrapes"},
 		{"fewer than two scrapes", "errors: {window: 20s, for: 5s}", "errors.window: 20s holds fewer than two scrapes of 15s"},
 		{"a week against itself", "clocks: {slow: {history: true}}", "clocks.slow.history: a window of 7d overlaps itself"},
 		{"absurd budget", "budgets: {inputs: {falseAlarms: 100000, per: 1h}}", "so large that the rule would fire on anything"},
@@ -74,11 +76,11 @@ func TestRender(t *testing.T) {
 		name, yaml, file string
 		want, not        []string
 	}{
-		{"budget and one clock", "budgets: {inputs: {falseAlarms: 2, per: 30d}}\nclocks: {act: {enabled: false}, slow: {enabled: false}}",
-			"feature-drift.yaml", []string{"ln(900 * count"}, []string{"24h"}},
+		{"budget and one clock", "budgets: {inputs: {falseAlarms: 2, per: 30d}}\nclocks: {page: {windows: [1h]}, act: {enabled: false}, slow: {enabled: false}}",
+			"feature-drift.yaml", []string{"ln(360 * count"}, []string{"24h"}},
 		{"hours without a page clock", "clocks: {page: {enabled: false}}",
 			"feature-drift.yaml", []string{"leeway-feature-hours", "increase(leeway_feature_observations_total[1h])"}, []string{"drift:z1h"}},
-		{"no history", "clocks: {page: {history: false, lastWeek: false}}",
+		{"no history", "clocks: {page: {history: false, lastWeek: false}, act: {history: false}}",
 			"prediction-drift.yaml", []string{"js_distance1h"}, []string{"clustering1h", "week_z1h"}},
 		{"labels and severity", "labels: {team: risk}\nerrors: {severity: page}",
 			"errors.yaml", []string{`team: "risk"`, `severity: "page"`}, []string{"critical"}},
@@ -145,7 +147,7 @@ func demo(t *testing.T) []byte {
 
 func FuzzParseValues(f *testing.F) {
 	f.Add(rules.DefaultValues)
-	f.Add([]byte("fast: true\nclocks: {page: {window: 10s, for: 1s, interval: 1s, history: false}}"))
+	f.Add([]byte("fast: true\nclocks: {page: {windows: [10s], history: false}}"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		v, err := rules.ParseValues(data)
 		if err != nil {

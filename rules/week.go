@@ -2,33 +2,54 @@ package rules
 
 import "fmt"
 
+// between is G of a window and an earlier one, as statistic has it, for a
+// sum of x(p + k·p') that is already there; k are the rows of the earlier
+// window for one of this, p' its shares.
+func between(t text, k, earlier, pooled string) string {
+	return t.sprint("2 * $N * (\n  $logP\n  + "+k+" * $logP "+earlier+"\n  - ") + pooled +
+		"\n  + " + xlogx("1 + "+k) + "\n)"
+}
+
 // lastWeek compares the window with the same window a week before: daily and
-// weekly cycles are no drift.
-func lastWeek(t text, k clock) []rule {
-	now, then := t.names["n"], t.names["n"]+" offset 7d"
+// weekly cycles are no drift. Only where there would be an alert.
+func lastWeek(t text, r Rung) []rule {
 	return []rule{
+		{
+			comment: "Last week's rows for one of this window, where it is beyond noise.",
+			record:  t.names["weekRows"],
+			expr:    t.sprint("$N offset 7d / $N\nand\n$z > on ($K) group_left () $c"),
+		},
+		{
+			comment: "Both together, bin by bin.",
+			record:  t.names["weekPooled"],
+			expr:    t.sprint("$p\n+\n$p offset 7d * on ($F) group_left () $weekRows"),
+		},
 		{
 			comment: "The same statistic against the same window last week.",
 			record:  t.names["weekRatio"],
-			expr:    gStatistic(t, now, then) + t.sprint("\n/ $df\n/ ") + clusteringOf(t, k),
+			expr: between(t, t.names["weekRows"], "offset 7d", t.sprint("sum by ($F) (")+xlogx(t.names["weekPooled"])+")") +
+				t.sprint("\n* $covered / $df\n/ ") + clusteringOf(t, r),
 		},
 		{record: t.names["weekRoot"], expr: rootOf(t, "$weekRatio")},
-		{record: t.names["weekZ"], expr: zOf(t, "$weekRatio", "$weekRoot")},
+		{record: t.names["weekZ"], expr: zOf(t, "$weekRatio", "$weekRoot", "$weekRoot")},
 	}
 }
 
 // clusteringGroup measures how far rows come in clusters, from the same window
 // a day before: what differs between two such windows is noise and clustering.
-func clusteringGroup(v Values, c column, k clock) group {
-	t := newText(c, k.Window, v.Clustering.Assumed).with("minMeasured", fmt.Sprint(minMeasured))
-	now, then := t.names["n"], t.names["n"]+" offset 1d"
+func clusteringGroup(v Values, c column, r Rung) group {
+	t := newText(c, r.Window, v.Clustering.Assumed).with("minMeasured", fmt.Sprint(minMeasured))
+	t.with("covered", number(covered(r.Window, v.ScrapeInterval)))
+	rows := t.sprint("($N offset 1d / $N)")
+	pooled := t.sprint("$p + $p offset 1d * on ($F) group_left () " + rows)
 	return group{
-		name: fmt.Sprintf("leeway-%s-clustering-%s", c.kind, k.Window), interval: clusteringInterval,
+		name: fmt.Sprintf("leeway-%s-clustering-%s", c.kind, r.Window), interval: clusteringInterval,
 		comment: "Clustering: the week's median of G between a window and the same window a day\nbefore, over what independent rows would show. Believed after a day.",
 		rules: []rule{
 			{
 				record: t.names["dayRatio"],
-				expr:   gStatistic(t, now, then) + t.sprint("\n/ (count by ($F) ($n + $n offset 1d > 0) - 1 > 0)"),
+				expr: between(t, rows, "offset 1d", t.sprint("sum by ($F) (\n    ")+xlogx(pooled)+"\n  )") +
+					t.sprint("\n* $covered / (count by ($F) ($p + $p offset 1d > 0) - 1 > 0)"),
 			},
 			{
 				record: t.names["clustering"],

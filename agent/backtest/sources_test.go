@@ -28,7 +28,7 @@ const values = `
 scrapeInterval: 1s
 clocks:
   page: {enabled: false}
-  act: {window: 20s, for: 2s, interval: 2s, minEffectiveRows: 20, history: false, lastWeek: false}
+  act: {windows: [20s], minEffectiveRows: 20, history: false, lastWeek: false}
   slow: {enabled: false}
 clustering: {assumed: 1}
 errors: {enabled: false}

@@ -53,6 +53,9 @@ func TestDiagnose(t *testing.T) {
 			}), want{decide.BadRelease, decide.Rollback, decide.ReasonLastGood, "3", ""}},
 		{"the page clock saw that predictions were clean at first", young(60*second, alert(decide.AlertPredictionDrift, 25*second, "y"), page(alert(decide.AlertPredictionDrift, 30*second, "y"))),
 			want{decide.PredictionDrift, decide.Hold, decide.ReasonPredictionDrift, "", ""}},
+		{"of two page windows the one that was first is asked", young(40*second, alert(decide.AlertPredictionDrift, 4*second, "y"),
+			page(alert(decide.AlertPredictionDrift, 6*second, "y")), changedAlert(page(alert(decide.AlertPredictionDrift, 12*second, "y")), func(a *decide.Alert) { a.Window = 25 * second })),
+			want{decide.BadRelease, decide.Rollback, decide.ReasonLastGood, "3", ""}},
 		{"predecessor did not end clean", changed(young(8*second, errors), func(e *decide.Evidence) {
 			e.History[1].LastAlert = map[decide.AlertCause]time.Time{decide.AlertErrors: ago(9 * second)}
 		}), want{decide.Serving, decide.Hold, decide.ReasonServing, "", "version 3 before it"}},

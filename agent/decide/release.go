@@ -38,13 +38,16 @@ func (v view) released(alerts []Alert) []Alert {
 	return kept
 }
 
+// pageAgrees asks the page alert that was first: of a ladder of windows it is
+// the one that fits the size of the change, and shorter ones come and go.
 func (v view) pageAgrees(a Alert) bool {
-	for _, page := range v.page[a.Cause] {
-		if page.Subject == a.Subject && !neverClean(v.stay, page) {
-			return false
+	var first *Alert
+	for i, page := range v.page[a.Cause] {
+		if page.Subject == a.Subject && (first == nil || page.ActiveAt.Before(first.ActiveAt)) {
+			first = &v.page[a.Cause][i]
 		}
 	}
-	return true
+	return first == nil || neverClean(v.stay, *first)
 }
 
 func (v view) goBack(cause AlertCause, alerts []Alert) Diagnosis {

@@ -29,8 +29,8 @@ import (
 const quick = `
 scrapeInterval: 1s
 clocks:
-  page: {window: 10s, for: 1s, interval: 1s, minEffectiveRows: 10, history: false, lastWeek: false}
-  act: {window: 30s, for: 3s, interval: 1s, minEffectiveRows: 20, history: false, lastWeek: false}
+  page: {windows: [10s], minEffectiveRows: 10, history: false, lastWeek: false}
+  act: {windows: [30s], minEffectiveRows: 20, history: false, lastWeek: false}
   slow: {enabled: false}
 clustering: {assumed: 1}
 errors: {enabled: false}

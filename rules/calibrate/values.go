@@ -111,9 +111,14 @@ func (c Column) remark(base rules.Values) string {
 		name string
 		rules.Clock
 	}{{"page", base.Clocks.Page}, {"act", base.Clocks.Act}} {
-		w := k.Window
-		if _, ok := c.Clustering[w]; ok && k.Enabled && c.Effective(w) < k.MinEffectiveRows {
-			short = append(short, fmt.Sprintf("%s (%s wants %.0f)", k.name, k.Window, k.MinEffectiveRows))
+		var longest rules.Duration // of those that are measured
+		for _, w := range k.Windows {
+			if _, ok := c.Clustering[w]; ok {
+				longest = max(longest, w)
+			}
+		}
+		if longest > 0 && k.Enabled && c.Effective(longest) < k.MinEffectiveRows {
+			short = append(short, fmt.Sprintf("%s (%s wants %.0f)", k.name, longest, k.MinEffectiveRows))
 		}
 	}
 	switch {

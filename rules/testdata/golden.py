@@ -34,7 +34,8 @@ CASES = {
               [0.1] * 10, 2000000, 1),
     "no_rows": ([0, 0, 0], [0.5, 0.3, 0.2], 1000, 1),
 }
-INVERSE_ALPHA = 5400.0  # per column: one false alarm in 90 days, one clock of 1 h, for a twelfth
+INVERSE_ALPHA = 2160.0  # per column: one false alarm in 90 days, one window of 1 h
+HOLD = 6 / 60  # for, as a share of the window
 
 
 def xlogx(a):
@@ -54,16 +55,27 @@ def statistics(n, ratio, rows, clustering):
     else:
         g = 0.0
     y = g / df
-    c = max(y, 1.1)
+    level = y / (1 + min(max(e.sum() / rows - 0.1, 0), 1))  # the reference has noise that stays
+    c = max(level, 1.1)
     root = math.sqrt(df * (c - 1 - math.log(c)))
     z = root + math.log((c - 1) * math.sqrt(df / 2) / root) / root
-    if 1.1 < y and g < 700:  # r* against the exact tail
-        exact = norm.isf(chi2.sf(g, df))
+    if 1.1 < level and level * df < 700:  # r* against the exact tail
+        exact = norm.isf(chi2.sf(level * df, df))
         assert abs(z - exact) < 0.03, (z, exact)
-    out = {"df": df, "noise_ratio": y, "z": z}
-    if n.sum() > 0:
-        out["js_distance"] = float(jensenshannon(n, ratio, base=2))
-    return out
+    # The tail times the tests that a sliding window is worth: theory of a locally
+    # Brownian process, and the factor that was measured.
+    looks = min(df * (c - 1) ** 2 / (2 * c), 100)
+    v = math.sqrt(HOLD * looks)
+    tests = 1.23 * 2 * looks * norm.pdf(v) * (1 / v - 4 / (3 * v + math.sqrt(v * v + 8)))
+    exact = 1.23 * 2 * looks * (norm.pdf(v) / v - norm.sf(v))
+    assert abs(tests / exact - 1) < 0.06 or v > 2, (tests, exact)
+    tests = max(tests, 1)
+    slid = z - math.log(tests) / root
+    if 3 < z < 6:  # a tail, times the tests
+        assert abs(norm.sf(slid) / (tests * norm.sf(z)) - 1) < 0.1, (slid, z)
+    if n.sum() == 0:  # nothing to compare
+        return {"df": df}
+    return {"df": df, "noise_ratio": y, "tests": tests, "z": slid, "js_distance": float(jensenshannon(n, ratio, base=2))}
 
 
 def critical(columns):

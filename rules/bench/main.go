@@ -1,0 +1,115 @@
+// Bench-rules measures the drift rules: how many false alarms they raise for
+// one that is promised, how soon they notice a change, and what a round of them
+// costs in Prometheus' own engine. Alarms and delays are simulated on counts
+// (rules/simulate), with the windows and the budget of the values; the goals
+// stand beside what is measured.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/leeway-dev/leeway/rules"
+)
+
+func main() {
+	var b bench
+	values := flag.String("f", "", "values `FILE`; else the defaults")
+	parts := flag.String("parts", "statistic,rule,traffic,delay,cost", "what to measure")
+	flag.IntVar(&b.references, "references", 500, "columns with a reference of their own, in each cell of statistic and rule")
+	flag.IntVar(&b.draws, "draws", 60, "windows drawn for each of them and each window of the ladder")
+	flag.IntVar(&b.days, "days", 90, "days of traffic")
+	flag.Float64Var(&b.scale, "scale", 1, "factor on the number of streams of traffic and of changes")
+	series := flag.String("series", "50000,150000,500000", "bin series of a round of rules")
+	flag.Uint64Var(&b.seed, "seed", 1, "of all that is drawn")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := b.run(ctx, *values, *series, strings.Split(*parts, ",")); err != nil {
+		fmt.Fprintln(os.Stderr, "bench-rules:", err)
+		os.Exit(1)
+	}
+}
+
+// bench is what is asked for, and what came out.
+type bench struct {
+	values                  rules.Values
+	ladder                  []rules.Rung
+	references, draws, days int
+	scale                   float64
+	seed                    uint64
+	series                  []int
+	goals                   []goal
+}
+
+func (b *bench) run(ctx context.Context, values, series string, parts []string) error {
+	b.values = rules.Defaults()
+	if values != "" {
+		data, err := os.ReadFile(values)
+		if err != nil {
+			return err
+		}
+		if b.values, err = rules.ParseValues(data); err != nil {
+			return fmt.Errorf("%s: %w", values, err)
+		}
+	}
+	for _, s := range strings.Split(series, ",") {
+		n, err := strconv.Atoi(s)
+		if err != nil || n < 1000 || n > 2_000_000 {
+			return fmt.Errorf("-series %q: write numbers from 1000 to 2000000", series)
+		}
+		b.series = append(b.series, n)
+	}
+	if b.references < 1 || b.draws < 1 || b.days < 1 || !(b.scale > 0) {
+		return errors.New("-references, -draws, -days and -scale must be more than 0")
+	}
+	b.ladder = b.values.Ladder()
+	all := []struct {
+		name string
+		do   func(context.Context) error
+	}{{"statistic", b.statistic}, {"rule", b.rule}, {"traffic", b.traffic}, {"delay", b.delay}, {"cost", b.cost}}
+	began := time.Now()
+	for _, part := range all {
+		if !slices.Contains(parts, part.name) {
+			continue
+		}
+		if err := part.do(ctx); err != nil {
+			return fmt.Errorf("%s: %w", part.name, err)
+		}
+		fmt.Fprintf(os.Stderr, "%s: %s since the start\n", part.name, time.Since(began).Round(time.Second))
+	}
+	b.print()
+	return nil
+}
+
+// goal is a bar, and what was measured against it.
+type goal struct {
+	bar, measured string
+	reached       bool
+}
+
+func (b *bench) aim(reached bool, bar, measured string, args ...any) {
+	b.goals = append(b.goals, goal{bar, fmt.Sprintf(measured, args...), reached})
+}
+
+func (b *bench) print() {
+	if len(b.goals) == 0 {
+		return
+	}
+	fmt.Print("\n### Goals\n\n| goal | measured | |\n| --- | --- | --- |\n")
+	for _, g := range b.goals {
+		verdict := "missed"
+		if g.reached {
+			verdict = "reached"
+		}
+		fmt.Printf("| %s | %s | %s |\n", g.bar, g.measured, verdict)
+	}
+}

@@ -1,0 +1,39 @@
+package simulate
+
+import "math"
+
+// Kind is a kind of column by the shares of its bins.
+type Kind struct {
+	Name   string
+	Shares []float64
+}
+
+// Kinds are the columns that are tried: a number between deciles with bins for
+// what is out of range, a handful of categories, categories of Zipf's law, and
+// a rare flag.
+func Kinds() []Kind {
+	number := []float64{0.005}
+	for range 10 {
+		number = append(number, 0.099)
+	}
+	return []Kind{
+		{"continuous", append(number, 0.005)},
+		{"discrete", []float64{0.35, 0.25, 0.2, 0.15, 0.05}},
+		{"skewed", zipf(20)},
+		{"binary", []float64{0.95, 0.05}},
+	}
+}
+
+// zipf are categories of Zipf's law that have at least 0.5 % of the rows each,
+// as a profile gives them bins, and the rest together.
+func zipf(n int) []float64 {
+	shares, sum := make([]float64, n), 0.0
+	for i := range shares {
+		shares[i] = 1 / math.Pow(float64(i+1), 1.2)
+		sum += shares[i]
+	}
+	for i := range shares {
+		shares[i] /= sum
+	}
+	return shares
+}

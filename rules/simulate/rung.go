@@ -1,0 +1,106 @@
+package simulate
+
+import "math"
+
+// Rung is one window of the rules in units of its own evaluations.
+type Rung struct {
+	// Steps are the different values in a window, Hold those that for lasts.
+	Steps, Hold int
+	// For, as a share of the window.
+	For float64
+	// PerWindow is what is promised: false alarms of a model in a window.
+	PerWindow float64
+	// Floor is the least distance, MinRows the fewest effective rows. Zero: the
+	// statistic alone decides.
+	Floor, MinRows float64
+}
+
+// held is short of the theory what is looked at now and then; see rules/alpha.go.
+const held = 1.23
+
+// Tests are the independent tests that a sliding window is worth at a level of
+// G, when an excursion must last for a share of the window.
+func Tests(g, df, hold float64) float64 {
+	y := max(g/df, 1.1)
+	looks := min(df*(y-1)*(y-1)/(2*y), 100)
+	v2 := hold * looks
+	return max(1, held*2*looks/math.Sqrt(2*math.Pi)*math.Exp(-v2/2)*
+		(1/math.Sqrt(v2)-4/(3*math.Sqrt(v2)+math.Sqrt(v2+8))))
+}
+
+// Z is the normal deviate whose tail is that of G times the tests.
+func Z(g, df, hold float64) float64 {
+	y := max(g/df, 1.1)
+	r := math.Sqrt(df * (y - 1 - math.Log(y)))
+	return r + math.Log((y-1)*math.Sqrt(df/2)/(r*Tests(g, df, hold)))/r
+}
+
+// Quantile is the normal deviate beyond which lies alpha, as the rules
+// approximate it (Abramowitz and Stegun 26.2.23).
+func Quantile(alpha float64) float64 {
+	t := math.Sqrt(-2 * math.Log(alpha))
+	return t - (2.515517+0.802853*t+0.010328*t*t)/(1+1.432788*t+0.189269*t*t+0.001308*t*t*t)
+}
+
+// verdict is the rule of one window for a model of so many columns.
+type verdict struct {
+	Rung
+	z float64
+	g []float64 // that is critical, by degrees of freedom; 0: not known yet
+}
+
+func newVerdict(r Rung, columns int) *verdict {
+	return &verdict{Rung: r, z: Quantile(r.PerWindow / float64(columns))}
+}
+
+// critical is the greatest G that is no alarm.
+func (v *verdict) critical(df float64) float64 {
+	for len(v.g) <= int(df) {
+		v.g = append(v.g, 0)
+	}
+	if v.g[int(df)] == 0 {
+		low, high := 1.1*df, 1.1*df+1
+		for Z(high, df, v.For) < v.z {
+			high *= 2
+		}
+		for range 60 {
+			if middle := (low + high) / 2; Z(middle, df, v.For) < v.z {
+				low = middle
+			} else {
+				high = middle
+			}
+		}
+		v.g[int(df)] = high
+	}
+	return v.g[int(df)]
+}
+
+// Discount is what G is divided by when there are so many effective rows for a
+// row of the training data.
+func Discount(rows float64) float64 { return 1 + min(max(rows-0.1, 0), 1) }
+
+// exceeds says whether the rule's expression has the column.
+func (v *verdict) exceeds(c *Column, counts []float64, clustering float64) bool {
+	g, df := c.G(counts, clustering)
+	if g <= v.critical(df) {
+		return false
+	}
+	rows := total(counts) / clustering
+	if g <= v.critical(df)*Discount(rows/c.rows) {
+		return false
+	}
+	return v.Floor == 0 || c.Distance(counts) > v.Floor && rows >= v.MinRows
+}
+
+func total(counts []float64) float64 {
+	sum := 0.0
+	for _, n := range counts {
+		sum += n
+	}
+	return sum
+}
+
+func logGamma(x float64) float64 {
+	y, _ := math.Lgamma(x)
+	return y
+}

@@ -1,0 +1,102 @@
+package simulate
+
+import "math"
+
+// Column is what the rules know of a column: the rows of the training data in
+// each bin.
+type Column struct {
+	reference []float64
+	logs      []float64 // x(R), or x(0.5) where R is 0
+	rows      float64   // of the reference
+	share     []float64
+	terms     [][]float64 // of whole effective rows, as far as they were needed
+}
+
+// NewColumn takes the rows of the training data by bin.
+func NewColumn(reference []float64) *Column {
+	c := &Column{reference: reference, logs: make([]float64, len(reference)), share: make([]float64, len(reference))}
+	for _, r := range reference {
+		c.rows += r
+	}
+	for b, r := range reference {
+		c.share[b] = r / c.rows
+		c.logs[b] = xlogx(c.filled(b))
+	}
+	c.terms = make([][]float64, len(reference))
+	return c
+}
+
+// filled is R: half a row where the training data has none.
+func (c *Column) filled(b int) float64 {
+	if c.reference[b] > 0 {
+		return c.reference[b]
+	}
+	return 0.5
+}
+
+// G is the two-sample statistic of live counts, divided by their clustering,
+// against the training data, and its degrees of freedom.
+func (c *Column) G(live []float64, clustering float64) (g, df float64) {
+	var rows, reference float64
+	for b, n := range live {
+		switch {
+		case n > 0:
+			g += c.term(b, n, clustering)
+			rows += n / clustering
+			reference += c.filled(b)
+			df++
+		case c.reference[b] > 0:
+			reference += c.reference[b]
+			df++
+		}
+	}
+	g -= xlogx(rows) + xlogx(reference) - xlogx(rows+reference)
+	return 2 * g, max(df-1, 1)
+}
+
+// remembered is how many rows of a bin have their term remembered.
+const remembered = 1 << 14
+
+// term is x(e) + x(R) - x(e+R) of a bin with rows in it.
+func (c *Column) term(b int, n, clustering float64) float64 {
+	if clustering != 1 || n >= remembered || n != math.Trunc(n) {
+		return xlogx(n/clustering) + c.logs[b] - xlogx(n/clustering+c.filled(b))
+	}
+	known := c.terms[b]
+	for len(known) <= int(n) {
+		e := float64(len(known))
+		known = append(known, xlogx(e)+c.logs[b]-xlogx(e+c.filled(b)))
+	}
+	c.terms[b] = known
+	return known[int(n)]
+}
+
+// Distance is the Jensen-Shannon distance (base 2) of live counts.
+func (c *Column) Distance(live []float64) float64 {
+	var rows, sum float64
+	for _, n := range live {
+		rows += n
+	}
+	for b, n := range live {
+		p, q := n/rows, c.share[b]
+		sum += plogp(p) + plogp(q) - (p+q)*math.Log(max((p+q)/2, 1e-12))
+	}
+	return math.Sqrt(max(sum/(2*math.Ln2), 0))
+}
+
+// Between is G of two windows of the same column, and its degrees of freedom.
+func Between(a, b []float64) (g, df float64) {
+	var rowsA, rowsB float64
+	for i := range a {
+		if a[i]+b[i] > 0 {
+			g += xlogx(a[i]) + xlogx(b[i]) - xlogx(a[i]+b[i])
+			df++
+		}
+		rowsA, rowsB = rowsA+a[i], rowsB+b[i]
+	}
+	g -= xlogx(rowsA) + xlogx(rowsB) - xlogx(rowsA+rowsB)
+	return 2 * g, df - 1
+}
+
+func xlogx(x float64) float64 { return x * math.Log(max(x, 1e-9)) }
+func plogp(x float64) float64 { return x * math.Log(max(x, 1e-12)) }

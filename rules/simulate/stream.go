@@ -1,0 +1,146 @@
+package simulate
+
+import (
+	"math"
+	"slices"
+	"time"
+)
+
+// Clocked is a rung in time, with what it knows of the past.
+type Clocked struct {
+	Rung
+	Window, Step time.Duration
+	// History measures clustering against yesterday, over windows of this length.
+	// Zero: rows are taken to be independent.
+	History time.Duration
+	// LastWeek drops what looks like the same window last week.
+	LastWeek bool
+}
+
+// What the rules assume of clustering before it is known, how long it takes to
+// be known, and how often it is measured; see rules/week.go.
+const (
+	assumed  = 10
+	measured = 1290 * time.Minute
+	between  = 10 * time.Minute
+)
+
+// Outcome is what a rung did over time.
+type Outcome struct {
+	Alarms     int     // that began after the first eight days
+	Days       float64 // of those
+	Clustering float64 // at the end
+}
+
+// Stream lets time pass: the traffic of one column that does not drift, through
+// the rule of one window, for so many days after the eight in which a past
+// comes together.
+func Stream(r Random, rung Clocked, t Traffic, training, days int) Outcome {
+	src := newSource(r, t, rung.Step)
+	s := &stream{
+		rung: rung, verdict: newVerdict(rung.Rung, 1), column: src.training(training), bins: len(t.Kind.Shares), clustering: 1,
+	}
+	if rung.History > 0 {
+		s.clustering = assumed
+	}
+	s.past = make([]float64, s.bins*(s.steps(week+max(rung.Window, rung.History))+2))
+	s.now, s.then = make([]float64, s.bins), make([]float64, s.bins)
+	counts := make([]float64, s.bins)
+	out := Outcome{Days: float64(days)}
+	run := 0
+	for at := rung.Step; at <= time.Duration(days)*day+8*day; at += rung.Step {
+		src.next(at, counts)
+		s.add(counts)
+		if !s.fires(at) {
+			run = 0
+			continue
+		}
+		if run++; run == s.Hold+1 && at > 8*day {
+			out.Alarms++
+		}
+	}
+	out.Clustering = s.clustering
+	return out
+}
+
+type stream struct {
+	rung Clocked
+	*verdict
+	column     *Column
+	bins       int
+	past       []float64 // cumulated counts, a ring of steps
+	passed     int       // steps
+	now, then  []float64
+	ratios     []float64 // of a week, sorted
+	order      []float64 // and in the order in which they came
+	clustering float64
+}
+
+func (s *stream) steps(d time.Duration) int { return int(d / s.rung.Step) }
+
+func (s *stream) add(counts []float64) {
+	s.passed++
+	copy(s.past[s.passed*s.bins%len(s.past):], counts)
+}
+
+// window fills in the counts of a window that ended some steps ago; false when
+// there was none.
+func (s *stream) window(length, ago time.Duration, counts []float64) bool {
+	end := s.passed - s.steps(ago)
+	begin := end - s.steps(length)
+	if begin < 0 {
+		return false
+	}
+	a, b := s.past[end*s.bins%len(s.past):], s.past[begin*s.bins%len(s.past):]
+	for i := range counts {
+		counts[i] = a[i] - b[i]
+	}
+	return true
+}
+
+func (s *stream) fires(at time.Duration) bool {
+	if s.rung.History > 0 && at%max(between, s.rung.Step) == 0 {
+		s.measure()
+	}
+	if !s.window(s.rung.Window, 0, s.now) || !s.exceeds(s.column, s.now, s.clustering) {
+		return false
+	}
+	if !s.rung.LastWeek || !s.window(s.rung.Window, week, s.then) || total(s.then) <= total(s.now)/2 {
+		return true
+	}
+	_, df := s.column.G(s.now, s.clustering)
+	g, _ := Between(s.now, s.then)
+	return plainZ(g/s.clustering, df) > s.z
+}
+
+// measure takes the clustering from the same window yesterday: the median of a
+// week, over what independent rows show.
+func (s *stream) measure() {
+	if !s.window(s.rung.History, 0, s.now) || !s.window(s.rung.History, day, s.then) {
+		return
+	}
+	g, df := Between(s.now, s.then)
+	if df <= 0 {
+		return
+	}
+	step := max(between, s.rung.Step)
+	if len(s.order) == int(week/step) {
+		at, _ := slices.BinarySearch(s.ratios, s.order[0])
+		s.ratios, s.order = slices.Delete(s.ratios, at, at+1), s.order[1:]
+	}
+	at, _ := slices.BinarySearch(s.ratios, g/df)
+	s.ratios, s.order = slices.Insert(s.ratios, at, g/df), append(s.order, g/df)
+	if len(s.ratios) < int(measured/step) {
+		return
+	}
+	middle := (s.ratios[(len(s.ratios)-1)/2] + s.ratios[len(s.ratios)/2]) / 2
+	_, df = s.column.G(s.now, 1)
+	s.clustering = max(middle/math.Pow(1-2/(9*df), 3), 1)
+}
+
+// plainZ is z of one test, as the comparison with last week has it.
+func plainZ(g, df float64) float64 {
+	y := max(g/df, 1.1)
+	r := math.Sqrt(df * (y - 1 - math.Log(y)))
+	return r + math.Log((y-1)*math.Sqrt(df/2)/r)/r
+}

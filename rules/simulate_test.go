@@ -1,0 +1,101 @@
+package rules_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/leeway-dev/leeway/rules"
+	"github.com/leeway-dev/leeway/rules/simulate"
+)
+
+// What is simulated is what is shipped: on the same counts the formulas in Go
+// and the PromQL in Prometheus' engine agree, against the training data and
+// against last week, on 40 columns of all kinds.
+func TestSimulationIsTheRule(t *testing.T) {
+	v := rules.Defaults()
+	v.Clocks.Page.Windows = []rules.Duration{rules.Duration(time.Hour)}
+	v.Clocks.Act.Enabled, v.Clocks.Slow.Enabled = false, false
+	rung := v.Ladder()[0]
+	r := newRig(t, v)
+	random := simulate.NewRandom(7, 2013)
+	type column struct {
+		name                 string
+		live, last, training []float64
+		clustering           float64
+	}
+	var columns []column
+	for i := range 40 {
+		kind := simulate.Kinds()[i%4]
+		c := column{name: fmt.Sprintf("f%02d", i), clustering: 1 + float64(i%3)}
+		for _, counts := range []struct {
+			to   *[]float64
+			rows int
+		}{{&c.live, 50 << (i % 9)}, {&c.last, 40 << (i % 7)}, {&c.training, 500 << (i % 6)}} {
+			*counts.to = make([]float64, len(kind.Shares))
+			random.Multinomial(counts.rows, kind.Shares, *counts.to)
+		}
+		if i%2 == 0 {
+			c.live[i%len(c.live)] *= 3 // or nothing is beyond noise
+		}
+		columns = append(columns, c)
+	}
+	end := midnight.Add(7 * 24 * time.Hour)
+	for _, week := range []struct {
+		end    time.Time
+		counts func(column) []float64
+	}{{midnight, func(c column) []float64 { return c.last }}, {end, func(c column) []float64 { return c.live }}} {
+		for at := week.end.Add(-time.Hour); !at.After(week.end); at = at.Add(15 * time.Second) {
+			done := 1 - week.end.Sub(at).Hours()
+			for _, c := range columns {
+				training := total(c.training)
+				samples := []sample{
+					{model("leeway_feature_reference_samples", "churn", "feature", c.name), training},
+					{model("leeway_feature_reference_clustering", "churn", "feature", c.name, "window", "1h"), c.clustering * (1 - 15.0/3600)},
+				}
+				for b, n := range week.counts(c) {
+					bin := fmt.Sprintf("%02d", b)
+					samples = append(samples,
+						sample{model("leeway_feature_observations_total", "churn", "feature", c.name, "bin", bin), 1000 + done*n},
+						sample{model("leeway_feature_reference_ratio", "churn", "feature", c.name, "bin", bin), c.training[b] / training})
+				}
+				r.append(at, samples...)
+			}
+		}
+		r.eval(week.end, "leeway-feature-reference", "leeway-feature-drift-1h")
+	}
+	of := func(name string) map[string]float64 { return r.query(end, name, "feature") }
+	y, df, z, j, last := of("leeway:feature_drift:noise_ratio1h"), of("leeway:feature_drift:df1h"), of("leeway:feature_drift:z1h"),
+		of("leeway:feature_drift:js_distance1h"), of("leeway:feature:week_noise_ratio1h")
+	critical := r.query(end, "leeway:feature_model_drift:z_critical1h", "model_name")["churn"]
+	agree(t, "the critical z", critical, simulate.Quantile(rung.Promised(v.Budgets.Inputs, 1)/40))
+	beyond := 0
+	for _, c := range columns {
+		s := simulate.NewColumn(c.training)
+		g, d := s.G(c.live, c.clustering)
+		agree(t, "df of "+c.name, df[c.name], d)
+		agree(t, "G of "+c.name, y[c.name], g/d)
+		agree(t, "z of "+c.name, z[c.name], simulate.Z(g/simulate.Discount(total(c.live)/c.clustering/total(c.training)), d, rung.For.Seconds()/rung.Window.Seconds()))
+		agree(t, "the distance of "+c.name, j[c.name], s.Distance(c.live))
+		week, there := last[c.name]
+		if there != (z[c.name] > critical) {
+			t.Errorf("%s is compared with last week: %v, with z %.2f where %.2f is allowed", c.name, there, z[c.name], critical)
+		}
+		if there {
+			beyond++
+			g, _ := simulate.Between(c.live, c.last)
+			agree(t, "last week of "+c.name, week, g/d/c.clustering)
+		}
+	}
+	if beyond < 5 || beyond == len(columns) {
+		t.Errorf("%d of %d columns are beyond noise: the comparison with last week is not tried", beyond, len(columns))
+	}
+}
+
+func total(counts []float64) float64 {
+	sum := 0.0
+	for _, n := range counts {
+		sum += n
+	}
+	return sum
+}
