@@ -1,6 +1,9 @@
 package rules
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // traffic are the series that the rules about requests share in form.
 func traffic(window Duration) text {
@@ -13,6 +16,8 @@ func traffic(window Duration) text {
 		"requests": "leeway:model:requests" + w,
 		"errors":   "leeway:model:errors" + w,
 		"ratio":    "leeway:model:error_ratio" + w,
+		"own":      "leeway:model:error_ratio_past" + w,
+		"previous": "leeway:model:error_ratio_previous" + w,
 		"baseline": "leeway:model:error_ratio_baseline" + w,
 		"answers":  "leeway:model:good_answers" + w,
 	}}
@@ -23,9 +28,10 @@ func errorRules(v Values) file {
 	e := v.Errors
 	f := file{name: "errors.yaml", comment: `Does a version answer with more errors (5xx) than it used to?
 
-The baseline is the version's own share over a longer time that ended some time
-ago; a version without such a past has none to hide behind: 0. It is capped, so
-that a version that fails all day does not become normal.`}
+The baseline is the lower of two, each over a longer time: the version's own share
+until some time ago, and the share of the model's other versions until just now,
+which is that of the version before. Both are capped, so that a version that fails
+all day does not become normal. A version with neither is measured against 0.`}
 	if !e.Enabled {
 		return f
 	}
@@ -51,15 +57,29 @@ $requests >= $min`),
 			{record: t.names["requests"], expr: t.sprint("sum by ($K) (increase($count[$w]))")},
 			{record: t.names["errors"], expr: t.sprint(`sum by ($K) (increase($count{code="5xx"}[$w]))`)},
 			{record: t.names["ratio"], expr: t.sprint("$errors / ($requests > 0)")},
-			{record: t.names["baseline"], expr: t.sprint(`clamp_max(
+			{record: t.names["own"], expr: t.sprint(`clamp_max(
   sum_over_time($errors[$long] offset $ago)
   / (sum_over_time($requests[$long] offset $ago) > $min),
   $cap
 )`)},
+			{
+				comment: "The versions that served before it: all of the model, less itself.",
+				record:  t.names["previous"],
+				expr:    t.sprint("clamp_max(\n  (\n") + others(t, "errors") + "\n  )\n  / ((\n" + others(t, "requests") + t.sprint("\n  ) > $min),\n  $cap\n)"),
+			},
+			{record: t.names["baseline"], expr: t.sprint("($own < $previous)\nor\n$previous\nor\n$own")},
 			alert.rule(v),
 		},
 	}}
 	return f
+}
+
+// others sums a count over the other versions of a version's model.
+func others(t text, name string) string {
+	return t.sprint(strings.ReplaceAll(`    $ratio * 0
+    + on (namespace, model_name) group_left ()
+    sum by (namespace, model_name) (sum_over_time($X[$long] offset $w))
+    - (sum_over_time($X[$long] offset $w) or $ratio * 0)`, "$X", "$"+name))
 }
 
 // latencyRules is the rule file about the time to a good answer.
