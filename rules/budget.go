@@ -35,14 +35,16 @@ change that somebody confirmed, has rules that don't fit it.`}
 or
 max by ($M) (leeway_model_info) * 0`),
 		})
-		spent.rules = append(spent.rules,
-			rule{record: "leeway:model_alerts:promised" + w, expr: t.sprint(`$firing{budget="$name"} * 0 + $promised`)},
-			rule{
-				comment: "Those that ended, and the one that has not.",
-				record:  "leeway:model_alerts:spent" + w,
-				expr:    t.sprint(`resets($firing{budget="$name"}[$w]) + $firing{budget="$name"}`),
-			})
+		spent.rules = append(spent.rules, rule{
+			record: "leeway:model_alerts:promised" + w, labels: labels,
+			expr: t.sprint(`$firing{budget="$name"} * 0 + $promised`),
+		})
 	}
+	spent.rules = append(spent.rules, rule{
+		comment: "Those that ended, and the one that has not.",
+		record:  "leeway:model_alerts:spent" + w,
+		expr:    "resets(leeway:model_alerts:firing[" + w + "]) + leeway:model_alerts:firing",
+	})
 	f.groups = []group{state, spent}
 	return f
 }

@@ -1,9 +1,12 @@
 package rules_test
 
 import (
+	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"github.com/leeway-dev/leeway/rules"
 )
 
 // The shipped files pass Prometheus' own tool: its linter, and the unit tests
@@ -16,6 +19,20 @@ func TestPromtool(t *testing.T) {
 	}
 	promtool(t, append([]string{"check", "rules", "--lint=all", "--lint-fatal"}, shipped...)...)
 	promtool(t, append([]string{"test", "rules"}, unit...)...)
+}
+
+// The example of a user's own rule is one that Leeway reads.
+func TestExample(t *testing.T) {
+	const example = "../examples/rules/retrain-on-error.yaml"
+	data, err := os.ReadFile(example)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := rules.Check(map[string][]byte{"retrain-on-error.yaml": data}); err != nil {
+		t.Error(err)
+	}
+	promtool(t, "check", "rules", "--lint=all", "--lint-fatal", example)
+	promtool(t, "test", "rules", "../examples/rules/retrain-on-error_test.yaml")
 }
 
 func promtool(t *testing.T, args ...string) {
