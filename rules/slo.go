@@ -23,11 +23,9 @@ var burnWindows = []burnWindow{
 	{1, 3 * day, 6 * hour, hour, false},
 }
 
-// durationEdges are the bounds of the sidecar's duration histogram: how many
-// answers were faster is known at these alone.
-var durationEdges = []Duration{
-	500_000, 1e6, 25e5, 5e6, 1e7, 25e6, 5e7, 1e8, 25e7, 5e8, 1e9, 25e8, 5e9, 1e10,
-}
+// durationEdges are the bounds of the sidecar's duration histogram, in whole
+// milliseconds: how many answers were faster is known at these alone.
+var durationEdges = []Duration{1e6, 5e6, 1e7, 25e6, 5e7, 1e8, 25e7, 5e8, 1e9, 25e8, 5e9, 1e10}
 
 // sloRules is the rule file about the budget of bad answers.
 func sloRules(v Values) file {

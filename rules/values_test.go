@@ -44,7 +44,7 @@ func TestParseValuesRefuses(t *testing.T) {
 		{"clustering below 1", "clustering: {assumed: 0.5}", "clustering.assumed: 0.5"},
 		{"label of ours", "labels: {leeway_cause: mine}", `labels: "leeway_cause" can't be set`},
 		{"no severity", "quality: {severity: ''}", `quality.severity: "" is not a word`},
-		{"a threshold between bounds", "slo: {latency: {threshold: 300ms}}", "slo.latency.threshold: 300ms is no bound of the duration histogram; use one of [500µs"},
+		{"a threshold between bounds", "slo: {latency: {threshold: 300ms}}", "slo.latency.threshold: 300ms is no bound of the duration histogram; use one of [1ms 5ms"},
 		{"everything promised", "slo: {availability: 1}", "slo.availability: 1 is not between 0.5 and"},
 		{"expected error, not whole hours", "expectedError: {window: 90m, for: 5m}", "expectedError.window: 90m is over 1h and not whole hours"},
 		{"expected error, unseen", "expectedError: {interval: 10m}", "expectedError.interval: 10m is more than the 5m"},
