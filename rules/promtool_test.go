@@ -4,6 +4,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/leeway-dev/leeway/rules"
@@ -40,5 +42,41 @@ func promtool(t *testing.T, args ...string) {
 	out, err := exec.CommandContext(t.Context(), "go", append([]string{"tool", "promtool"}, args...)...).CombinedOutput()
 	if err != nil {
 		t.Errorf("promtool %v: %v\n%s", args, err, out)
+	}
+}
+
+// Every alert points to a section of docs/rules.md, and stands in its table.
+func TestRunbook(t *testing.T) {
+	page, err := os.ReadFile("../docs/rules.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := rules.Render(rules.Defaults())
+	if err != nil {
+		t.Fatal(err)
+	}
+	alerts := map[string]bool{}
+	for _, data := range files {
+		for _, m := range regexp.MustCompile(`(?m)^\s*- alert: (\S+)`).FindAllSubmatch(data, -1) {
+			alerts[string(m[1])] = true
+		}
+		for _, m := range regexp.MustCompile(`problem: "(\w+)"`).FindAllSubmatch(data, -1) {
+			if !strings.Contains(string(page), "| `"+string(m[1])+"` |") {
+				t.Errorf("docs/rules.md does not say what the problem %s is", m[1])
+			}
+		}
+	}
+	if len(alerts) < 15 {
+		t.Fatalf("only %d alerts are rendered", len(alerts))
+	}
+	for name := range alerts {
+		if !strings.Contains(string(page), "\n### "+name+"\n") || !strings.Contains(string(page), "| ["+name+"](#"+strings.ToLower(name)+")") {
+			t.Errorf("docs/rules.md has no section %s, or its table no line", name)
+		}
+	}
+	for _, m := range regexp.MustCompile("(?m)^### (Leeway\\w+)$").FindAllStringSubmatch(string(page), -1) {
+		if !alerts[m[1]] {
+			t.Errorf("docs/rules.md tells of %s, which is no alert", m[1])
+		}
 	}
 }
