@@ -20,11 +20,12 @@ The share of rows that are missing, unseen in training, or outside the training
 range by more than its width, each against the same share of the training data:
 more by so many points and by so many standard errors. One alert per feature and
 kind. And the share of requests that can't be read at all: the training data has
-none such, so it is measured against the version's own past.`}
+none such, so it is measured against the version's own past, a new version's
+against that of the versions before it.`}
 	if !b.Enabled {
 		return f
 	}
-	f.groups = []group{brokenColumns(v), unparsable(v)}
+	f.groups = append([]group{brokenColumns(v)}, unparsable(v)...)
 	return f
 }
 
@@ -116,7 +117,7 @@ func brokenNoun() string {
 }
 
 // unparsable is about whole requests: no column can be blamed.
-func unparsable(v Values) group {
+func unparsable(v Values) []group {
 	b := v.BrokenInput
 	w := b.Window.String()
 	t := text{window: b.Window, names: map[string]string{
@@ -124,6 +125,10 @@ func unparsable(v Values) group {
 		"read":     "leeway:model:read_requests" + w,
 		"bad":      "leeway:model:unparsable_requests" + w,
 		"share":    "leeway:model:unparsable_share" + w,
+		"ratio":    "leeway:model:unparsable_share" + w,
+		"own":      "leeway:model:unparsable_share_past" + w,
+		"dayBad":   "leeway:model:past_unparsable_requests" + w,
+		"dayRead":  "leeway:model:past_read_requests" + w,
 		"baseline": "leeway:model:unparsable_share_baseline" + w,
 		"long":     b.Baseline.String(), "ago": b.BaselineOffset.String(), "cap": number(b.MaxBaseline),
 		"points": number(b.Points), "sigmas": number(b.Sigmas), "minRows": number(b.MinRows), "assumed": number(v.Clustering.Assumed),
@@ -142,22 +147,30 @@ $read >= $minRows`),
 		description: fmt.Sprintf("Of %s requests.\nTheir bodies, or those of their answers, are not what the protocol says, or fit no column of the profile.\nLook at what callers send, and whether the model's schema changed.",
 			value(t.names["read"], "", `printf "%.0f"`)),
 	}
-	return group{
-		name: "leeway-unparsable", interval: b.Interval,
+	past := group{
+		name: "leeway-unparsable-past", interval: max(b.Interval, min(b.Window/2, Duration(60e9))),
 		rules: []rule{
-			{record: t.names["read"], expr: t.sprint(`sum by ($K) (increase($captures{result=~"observed|learned|unparsable"}[$w]))`)},
-			{record: t.names["bad"], expr: t.sprint(`sum by ($K) (increase($captures{result="unparsable"}[$w]))`)},
-			{record: t.names["share"], expr: t.sprint("$bad / ($read > 0)")},
 			{
-				comment: "The version's own past: a client that always sends nonsense must not hold the\nmodel for ever.",
-				record:  t.names["baseline"],
+				comment: "The version's own past: a client that always sends nonsense must not hold the\nmodel for ever. A new version is measured against those before it.",
+				record:  t.names["own"],
 				expr: t.sprint(`clamp_max(
   sum_over_time($bad[$long] offset $ago)
   / (sum_over_time($read[$long] offset $ago) > $minRows),
   $cap
 )`),
 			},
-			alert.rule(v),
+			{record: t.names["dayBad"], expr: t.sprint("sum_over_time($bad[$long] offset $w)")},
+			{record: t.names["dayRead"], expr: t.sprint("sum_over_time($read[$long] offset $w)")},
 		},
 	}
+	return []group{past, {
+		name: "leeway-unparsable", interval: b.Interval,
+		rules: []rule{
+			{record: t.names["read"], expr: t.sprint(`sum by ($K) (increase($captures{result=~"observed|learned|unparsable"}[$w]))`)},
+			{record: t.names["bad"], expr: t.sprint(`sum by ($K) (increase($captures{result="unparsable"}[$w]))`)},
+			{record: t.names["share"], expr: t.sprint("$bad / ($read > 0)")},
+			{record: t.names["baseline"], expr: t.sprint("$own\nor\n") + othersRatio(t, "dayBad", "dayRead", "minRows")},
+			alert.rule(v),
+		},
+	}}
 }

@@ -62,7 +62,7 @@ $requests >= $min`),
 			{
 				comment: "The versions that served before it: all of the model, less itself.",
 				record:  t.names["previous"],
-				expr:    t.sprint("clamp_max(\n  (\n") + others(t, "dayErrors") + "\n  )\n  / ((\n" + others(t, "dayRequests") + t.sprint("\n  ) > $min),\n  $cap\n)"),
+				expr:    othersRatio(t, "dayErrors", "dayRequests", "min"),
 			},
 			{record: t.names["baseline"], expr: t.sprint("($own < $previous)\nor\n$previous\nor\n$own")},
 			alert.rule(v),
@@ -86,6 +86,12 @@ func errorsPast(t text, e Errors) group {
 			{record: t.names["dayRequests"], expr: t.sprint("sum_over_time($requests[$long] offset $w)")},
 		},
 	}
+}
+
+// othersRatio is a share over the other versions of a version's model, of so
+// many at least, and capped.
+func othersRatio(t text, bad, all, min string) string {
+	return "clamp_max(\n  (\n" + others(t, bad) + "\n  )\n  / ((\n" + others(t, all) + t.sprint("\n  ) > $"+min+"),\n  $cap\n)")
 }
 
 // others sums a count over the other versions of a version's model.
