@@ -197,7 +197,7 @@ func everything(begin time.Time, m float64) []sample {
 	for _, version := range []string{"2", "3"} {
 		add(990*m, "leeway_request_duration_seconds_count", "churn", version, "code", "2xx")
 		add(10*m, "leeway_request_duration_seconds_count", "churn", version, "code", "5xx")
-		for le, n := range map[string]float64{"0.1": 500, "0.25": 960, "+Inf": 990} {
+		for le, n := range map[string]float64{"0.1": 500, "0.25": 960, "1": 980, "+Inf": 990} {
 			add(n*m, "leeway_request_duration_seconds_bucket", "churn", version, "code", "2xx", "le", le)
 		}
 	}
