@@ -25,18 +25,19 @@ against that of the versions before it.`}
 	if !b.Enabled {
 		return f
 	}
-	f.groups = append([]group{brokenColumns(v)}, unparsable(v)...)
+	f.groups = append(brokenColumns(v), unparsable(v)...)
 	return f
 }
 
-func brokenColumns(v Values) group {
+func brokenColumns(v Values) []group {
 	b := v.BrokenInput
 	w := b.Window.String()
 	t := newText(features(v), b.Window, v.Clustering.Assumed)
 	t.with("bad", "leeway:feature_bad:share"+w).
-		with("reference", "leeway:feature_bad:reference_share"+w).
+		with("reference", "leeway:feature_bad:reference_share").
 		with("points", number(b.Points)).with("sigmas", number(b.Sigmas)).with("minRows", number(b.MinRows))
 	t.names["N"], t.names["E"] = "leeway:feature_bad:rows"+w, "leeway:feature_bad:effective_rows"+w
+	reference := group{name: "leeway-broken-reference", interval: unhurried(b.Interval, b.Window)}
 	g := group{
 		name: "leeway-broken-input", interval: b.Interval,
 		rules: []rule{
@@ -51,16 +52,21 @@ func brokenColumns(v Values) group {
 	for _, kind := range brokenKinds {
 		t.with("bins", kind.bins)
 		labels := []pair{{"kind", kind.name}}
-		g.rules = append(g.rules,
-			rule{record: t.names["bad"], labels: labels, expr: t.sprint(`sum by ($F) (increase($raw{bin=~"$bins"}[$w]))
-/
-($N > 0)`)},
-			rule{record: t.names["reference"], labels: labels, expr: t.sprint(`sum by ($F) (
+		reference.rules = append(reference.rules, rule{record: t.names["reference"], labels: labels, expr: t.sprint(`sum by ($F) (
   max by ($B) ($ratio{bin=~"$bins"})
 )`)})
+		g.rules = append(g.rules, rule{record: t.names["bad"], labels: labels, expr: t.sprint(`sum by ($F) (increase($raw{bin=~"$bins"}[$w]))
+/
+($N > 0)`)})
 	}
 	g.rules = append(g.rules, brokenAlert(v, t))
-	return g
+	return []group{reference, g}
+}
+
+// unhurried is how often to evaluate what a rule is measured against, which
+// changes slowly but must be there before the rule can fire.
+func unhurried(interval, window Duration) Duration {
+	return max(interval, min(window/2, Duration(60e9)))
 }
 
 // nearestClustering takes the clustering of the longest drift clock within the
@@ -148,7 +154,7 @@ $read >= $minRows`),
 			value(t.names["read"], "", `printf "%.0f"`)),
 	}
 	past := group{
-		name: "leeway-unparsable-past", interval: max(b.Interval, min(b.Window/2, Duration(60e9))),
+		name: "leeway-unparsable-past", interval: unhurried(b.Interval, b.Window),
 		rules: []rule{
 			{
 				comment: "The version's own past: a client that always sends nonsense must not hold the\nmodel for ever. A new version is measured against those before it.",

@@ -75,7 +75,7 @@ $requests >= $min`),
 // version that is not in it yet has no past.
 func errorsPast(t text, e Errors) group {
 	return group{
-		name: "leeway-errors-past", interval: max(e.Interval, min(e.Window/2, Duration(60e9))),
+		name: "leeway-errors-past", interval: unhurried(e.Interval, e.Window),
 		rules: []rule{
 			{record: t.names["own"], expr: t.sprint(`clamp_max(
   sum_over_time($errors[$long] offset $ago)
