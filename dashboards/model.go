@@ -59,6 +59,12 @@ func model(window string) (dashboard.Dashboard, error) {
 					[]query{{`sum by (model_version) (rate(leeway_feedback_absolute_error_total{` + selected + `}[$__rate_interval])) / (sum by (model_version) (rate(leeway_feedback_rows_total{` + selected + `}[$__rate_interval])) > 0)`, "{{model_version}}"}}, 0},
 				{lines, "Labels", "Labelled rows a second.", plain, 8,
 					[]query{{`sum by (model_version) (rate(leeway_feedback_rows_total{` + selected + `}[$__rate_interval]))`, "{{model_version}}"}}, 0},
+				{lines, "Wrong answers of a classification", "Of the labelled rows of the last day; and without labels, as the predictions let expect, beside the same on the version's reference. The expectation sees rows that are hard to tell, not a change of what is true.", share, 24,
+					[]query{
+						{`leeway:model_wrong_answer:mean24h{` + selected + `}`, "{{model_version}}"},
+						{`leeway:prediction:expected_error24h{` + selected + `}`, "{{model_version}} {{output}}, expected"},
+						{`leeway:prediction:reference_expected_error{` + selected + `}`, "{{model_version}} {{output}}, reference"},
+					}, 0},
 			}},
 		})
 }
