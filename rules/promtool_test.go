@@ -74,7 +74,7 @@ func TestRunbook(t *testing.T) {
 			t.Errorf("docs/rules.md has no section %s, or its table no line", name)
 		}
 	}
-	for _, m := range regexp.MustCompile("(?m)^### (Leeway\\w+)$").FindAllStringSubmatch(string(page), -1) {
+	for _, m := range regexp.MustCompile(`(?m)^### (Leeway\w+)$`).FindAllStringSubmatch(string(page), -1) {
 		if !alerts[m[1]] {
 			t.Errorf("docs/rules.md tells of %s, which is no alert", m[1])
 		}
