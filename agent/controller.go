@@ -184,8 +184,17 @@ func (r *controller) candidate() (election.Candidate, error) {
 	if err != nil {
 		return election.Candidate{}, fmt.Errorf("agent: %w", err)
 	}
+	leads := prometheus.NewGauge(prometheus.GaugeOpts{Name: "leeway_controller_leader", Help: "1 while this replica leads."})
+	if err := r.registry.Register(leads); err != nil {
+		return election.Candidate{}, fmt.Errorf("agent: %w", err)
+	}
+	lead := func(ctx context.Context) error {
+		leads.Set(1)
+		defer leads.Set(0)
+		return loop.Run(ctx)
+	}
 	return election.Candidate{
-		Lock: lock, Duration: r.LeaseDuration, Lead: loop.Run, Logger: r.Logger,
+		Lock: lock, Duration: r.LeaseDuration, Lead: lead, Logger: r.Logger,
 		Able: r.able,
 	}, nil
 }

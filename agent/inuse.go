@@ -106,7 +106,11 @@ func (s *versionsInUse) export(ctx context.Context, v reference.Version) error {
 			metrics[name] = x
 		}
 	}
-	s.exporter.Set(v, p, reference.Facts{Metrics: metrics})
+	facts := reference.Facts{Metrics: metrics}
+	if until := version.Spec.Dataset.To; until != nil {
+		facts.DataUntil = until.Time
+	}
+	s.exporter.Set(v, p, facts)
 	s.exported[v] = true
 	return nil
 }

@@ -40,6 +40,18 @@ func model(window string) (dashboard.Dashboard, error) {
 				{lines, "Observation", "What became of captured requests: anything but observed was not counted.", plain, 12,
 					[]query{{`sum by (result) (rate(leeway_captures_total{` + selected + `}[$__rate_interval]))`, "{{result}}"}}, 0},
 			}},
+			{"Promises", []panel{
+				{lines, "Drift alarms against the budget", "Times with a drift alert over the last 14 days, of the inputs and of the outputs, and the false ones that are promised. Far above the promise, and no change confirmed: the rules don't fit this model.", plain, 12,
+					[]query{
+						{`max by (model_name, budget) (leeway:model_alerts:spent14d{` + selected + `})`, "{{model_name}} {{budget}}"},
+						{`max by (model_name, budget) (leeway:model_alerts:promised14d{` + selected + `})`, "{{model_name}} {{budget}}, promised"},
+					}, 0},
+				{lines, "Burn rate of the error budget", "At 1 it lasts exactly as long as it is for. Pages at 14.4 over an hour and at 6 over six hours.", plain, 12,
+					[]query{
+						{`max by (model_name, slo) (leeway:model_slo:burn_rate1h{` + selected + `})`, "{{model_name}} {{slo}}, 1h"},
+						{`max by (model_name, slo) (leeway:model_slo:burn_rate6h{` + selected + `})`, "{{model_name}} {{slo}}, 6h"},
+					}, 0},
+			}},
 			{"Predictions and labels", []panel{
 				{lines, "Predictions by bin", "Predictions a second in each bin of the version's own reference.", plain, 8,
 					[]query{{`sum by (model_version, output, bin) (rate(leeway_prediction_observations_total{` + selected + `}[$__rate_interval]))`, "{{model_version}} {{output}} {{bin}}"}}, 0},
@@ -47,6 +59,12 @@ func model(window string) (dashboard.Dashboard, error) {
 					[]query{{`sum by (model_version) (rate(leeway_feedback_absolute_error_total{` + selected + `}[$__rate_interval])) / (sum by (model_version) (rate(leeway_feedback_rows_total{` + selected + `}[$__rate_interval])) > 0)`, "{{model_version}}"}}, 0},
 				{lines, "Labels", "Labelled rows a second.", plain, 8,
 					[]query{{`sum by (model_version) (rate(leeway_feedback_rows_total{` + selected + `}[$__rate_interval]))`, "{{model_version}}"}}, 0},
+				{lines, "Wrong answers of a classification", "Of the labelled rows of the last day; and without labels, as the predictions let expect, beside the same on the version's reference. The expectation sees rows that are hard to tell, not a change of what is true.", share, 24,
+					[]query{
+						{`leeway:model_wrong_answer:mean24h{` + selected + `}`, "{{model_version}}"},
+						{`leeway:prediction:expected_error24h{` + selected + `}`, "{{model_version}} {{output}}, expected"},
+						{`leeway:prediction:reference_expected_error{` + selected + `}`, "{{model_version}} {{output}}, reference"},
+					}, 0},
 			}},
 		})
 }

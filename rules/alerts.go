@@ -41,8 +41,12 @@ func (a alertRule) rule(v Values) rule {
 	return r
 }
 
-// subject names the model in a summary.
-const subject = "{{ $labels.model_name }} version {{ $labels.model_version }} in {{ $labels.namespace }}"
+// subject names the version in a summary, and modelSubject the model where the
+// alert is about no version.
+const (
+	subject      = "{{ $labels.model_name }} version {{ $labels.model_version }} in {{ $labels.namespace }}"
+	modelSubject = "{{ $labels.model_name }} in {{ $labels.namespace }}"
+)
 
 // value is a template that looks up a recorded series of the alert's own
 // model (and column) and prints it; "unknown" when there is none.
@@ -51,6 +55,11 @@ func value(series, label, format string) string {
 	if label != "" {
 		names = append(names, label)
 	}
+	return valueOf(series, format, names...)
+}
+
+// valueOf is value for the labels that are named.
+func valueOf(series, format string, names ...string) string {
 	matchers, args := make([]string, len(names)), make([]string, len(names))
 	for i, name := range names {
 		matchers[i], args[i] = name+"=%q", "$labels."+name

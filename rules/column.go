@@ -10,6 +10,9 @@ import (
 // agent may act on.
 const modelLabels = "namespace, model_name, model_version"
 
+// modelOnly are those of a model, whichever versions answer for it.
+const modelOnly = "namespace, model_name"
+
 // column is a kind of column: the same rules serve features and outputs.
 type column struct {
 	kind   string // in names: feature, prediction

@@ -1,20 +1,27 @@
 package rules
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // traffic are the series that the rules about requests share in form.
 func traffic(window Duration) text {
 	w := window.String()
 	return text{window: window, names: map[string]string{
-		"K":        modelLabels,
-		"w":        w,
-		"count":    "leeway_request_duration_seconds_count",
-		"bucket":   "leeway_request_duration_seconds_bucket",
-		"requests": "leeway:model:requests" + w,
-		"errors":   "leeway:model:errors" + w,
-		"ratio":    "leeway:model:error_ratio" + w,
-		"baseline": "leeway:model:error_ratio_baseline" + w,
-		"answers":  "leeway:model:good_answers" + w,
+		"K":           modelLabels,
+		"w":           w,
+		"count":       "leeway_request_duration_seconds_count",
+		"bucket":      "leeway_request_duration_seconds_bucket",
+		"requests":    "leeway:model:requests" + w,
+		"errors":      "leeway:model:errors" + w,
+		"ratio":       "leeway:model:error_ratio" + w,
+		"own":         "leeway:model:error_ratio_past" + w,
+		"dayErrors":   "leeway:model:past_errors" + w,
+		"dayRequests": "leeway:model:past_requests" + w,
+		"previous":    "leeway:model:error_ratio_previous" + w,
+		"baseline":    "leeway:model:error_ratio_baseline" + w,
+		"answers":     "leeway:model:good_answers" + w,
 	}}
 }
 
@@ -23,9 +30,10 @@ func errorRules(v Values) file {
 	e := v.Errors
 	f := file{name: "errors.yaml", comment: `Does a version answer with more errors (5xx) than it used to?
 
-The baseline is the version's own share over a longer time that ended some time
-ago; a version without such a past has none to hide behind: 0. It is capped, so
-that a version that fails all day does not become normal.`}
+The baseline is the lower of two, each over a longer time: the version's own share
+until some time ago, and the share of the model's other versions until just now,
+which is that of the version before. Both are capped, so that a version that fails
+all day does not become normal. A version with neither is measured against 0.`}
 	if !e.Enabled {
 		return f
 	}
@@ -45,21 +53,53 @@ $requests >= $min`),
 		description: fmt.Sprintf("%s errors in %s requests over the last %s.",
 			value(t.names["errors"], "", `printf "%.0f"`), value(t.names["requests"], "", `printf "%.0f"`), e.Window),
 	}
-	f.groups = []group{{
+	f.groups = []group{errorsPast(t, e), {
 		name: "leeway-errors", interval: e.Interval,
 		rules: []rule{
 			{record: t.names["requests"], expr: t.sprint("sum by ($K) (increase($count[$w]))")},
 			{record: t.names["errors"], expr: t.sprint(`sum by ($K) (increase($count{code="5xx"}[$w]))`)},
 			{record: t.names["ratio"], expr: t.sprint("$errors / ($requests > 0)")},
-			{record: t.names["baseline"], expr: t.sprint(`clamp_max(
-  sum_over_time($errors[$long] offset $ago)
-  / (sum_over_time($requests[$long] offset $ago) > $min),
-  $cap
-)`)},
+			{
+				comment: "The versions that served before it: all of the model, less itself.",
+				record:  t.names["previous"],
+				expr:    othersRatio(t, "dayErrors", "dayRequests", "min"),
+			},
+			{record: t.names["baseline"], expr: t.sprint("($own < $previous)\nor\n$previous\nor\n$own")},
 			alert.rule(v),
 		},
 	}}
 	return f
+}
+
+// errorsPast sums over long times, which need not be done at every round. A
+// version that is not in it yet has no past.
+func errorsPast(t text, e Errors) group {
+	return group{
+		name: "leeway-errors-past", interval: unhurried(e.Interval, e.Window),
+		rules: []rule{
+			{record: t.names["own"], expr: t.sprint(`clamp_max(
+  sum_over_time($errors[$long] offset $ago)
+  / (sum_over_time($requests[$long] offset $ago) > $min),
+  $cap
+)`)},
+			{record: t.names["dayErrors"], expr: t.sprint("sum_over_time($errors[$long] offset $w)")},
+			{record: t.names["dayRequests"], expr: t.sprint("sum_over_time($requests[$long] offset $w)")},
+		},
+	}
+}
+
+// othersRatio is a share over the other versions of a version's model, of so
+// many at least, and capped.
+func othersRatio(t text, bad, all, min string) string {
+	return "clamp_max(\n  (\n" + others(t, bad) + "\n  )\n  / ((\n" + others(t, all) + t.sprint("\n  ) > $"+min+"),\n  $cap\n)")
+}
+
+// others sums a count over the other versions of a version's model.
+func others(t text, name string) string {
+	return t.sprint(strings.ReplaceAll(`    $ratio * 0
+    + on (namespace, model_name) group_left ()
+    sum by (namespace, model_name) ($X)
+    - ($X or $ratio * 0)`, "$X", "$"+name))
 }
 
 // latencyRules is the rule file about the time to a good answer.

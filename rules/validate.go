@@ -26,6 +26,7 @@ func (v Values) Validate() error {
 		c.positive(b.name+".falseAlarms", b.FalseAlarms)
 		c.positive(b.name+".per", b.Per.Seconds())
 	}
+	c.positive("budgets.window", v.Budgets.Window.Seconds())
 	c.within("floors.inputs", v.Floors.Inputs, 0, 1)
 	c.within("floors.outputs", v.Floors.Outputs, 0, 1)
 	c.within("floors.binary", v.Floors.Binary, 0, 1)
@@ -49,7 +50,7 @@ func (v Values) Validate() error {
 func reservedLabel(name string) bool {
 	switch name {
 	case "alertname", "namespace", "model_name", "model_version", "workload", "feature", "output", "severity",
-		"leeway_cause", "leeway_clock", "leeway_window", "metric", "columns":
+		"leeway_cause", "leeway_clock", "leeway_window", "leeway_basis", "metric", "columns", "kind", "slo", "problem", "budget", "actual":
 		return true
 	}
 	return false
@@ -141,6 +142,9 @@ func (c *checks) topics(v Values) {
 		c.within("brokenInput.points", b.Points, 0, 1)
 		c.within("brokenInput.sigmas", b.Sigmas, 0, 100)
 		c.within("brokenInput.minRows", b.MinRows, 1, math.MaxFloat64)
+		c.positive("brokenInput.baseline", b.Baseline.Seconds())
+		c.within("brokenInput.baselineOffset", b.BaselineOffset.Seconds(), b.Window.Seconds(), math.MaxFloat64)
+		c.within("brokenInput.maxBaseline", b.MaxBaseline, 0, 1)
 	}
 	if e := v.Errors; e.Enabled {
 		c.window("errors", v, e.Window, e.For, e.Interval, e.Severity)
@@ -165,6 +169,8 @@ func (c *checks) topics(v Values) {
 		c.within("quality.factor", q.Factor, 1, 1000)
 		c.within("quality.sigmas", q.Sigmas, 0, 100)
 		c.within("quality.minLabels", q.MinLabels, 2, math.MaxFloat64)
+		c.within("quality.minClassLabels", q.MinClassLabels, 2, math.MaxFloat64)
+		c.within("quality.recallPoints", q.RecallPoints, 0, 1)
 		c.positive("quality.baseline", q.Baseline.Seconds())
 	}
 	if n := v.NoData; n.Enabled {
@@ -173,4 +179,5 @@ func (c *checks) topics(v Values) {
 	if v.Unknown.Enabled {
 		c.severity("unknown", v.Unknown.Severity)
 	}
+	c.people(v)
 }

@@ -6,18 +6,23 @@ package rules
 type Values struct {
 	ScrapeInterval Duration `yaml:"scrapeInterval"`
 	// Fast takes the preset for agents that scrape every second.
-	Fast        bool              `yaml:"fast"`
-	Budgets     Budgets           `yaml:"budgets"`
-	Floors      Floors            `yaml:"floors"`
-	Clustering  Clustering        `yaml:"clustering"`
-	Clocks      Clocks            `yaml:"clocks"`
-	BrokenInput BrokenInput       `yaml:"brokenInput"`
-	Errors      Errors            `yaml:"errors"`
-	Latency     Latency           `yaml:"latency"`
-	Quality     Quality           `yaml:"quality"`
-	NoData      NoData            `yaml:"noData"`
-	Unknown     Unknown           `yaml:"unknown"`
-	Labels      map[string]string `yaml:"labels"`
+	Fast          bool              `yaml:"fast"`
+	Budgets       Budgets           `yaml:"budgets"`
+	Floors        Floors            `yaml:"floors"`
+	Clustering    Clustering        `yaml:"clustering"`
+	Clocks        Clocks            `yaml:"clocks"`
+	BrokenInput   BrokenInput       `yaml:"brokenInput"`
+	Errors        Errors            `yaml:"errors"`
+	Latency       Latency           `yaml:"latency"`
+	SLO           SLO               `yaml:"slo"`
+	Quality       Quality           `yaml:"quality"`
+	ExpectedError ExpectedError     `yaml:"expectedError"`
+	Feedback      Feedback          `yaml:"feedback"`
+	NoData        NoData            `yaml:"noData"`
+	Unknown       Unknown           `yaml:"unknown"`
+	Freshness     Freshness         `yaml:"freshness"`
+	Health        Health            `yaml:"health"`
+	Labels        map[string]string `yaml:"labels"`
 	// RunbookURL gets the anchor of the alert, DashboardURL the model's labels.
 	RunbookURL   string `yaml:"runbookURL"`
 	DashboardURL string `yaml:"dashboardURL"`
@@ -28,6 +33,8 @@ type Values struct {
 type Budgets struct {
 	Inputs  Budget `yaml:"inputs"`
 	Outputs Budget `yaml:"outputs"`
+	// Window is what promised and spent alarms are counted over.
+	Window Duration `yaml:"window"`
 }
 
 // Budget allows so many false alarms in so much time.
@@ -66,7 +73,8 @@ type Clock struct {
 	Severity         string     `yaml:"severity"`
 }
 
-// BrokenInput is about missing, unseen and far out of range values.
+// BrokenInput is about missing, unseen and far out of range values, and about
+// requests that can't be read.
 type BrokenInput struct {
 	Enabled  bool     `yaml:"enabled"`
 	Window   Duration `yaml:"window"`
@@ -75,7 +83,11 @@ type BrokenInput struct {
 	MinRows  float64  `yaml:"minRows"`
 	Points   float64  `yaml:"points"`
 	Sigmas   float64  `yaml:"sigmas"`
-	Severity string   `yaml:"severity"`
+	// Baseline and the rest are of requests that can't be read.
+	Baseline       Duration `yaml:"baseline"`
+	BaselineOffset Duration `yaml:"baselineOffset"`
+	MaxBaseline    float64  `yaml:"maxBaseline"`
+	Severity       string   `yaml:"severity"`
 }
 
 // Errors is about answers of the 5xx class.
@@ -115,10 +127,81 @@ type Quality struct {
 	For       Duration `yaml:"for"`
 	Interval  Duration `yaml:"interval"`
 	MinLabels float64  `yaml:"minLabels"`
-	Factor    float64  `yaml:"factor"`
-	Sigmas    float64  `yaml:"sigmas"`
-	Baseline  Duration `yaml:"baseline"`
-	Severity  string   `yaml:"severity"`
+	// MinClassLabels and RecallPoints are of the recall of a class.
+	MinClassLabels float64  `yaml:"minClassLabels"`
+	RecallPoints   float64  `yaml:"recallPoints"`
+	Factor         float64  `yaml:"factor"`
+	Sigmas         float64  `yaml:"sigmas"`
+	Baseline       Duration `yaml:"baseline"`
+	Severity       string   `yaml:"severity"`
+}
+
+// SLO is the share of answers that may be bad, and how many there must be to
+// tell how fast it is used up.
+type SLO struct {
+	Enabled        bool       `yaml:"enabled"`
+	Availability   float64    `yaml:"availability"`
+	Latency        LatencySLO `yaml:"latency"`
+	MinRequests    float64    `yaml:"minRequests"`
+	Interval       Duration   `yaml:"interval"`
+	PageSeverity   string     `yaml:"pageSeverity"`
+	TicketSeverity string     `yaml:"ticketSeverity"`
+}
+
+// LatencySLO wants this share of the good answers within the threshold.
+type LatencySLO struct {
+	Threshold Duration `yaml:"threshold"`
+	Target    float64  `yaml:"target"`
+}
+
+// ExpectedError is about the error that predictions alone let expect.
+type ExpectedError struct {
+	Enabled          bool     `yaml:"enabled"`
+	Window           Duration `yaml:"window"`
+	For              Duration `yaml:"for"`
+	Interval         Duration `yaml:"interval"`
+	MinEffectiveRows float64  `yaml:"minEffectiveRows"`
+	Factor           float64  `yaml:"factor"`
+	Points           float64  `yaml:"points"`
+	Sigmas           float64  `yaml:"sigmas"`
+	Severity         string   `yaml:"severity"`
+}
+
+// Feedback is about labels that stopped or come late. Windows are those of
+// Quality.
+type Feedback struct {
+	Enabled  bool     `yaml:"enabled"`
+	For      Duration `yaml:"for"`
+	Factor   float64  `yaml:"factor"`
+	Margin   Duration `yaml:"margin"`
+	Severity string   `yaml:"severity"`
+}
+
+// Freshness is about rows that stopped, and the age of training data. A
+// MaxTrainingAge of 0 is none.
+type Freshness struct {
+	Enabled          bool     `yaml:"enabled"`
+	Window           Duration `yaml:"window"`
+	For              Duration `yaml:"for"`
+	Interval         Duration `yaml:"interval"`
+	MinRequests      float64  `yaml:"minRequests"`
+	Severity         string   `yaml:"severity"`
+	MaxTrainingAge   Duration `yaml:"maxTrainingAge"`
+	TrainingSeverity string   `yaml:"trainingSeverity"`
+}
+
+// Health is about Leeway itself.
+type Health struct {
+	Enabled     bool     `yaml:"enabled"`
+	Window      Duration `yaml:"window"`
+	For         Duration `yaml:"for"`
+	Interval    Duration `yaml:"interval"`
+	MaxLag      Duration `yaml:"maxLag"`
+	MaxDropped  float64  `yaml:"maxDropped"`
+	MinRequests float64  `yaml:"minRequests"`
+	MaxSeries   float64  `yaml:"maxSeries"`
+	StuckAfter  Duration `yaml:"stuckAfter"`
+	Severity    string   `yaml:"severity"`
 }
 
 // NoData is about guarded models that nothing is heard of.

@@ -1,7 +1,9 @@
 package rules_test
 
 import (
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -44,6 +46,14 @@ func TestParseValuesRefuses(t *testing.T) {
 		{"clustering below 1", "clustering: {assumed: 0.5}", "clustering.assumed: 0.5"},
 		{"label of ours", "labels: {leeway_cause: mine}", `labels: "leeway_cause" can't be set`},
 		{"no severity", "quality: {severity: ''}", `quality.severity: "" is not a word`},
+		{"a threshold between bounds", "slo: {latency: {threshold: 300ms}}", "slo.latency.threshold: 300ms is no bound of the duration histogram; use one of [1ms 5ms"},
+		{"everything promised", "slo: {availability: 1}", "slo.availability: 1 is not between 0.5 and"},
+		{"expected error, not whole hours", "expectedError: {window: 90m, for: 5m}", "expectedError.window: 90m is over 1h and not whole hours"},
+		{"expected error, unseen", "expectedError: {interval: 10m}", "expectedError.interval: 10m is more than the 5m"},
+		{"yesterday within the window", "freshness: {window: 24h}", "freshness.window: 24h overlaps itself a day before"},
+		{"recall", "quality: {recallPoints: 2}", "quality.recallPoints: 2 is not between 0 and 1"},
+		{"stuck at once", "health: {stuckAfter: 0s}", "health.stuckAfter: must be more than 0"},
+		{"our label", "labels: {leeway_basis: mine}", `labels: "leeway_basis" can't be set`},
 		{"template as URL", "runbookURL: 'http://x/{{ .X }}'", "runbookURL: "},
 	}
 	for _, tt := range tests {
@@ -85,6 +95,12 @@ func TestRender(t *testing.T) {
 		{"labels and severity", "labels: {team: risk}\nerrors: {severity: page}",
 			"errors.yaml", []string{`team: "risk"`, `severity: "page"`}, []string{"critical"}},
 		{"no links", "runbookURL: ''\ndashboardURL: ''", "latency.yaml", []string{"summary"}, []string{"runbook_url", "dashboard_url"}},
+		{"a second is a bound with two names", "slo: {availability: 0.9995}", "slo.yaml",
+			[]string{`le=~"1|1\\.0"`, "vector(0.0005)", "99.95 %"}, nil},
+		{"what is promised", "slo: {latency: {threshold: 250ms, target: 0.95}}", "slo.yaml", []string{`le="0.25"`, "vector(0.05)", "95 % of the good"}, []string{"1s"}},
+		{"expected error within an hour", "expectedError: {window: 30m, for: 5m}", "expected-error.yaml",
+			[]string{"leeway:prediction:expected_error30m", "[30m]"}, []string{"1h]", "24h]"}},
+		{"training data of any age", "freshness: {maxTrainingAge: 0s}", "freshness.yaml", []string{"LeewayNoRows"}, []string{"LeewayOldTrainingData"}},
 		{"demo", "", "feature-drift.yaml", []string{"z30s", "z10s", "spans 10 scrapes", `leeway_window: "10s"`}, []string{"7d", "offset"}},
 		{"demo", "", "quality.yaml", []string{"[20s]"}, []string{"24h"}},
 	}
@@ -126,13 +142,14 @@ func TestSwitchedOff(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"feature-drift.yaml", "prediction-drift.yaml", "errors.yaml", "quality.yaml"} {
+	for _, name := range []string{"feature-drift.yaml", "prediction-drift.yaml", "alert-budget.yaml", "errors.yaml", "quality.yaml", "feedback.yaml"} {
 		if _, ok := files[name]; ok {
 			t.Errorf("%s is rendered though switched off", name)
 		}
 	}
-	if len(files) != 3 {
-		t.Errorf("%d files, want broken input, latency and no data", len(files))
+	left := []string{"broken-input.yaml", "expected-error.yaml", "freshness.yaml", "health.yaml", "latency.yaml", "no-data.yaml", "slo.yaml"}
+	if diff := cmp.Diff(left, slices.Sorted(maps.Keys(files))); diff != "" {
+		t.Errorf("files that are left (-want +got):\n%s", diff)
 	}
 }
 

@@ -63,6 +63,9 @@ type Alert struct {
 	Subject string
 	Value   float64
 	Summary string
+	// Estimated says that the alert rests on no label but on what the predictions
+	// let expect. No act rests on it.
+	Estimated bool
 }
 
 // Action is what to do.

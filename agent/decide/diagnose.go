@@ -39,6 +39,7 @@ const (
 func table() []func(view) (Diagnosis, found) {
 	return []func(view) (Diagnosis, found){
 		blind, humanChanged, rollingOut, brokenInput, badRelease, serving, inputDrift, predictionDrift, conceptDrift,
+		expectedError,
 	}
 }
 

@@ -47,6 +47,12 @@ func TestDiagnose(t *testing.T) {
 		{"bad release by latency", young(40*second, alert(decide.AlertLatency, 8*second, "")), want{decide.BadRelease, decide.Rollback, decide.ReasonLastGood, "3", "settled 37s ago"}},
 		{"bad release by quality", young(30*second, alert(decide.AlertQuality, 4*second, "")), want{decide.BadRelease, decide.Rollback, decide.ReasonLastGood, "3", ""}},
 		{"bad release by predictions", young(40*second, alert(decide.AlertPredictionDrift, 4*second, "y")), want{decide.BadRelease, decide.Rollback, decide.ReasonLastGood, "3", ""}},
+		{"an expected error is told, not acted on", long(estimated(quality)), want{decide.PredictionDrift, decide.Hold, decide.ReasonExpectedError, "", "an estimate"}},
+		{"an expected error makes no bad release", young(30*second, estimated(alert(decide.AlertQuality, 4*second, ""))),
+			want{decide.PredictionDrift, decide.Hold, decide.ReasonExpectedError, "", ""}},
+		{"labels go before what is expected", long(quality, estimated(quality)), want{decide.ConceptDrift, decide.Train, decide.ReasonConceptDrift, "", ""}},
+		{"an expected error holds no drift", long(inputs, estimated(quality)), want{decide.InputDrift, decide.Train, decide.ReasonNoneFits, "", ""}},
+		{"an expected error that is pending is nothing", long(pending(estimated(quality))), want{decide.None, decide.NoAction, decide.ReasonHealthy, "", ""}},
 		{"labels that came late are no clean window",
 			changed(young(5*minute, alert(decide.AlertQuality, 4*second, "")), func(e *decide.Evidence) {
 				e.History[0].SeenSince = map[decide.AlertCause]time.Time{decide.AlertQuality: ago(20 * second)}

@@ -109,6 +109,21 @@ func conceptDrift(v view) (Diagnosis, found) {
 	}, holds
 }
 
+// expectedError holds on what the predictions let expect, where nothing else was
+// found. It says no more than that they moved to where the version is often
+// wrong: a change of what is true does not show in it, so nobody trains for it,
+// and for a release that predicts otherwise there are the alerts on predictions.
+func expectedError(v view) (Diagnosis, found) {
+	if len(v.estimated) == 0 {
+		return Diagnosis{}, absent
+	}
+	return Diagnosis{
+		Cause: PredictionDrift, Action: Hold, Reason: ReasonExpectedError, Alerts: v.estimated, Columns: subjects(v.estimated),
+		Message: fmt.Sprintf("version %s is expected to be wrong more often since %s (%s), which is an estimate: labels can tell, and nothing is changed for it",
+			v.Active, clock(earliest(v.estimated)), shown(v.estimated[0])),
+	}, holds
+}
+
 // garbledOf are alerts of a cause that may or may not be real: what stands
 // lower waits until that is known.
 func garbledOf(v view, cause AlertCause) []Alert {

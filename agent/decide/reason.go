@@ -27,6 +27,7 @@ const (
 	ReasonFits                Reason = "fits_and_better"
 	ReasonNoneFits            Reason = "none_fits"
 	ReasonPredictionDrift     Reason = "prediction_drift"
+	ReasonExpectedError       Reason = "expected_error"
 	ReasonConceptDrift        Reason = "concept_drift"
 	ReasonCooldown            Reason = "cooldown"
 	ReasonChangesPerDay       Reason = "changes_per_day"
@@ -66,7 +67,7 @@ func (r Reason) Passes() bool {
 	switch r {
 	case ReasonNoTraffic, ReasonNoData, ReasonTooFewRows, ReasonPartialProfile, ReasonSourceUnreachable, ReasonSidecarMissing,
 		ReasonRollingOut, ReasonSettling, ReasonWaitsForHigherCause, ReasonBrokenInput, ReasonServing, ReasonLiveFits,
-		ReasonPredictionDrift, ReasonCooldown, ReasonChangesPerDay, ReasonRetrainsPerWeek, ReasonRetrainOpen,
+		ReasonPredictionDrift, ReasonExpectedError, ReasonCooldown, ReasonChangesPerDay, ReasonRetrainsPerWeek, ReasonRetrainOpen,
 		ReasonOscillation, ReasonFleetLimit, ReasonArtifactUnreachable:
 		return true
 	}

@@ -76,6 +76,7 @@ func (t *tape) evidence() decide.Evidence {
 		}
 		a := on(e.Active, alert(cause, t.span(), []string{"temp", "dewp", ""}[t.pick(3)]))
 		a.Firing, a.Value = !t.rarely(), t.number()
+		a.Estimated = cause == decide.AlertQuality && t.rarely()
 		if t.yes() && a.Clock != "" {
 			a = page(a)
 		}

@@ -14,7 +14,7 @@ func Track(e Evidence, now time.Time) Served {
 	s.LongestQuiet = maps.Clone(s.LongestQuiet)
 	first := map[AlertCause]time.Time{}
 	for _, a := range e.Alerts {
-		if ok, _ := Eligible(a, e, now); !ok || !a.Firing {
+		if ok, _ := Eligible(a, e, now); !ok || !a.Firing || a.Estimated {
 			continue
 		}
 		if t, seen := first[a.Cause]; !seen || a.ActiveAt.Before(t) {

@@ -17,6 +17,8 @@ type view struct {
 	firing, pending, page map[AlertCause][]Alert
 	// garbled alerts look back on rows that came in while input was broken.
 	garbled []Alert
+	// estimated alerts fire on an error that is only expected.
+	estimated []Alert
 	// settling counts alerts on the active version that don't count yet.
 	settling int
 }
@@ -36,6 +38,10 @@ func look(e Evidence, p Policy, now time.Time) view {
 		switch {
 		case v.isGarbled(a):
 			v.garbled = append(v.garbled, a)
+		case a.Estimated:
+			if a.Firing {
+				v.estimated = append(v.estimated, a)
+			}
 		case a.Clock == Page:
 			v.page[a.Cause] = append(v.page[a.Cause], a)
 		case a.Firing:

@@ -89,6 +89,8 @@ func on(version string, a decide.Alert) decide.Alert { a.Version = version; retu
 
 func pending(a decide.Alert) decide.Alert { a.Firing = false; return a }
 
+func estimated(a decide.Alert) decide.Alert { a.Estimated = true; return a }
+
 func page(a decide.Alert) decide.Alert {
 	a.Clock, a.Window = decide.Page, 10*second
 	return a

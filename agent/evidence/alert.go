@@ -30,7 +30,7 @@ func (a Alert) Judged() (decide.Alert, bool) {
 		Name: a.Labels["alertname"], Cause: decide.AlertCause(cause), Clock: decide.Clock(a.Labels["leeway_clock"]),
 		Firing: a.State == "firing", ActiveAt: a.ActiveAt,
 		Namespace: a.Labels["namespace"], Model: a.Labels["model_name"], Version: a.Labels["model_version"],
-		Value: a.Value, Summary: a.Annotations["summary"],
+		Value: a.Value, Summary: a.Annotations["summary"], Estimated: a.Labels["leeway_basis"] == "expected",
 	}
 	for _, label := range []string{"feature", "output", "code"} {
 		if s := a.Labels[label]; s != "" {

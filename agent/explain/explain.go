@@ -157,6 +157,7 @@ func because(s v1alpha1.ModelDecisionSpec) string {
 		decide.ReasonNoGoodVersion:    "there is no earlier version that was clean of this cause",
 		decide.ReasonGatePassed:       "it passed the gate",
 		decide.ReasonConceptDrift:     "no match by inputs can answer this",
+		decide.ReasonExpectedError:    "it is an estimate from the predictions alone, and labels can tell",
 		decide.ReasonOscillation:      "the version to go to was itself left for drift not long ago",
 		decide.ReasonInputsSayNothing: "inputs do not predict which version of this model is better, so they may only propose",
 		decide.ReasonToleranceAuto:    "the tolerance auto has no time order to go by and may only propose",

@@ -27,6 +27,7 @@ type counters struct {
 	rows     *prometheus.CounterVec
 	absolute *prometheus.CounterVec
 	squared  *prometheus.CounterVec
+	quartic  *prometheus.CounterVec
 	lag      *prometheus.HistogramVec
 	refused  *prometheus.CounterVec
 	// duplicates are rows whose receipt was known, forgotten are receipts that
@@ -53,6 +54,7 @@ func newCounters() *counters {
 		rows:     vec("leeway_feedback_rows_total", "Labelled predictions of numbers."),
 		absolute: vec("leeway_feedback_absolute_error_total", "Sum of |predicted - actual| over the labelled predictions."),
 		squared:  vec("leeway_feedback_squared_error_total", "Sum of (predicted - actual)² over the labelled predictions."),
+		quartic:  vec("leeway_feedback_quartic_error_total", "Sum of (predicted - actual)⁴ over the labelled predictions: how sure the squared error is."),
 		lag: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "leeway_feedback_lag_seconds", Help: "Time from a prediction to its label.",
 			Buckets: []float64{1, 10, 60, 600, 3600, 6 * 3600, 24 * 3600, 7 * 24 * 3600, 30 * 24 * 3600},
@@ -76,7 +78,7 @@ func (c *counters) register(reg prometheus.Registerer) error {
 		c.refused.WithLabelValues(string(r))
 	}
 	for _, m := range []prometheus.Collector{
-		c.outcomes, c.rows, c.absolute, c.squared, c.lag, c.refused, c.duplicates, c.forgotten,
+		c.outcomes, c.rows, c.absolute, c.squared, c.quartic, c.lag, c.refused, c.duplicates, c.forgotten,
 	} {
 		if err := reg.Register(m); err != nil {
 			return fmt.Errorf("feedback: metrics: %w", err)
@@ -101,6 +103,7 @@ func (c *counters) count(row Row, now time.Time) error {
 		c.rows.WithLabelValues(labels...).Add(row.Weight)
 		c.absolute.WithLabelValues(labels...).Add(row.Weight * max(diff, -diff))
 		c.squared.WithLabelValues(labels...).Add(row.Weight * diff * diff)
+		c.quartic.WithLabelValues(labels...).Add(row.Weight * diff * diff * diff * diff)
 	}
 	if !row.Time.IsZero() {
 		c.lag.WithLabelValues(labels[:3]...).Observe(max(now.Sub(row.Time).Seconds(), 0))

@@ -74,6 +74,9 @@ leeway_feedback_absolute_error_total{model_name="eta",model_version="3",namespac
 # TYPE leeway_feedback_outcomes_total counter
 leeway_feedback_outcomes_total{actual="spam",model_name="spam",model_version="1",namespace="ml",predicted="ham"} 1
 leeway_feedback_outcomes_total{actual="true",model_name="spam",model_version="1",namespace="ml",predicted="true"} 1
+# HELP leeway_feedback_quartic_error_total Sum of (predicted - actual)⁴ over the labelled predictions: how sure the squared error is.
+# TYPE leeway_feedback_quartic_error_total counter
+leeway_feedback_quartic_error_total{model_name="eta",model_version="3",namespace="ml"} 97
 # HELP leeway_feedback_rows_total Labelled predictions of numbers.
 # TYPE leeway_feedback_rows_total counter
 leeway_feedback_rows_total{model_name="eta",model_version="3",namespace="ml"} 2
@@ -94,7 +97,7 @@ leeway_feedback_lag_seconds_bucket{model_name="eta",model_version="3",namespace=
 leeway_feedback_lag_seconds_bucket{model_name="eta",model_version="3",namespace="ml",le="+Inf"} 1
 leeway_feedback_lag_seconds_sum{model_name="eta",model_version="3",namespace="ml"} 60
 leeway_feedback_lag_seconds_count{model_name="eta",model_version="3",namespace="ml"} 1
-`), "leeway_feedback_rows_total", "leeway_feedback_absolute_error_total", "leeway_feedback_squared_error_total", "leeway_feedback_outcomes_total", "leeway_feedback_lag_seconds"); err != nil {
+`), "leeway_feedback_rows_total", "leeway_feedback_absolute_error_total", "leeway_feedback_squared_error_total", "leeway_feedback_quartic_error_total", "leeway_feedback_outcomes_total", "leeway_feedback_lag_seconds"); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -176,7 +176,7 @@ func class(s string) (Outcome, error) {
 }
 
 func number(n float64) (Outcome, error) {
-	if math.Abs(n) > 1e150 { // its square, weighted, is still a number
+	if math.Abs(n) > 1e70 { // the fourth power of a difference, weighted and added up, is still a number
 		return Outcome{}, fmt.Errorf("%g is out of range", n)
 	}
 	return Outcome{Number: n}, nil

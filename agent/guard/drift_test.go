@@ -207,6 +207,21 @@ func TestBrokenInputIsHeld(t *testing.T) {
 	}
 }
 
+// What is only expected of the predictions is told: nothing is trained for it,
+// though labels that say the same would have it done.
+func TestExpectedErrorIsHeld(t *testing.T) {
+	w := newWorld(t)
+	w.pass(40)
+	w.alert("quality", "", "10s", "1", "")
+	w.alerts[0].Labels["leeway_basis"] = "expected"
+	w.tick(20)
+	d := w.one()
+	w.wantState(d, v1alpha1.StateHeld, "expected_error")
+	if d.Spec.Action != "hold" || d.Spec.Cause != "prediction_drift" || w.changes != 0 {
+		t.Error(describe(w.decisions()))
+	}
+}
+
 func TestRetrain(t *testing.T) {
 	w := newWorld(t)
 	w.pass(40)

@@ -1,10 +1,10 @@
 package reference
 
 import (
-	"cmp"
 	"math"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -22,6 +22,9 @@ type Version struct {
 type Facts struct {
 	// Metrics of the version on its own hold-out rows, such as mae.
 	Metrics map[string]float64
+	// DataUntil is the time of the last row that it was trained on, zero where
+	// that was not registered.
+	DataUntil time.Time
 }
 
 // Exporter is a prometheus.Collector of the versions in use. It is safe for
@@ -29,6 +32,7 @@ type Facts struct {
 type Exporter struct {
 	halves        [2]half // features, predictions
 	modelError    *prometheus.Desc
+	dataUntil     *prometheus.Desc
 	expectedError *prometheus.Desc
 
 	mu       sync.RWMutex
@@ -53,7 +57,8 @@ func New() *Exporter {
 	e := &Exporter{
 		versions:      map[Version]reference{},
 		modelError:    desc("leeway_model_reference_error", "Metric of the version on its own hold-out rows, as registered.", "metric"),
-		expectedError: desc("leeway_prediction_bin_expected_error", "Error of the labelled rows of the version's profile whose prediction lay in a bin: the share of wrong answers, or the mean absolute error.", "output", "bin"),
+		expectedError: desc("leeway_prediction_bin_expected_error", "Error of the labelled rows of the version's profile whose prediction lay in a bin: the share of wrong answers, or the mean absolute error.", "output", "bin", "metric"),
+		dataUntil:     desc("leeway_model_training_data_end_timestamp_seconds", "Time of the last row that the version was trained on, as registered."),
 	}
 	for i, n := range []struct{ name, label string }{{"feature", "feature"}, {"prediction", "output"}} {
 		e.halves[i] = half{
@@ -96,6 +101,7 @@ func (e *Exporter) Versions() []Version {
 func (e *Exporter) Describe(ch chan<- *prometheus.Desc) {
 	ch <- e.modelError
 	ch <- e.expectedError
+	ch <- e.dataUntil
 	for _, h := range e.halves {
 		ch <- h.ratio
 		ch <- h.samples
@@ -112,6 +118,9 @@ func (e *Exporter) Collect(ch chan<- prometheus.Metric) {
 		s := series{ch: ch, version: v}
 		for metric, value := range ref.facts.Metrics {
 			s.gauge(e.modelError, value, metric)
+		}
+		if until := ref.facts.DataUntil; !until.IsZero() {
+			s.gauge(e.dataUntil, float64(until.UnixMilli())/1000)
 		}
 		if ref.profile == nil {
 			continue
@@ -166,8 +175,11 @@ func (s series) errors(d *prometheus.Desc, c profile.Column) {
 		if b.Error == nil {
 			continue
 		}
-		if e := cmp.Or(b.Error.Rate, b.Error.MAE); e != nil {
-			s.gauge(d, *e, c.Name, b.Name)
+		switch {
+		case b.Error.Rate != nil:
+			s.gauge(d, *b.Error.Rate, c.Name, b.Name, "error_rate")
+		case b.Error.MAE != nil:
+			s.gauge(d, *b.Error.MAE, c.Name, b.Name, "mae")
 		}
 	}
 }

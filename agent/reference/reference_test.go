@@ -4,6 +4,7 @@ import (
 	"math"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
@@ -68,20 +69,22 @@ func TestExport(t *testing.T) {
 	p := train(t)
 	v3 := reference.Version{Namespace: "ml", Model: "eta", Version: "3"}
 	e.Set(v3, p, reference.Facts{
-		Metrics: map[string]float64{"mae": 6.1, "broken": math.NaN()},
+		Metrics:   map[string]float64{"mae": 6.1, "broken": math.NaN()},
+		DataUntil: time.UnixMilli(1_700_000_000_500),
 	})
 	want := map[string]float64{
-		"leeway_feature_reference_ratio dist 3":      1,
-		"leeway_feature_reference_ratio carrier 3":   1,
-		"leeway_prediction_reference_ratio 3 eta":    1,
-		"leeway_feature_reference_samples dist 3":    4,
-		"leeway_feature_reference_samples carrier 3": 4,
-		"leeway_prediction_reference_samples 3 eta":  4,
-		"leeway_feature_reference_clustering dist 3": 2.5,
-		"leeway_model_reference_error mae 3":         6.1,
-		"leeway_feature_bin_info dist 3":             float64(len(p.Features[0].Bins)),
-		"leeway_feature_bin_info carrier 3":          float64(len(p.Features[1].Bins)),
-		"leeway_prediction_bin_info 3 eta":           float64(len(p.Predictions[0].Bins)),
+		"leeway_feature_reference_ratio dist 3":              1,
+		"leeway_feature_reference_ratio carrier 3":           1,
+		"leeway_prediction_reference_ratio 3 eta":            1,
+		"leeway_feature_reference_samples dist 3":            4,
+		"leeway_feature_reference_samples carrier 3":         4,
+		"leeway_prediction_reference_samples 3 eta":          4,
+		"leeway_feature_reference_clustering dist 3":         2.5,
+		"leeway_model_reference_error mae 3":                 6.1,
+		"leeway_model_training_data_end_timestamp_seconds 3": 1_700_000_000.5,
+		"leeway_feature_bin_info dist 3":                     float64(len(p.Features[0].Bins)),
+		"leeway_feature_bin_info carrier 3":                  float64(len(p.Features[1].Bins)),
+		"leeway_prediction_bin_info 3 eta":                   float64(len(p.Predictions[0].Bins)),
 	}
 	if diff := cmp.Diff(want, gather(t, reg), cmp.Transformer("round", func(f float64) float64 { return math.Round(f*1e9) / 1e9 })); diff != "" {
 		t.Error(diff)
@@ -111,12 +114,12 @@ func TestExpectedErrors(t *testing.T) {
 		want      string
 	}{
 		{"regression", "x,y,truth\n1,10,15\n2,10,13\n3,20,20\n4,30,\n", `
-			leeway_prediction_bin_expected_error{bin="00",model_name="eta",model_version="3",namespace="ml",output="y"} 4
-			leeway_prediction_bin_expected_error{bin="01",model_name="eta",model_version="3",namespace="ml",output="y"} 0
+			leeway_prediction_bin_expected_error{bin="00",metric="mae",model_name="eta",model_version="3",namespace="ml",output="y"} 4
+			leeway_prediction_bin_expected_error{bin="01",metric="mae",model_name="eta",model_version="3",namespace="ml",output="y"} 0
 `},
 		{"classification", "x,y,truth\n" + strings.Repeat("1,a,a\n2,a,b\n3,b,b\n4,b,b\n5,b,a\n6,b,b\n", 50), `
-			leeway_prediction_bin_expected_error{bin="00",model_name="eta",model_version="3",namespace="ml",output="y"} 0.25
-			leeway_prediction_bin_expected_error{bin="01",model_name="eta",model_version="3",namespace="ml",output="y"} 0.5
+			leeway_prediction_bin_expected_error{bin="00",metric="error_rate",model_name="eta",model_version="3",namespace="ml",output="y"} 0.25
+			leeway_prediction_bin_expected_error{bin="01",metric="error_rate",model_name="eta",model_version="3",namespace="ml",output="y"} 0.5
 `},
 		{"no labels", "x,y\n1,10\n2,20\n", ""},
 	} {
