@@ -184,7 +184,7 @@ func (r *controller) candidate() (election.Candidate, error) {
 	if err != nil {
 		return election.Candidate{}, fmt.Errorf("agent: %w", err)
 	}
-	leads := prometheus.NewGauge(prometheus.GaugeOpts{Name: "leeway_controller_leader", Help: "1 while this replica leads."})
+	leads := election.NewGauge()
 	if err := r.registry.Register(leads); err != nil {
 		return election.Candidate{}, fmt.Errorf("agent: %w", err)
 	}

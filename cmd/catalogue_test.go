@@ -14,6 +14,7 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 	fakeclient "sigs.k8s.io/controller-runtime/pkg/client/fake"
 
+	"github.com/leeway-dev/leeway/agent/election"
 	"github.com/leeway-dev/leeway/agent/embedded"
 	"github.com/leeway-dev/leeway/agent/feedback"
 	"github.com/leeway-dev/leeway/agent/guard"
@@ -86,6 +87,7 @@ func registries(t *testing.T) map[string]*prometheus.Registry {
 	_, err = feedback.New(feedback.Config{Registerer: all["controller"]})
 	must(err)
 	must(all["controller"].Register(reference.New()))
+	must(all["controller"].Register(election.NewGauge()))
 	kube := fakeclient.NewClientBuilder().Build()
 	_, err = guard.New(guard.Config{
 		Client: kube, Live: kube, Source: noSource{}, Registerer: all["controller"], Logger: zap.NewNop(),

@@ -12,6 +12,7 @@ type alertRule struct {
 	extra                        []pair
 	comment, expr                string
 	summary, description         string
+	noModel                      bool // it is about none, so no model's dashboard shows it
 }
 
 // rule adds labels, and the annotations that point to the runbook and to the
@@ -34,7 +35,7 @@ func (a alertRule) rule(v Values) rule {
 	if v.RunbookURL != "" {
 		r.annotations = append(r.annotations, pair{"runbook_url", v.RunbookURL + "#" + strings.ToLower(a.name)})
 	}
-	if v.DashboardURL != "" {
+	if v.DashboardURL != "" && !a.noModel {
 		r.annotations = append(r.annotations, pair{"dashboard_url", v.DashboardURL +
 			"?var-namespace={{ $labels.namespace | urlquery }}&var-model={{ $labels.model_name | urlquery }}"})
 	}

@@ -26,7 +26,7 @@ the label problem; none of them leads to an act.`}
 		}
 		g.rules = append(g.rules, alertRule{
 			name: "LeewayUnhealthy", severity: h.Severity, window: h.Window, hold: hold, extra: []pair{{"problem", a.problem}},
-			expr: a.expr, summary: a.summary, description: a.description,
+			expr: a.expr, summary: a.summary, description: a.description, noModel: true,
 		}.rule(v))
 	}
 	f.groups = []group{g}

@@ -19,6 +19,7 @@ import (
 
 	"github.com/go-logr/logr"
 	"github.com/go-logr/zapr"
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/tools/leaderelection"
@@ -39,6 +40,11 @@ type Candidate struct {
 	// Lead leads until its context ends.
 	Lead   func(context.Context) error
 	Logger *zap.Logger
+}
+
+// NewGauge makes the metric that is 1 while this replica leads.
+func NewGauge() prometheus.Gauge {
+	return prometheus.NewGauge(prometheus.GaugeOpts{Name: "leeway_controller_leader", Help: "1 while this replica leads."})
 }
 
 // Run stands for election when the replica may, and leads once it is elected.

@@ -11,8 +11,8 @@ import (
 
 const (
 	// scrapesForStatistics is the fewest scrapes to a window on which statistics
-	// rest: increase extrapolates by up to one.
-	scrapesForStatistics = 60
+	// rest: increase extrapolates by up to one, which the rules allow for.
+	scrapesForStatistics = 20
 	scrapesForRates      = 4
 )
 
