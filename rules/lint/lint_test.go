@@ -66,8 +66,8 @@ func TestFindings(t *testing.T) {
 
 		{"not two scrapes", alert("increase(leeway_upstream_errors_total[20s]) > 1", ""), "mine.yaml:5: error: Mine: a window of 20s holds less than two scrapes"},
 		{"two scrapes", alert("increase(leeway_upstream_errors_total[30s]) > 1", ""), "warning: Mine: a window of 30s holds 2 scrapes"},
-		{"drift over 20 scrapes", alert(byVersion+"(increase(leeway_feature_observations_total[5m])) > 1", "        labels: {leeway_cause: input_drift, leeway_clock: act, leeway_window: 5m, severity: page}\n"),
-			"warning: Mine: drift over 5m rests on 20 scrapes"},
+		{"drift over 12 scrapes", alert(byVersion+"(increase(leeway_feature_observations_total[3m])) > 1", "        labels: {leeway_cause: input_drift, leeway_clock: act, leeway_window: 3m, severity: page}\n"),
+			"warning: Mine: drift over 3m rests on 12 scrapes"},
 		{"beyond the retention", alert("increase(leeway_upstream_errors_total[10d] offset 7d) > 1", ""), "mine.yaml:5: error: Mine: reads leeway_upstream_errors_total of the last 17d, but samples are kept for 15d"},
 		{"beyond it in a subquery", alert("max_over_time(rate(leeway_upstream_errors_total[1h])[14d:1h] offset 1d) > 1", ""), "of the last 361h"},
 		{"for beyond it", alert("leeway_requests_in_flight > 9", "        for: 20d\n"), "for: 20d is longer than the 15d"},
