@@ -39,7 +39,7 @@ var (
 		"create tokenreviews.authentication.k8s.io",
 		"create subjectaccessreviews.authorization.k8s.io",
 		"get,list,watch modelguards.leeway.dev", "get,update modelguards/status.leeway.dev",
-		"get,list,watch modelversions.leeway.dev", "get,update modelversions/status.leeway.dev",
+		"get,list modelversions.leeway.dev", "get,update modelversions/status.leeway.dev",
 		"create,delete,get,list,watch modeldecisions.leeway.dev", "get,update modeldecisions/status.leeway.dev",
 	}
 	leaderRights = []string{"create leases.coordination.k8s.io", "get,update leases.coordination.k8s.io leeway-controller"}

@@ -77,6 +77,8 @@ type Health struct {
 	Failing map[string]string
 	// Refused is why the rule files on disk are not in force; empty when they are.
 	Refused string
+
+	noted bool // a group
 }
 
 // OK is false when the alerts say nothing about the present: no rules, or some
@@ -102,9 +104,10 @@ func (h Health) Err() error {
 
 // Note counts a group in that was last evaluated then, or never.
 func (h *Health) Note(group string, interval time.Duration, last, now time.Time) {
-	if h.Groups == 0 || last.Before(h.Oldest) {
+	if !h.noted || last.Before(h.Oldest) {
 		h.Oldest = last
 	}
+	h.noted = true
 	h.Groups++
 	switch {
 	case last.IsZero() && interval > slowGroup:
@@ -115,13 +118,19 @@ func (h *Health) Note(group string, interval time.Duration, last, now time.Time)
 	}
 }
 
-// Health looks at every rule group.
+// Health looks at every rule group that a verdict rests on.
 func (e *Engine) Health(now time.Time) Health {
 	h := Health{Failing: map[string]string{}}
 	if err := e.reloader.Refused(); err != nil {
 		h.Refused = err.Error()
 	}
-	for _, g := range e.manager.RuleGroups() {
+	groups := e.manager.RuleGroups()
+	rests := judging(groups)
+	for _, g := range groups {
+		if !rests[g] {
+			h.Groups++
+			continue
+		}
 		h.Note(g.Name(), g.Interval(), g.GetLastEvaluation(), now)
 		for _, r := range g.Rules() {
 			if err := r.LastError(); err != nil && !errors.Is(err, storage.ErrDuplicateSampleForTimestamp) {
