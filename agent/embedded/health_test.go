@@ -1,6 +1,7 @@
 package embedded_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -14,6 +15,9 @@ const ticking = `groups:
     expr: vector(1)
   - record: leeway:load:double
     expr: load * 2
+  - alert: Loaded
+    expr: leeway:load:double > 100
+    labels: {leeway_cause: latency, leeway_window: 1m, severity: info}
 `
 
 // TestSameInstantTwice stores a result for an instant that a rule is evaluated
@@ -42,4 +46,35 @@ func TestSameInstantTwice(t *testing.T) {
 		v, err := e.Query(t.Context(), "leeway:load:double", time.Now())
 		return err == nil && len(v) == 1 && v[0].F == 14
 	})
+}
+
+// TestHealthIsOfVerdicts has rules with a cause, what they rest on in a group of
+// its own, and rules for people that are evaluated every few minutes: nobody is
+// blind until these have had their turn.
+func TestHealthIsOfVerdicts(t *testing.T) {
+	const rules = `groups:
+- name: judges
+  rules:
+  - alert: Loaded
+    expr: leeway:load:double > 100
+    labels: {leeway_cause: latency, leeway_window: 1m, severity: info}
+- name: base
+  rules:
+  - record: leeway:load:double
+    expr: load * 2
+- name: people
+  interval: 4m
+  rules:
+  - record: leeway:load:half
+    expr: leeway:load:double / 4
+  - alert: Idle
+    expr: leeway:load:half < 1
+`
+	e := start(t, embedded.Config{DataDir: t.TempDir(), EvaluationInterval: 200 * time.Millisecond,
+		RulesDir: rulesDir(t, map[string]string{"a.yaml": rules})})
+	eventually(t, "healthy", func() bool { return e.Health(time.Now()).OK() })
+	h := e.Health(time.Now().Add(time.Hour))
+	if want := []string{"base", "judges"}; !slices.Equal(slices.Sorted(slices.Values(h.Stalled)), want) || h.Groups != 3 {
+		t.Errorf("an hour later %q of %d groups count as stalled, want %q of 3", h.Stalled, h.Groups, want)
+	}
 }
