@@ -98,9 +98,14 @@ func (s *Source) Verdicts(ctx context.Context, now time.Time) (guard.Verdicts, e
 	var out guard.Verdicts
 	var windows []string
 	alerting := false // whether there is a rule with a cause
-	for _, g := range groups {
-		own := s.ours(g)
-		if len(own) == 0 {
+	ours := make([][]promapi.Rule, len(groups))
+	for i, g := range groups {
+		ours[i] = s.ours(g)
+	}
+	rests := judging(ours)
+	for i, g := range groups {
+		own := ours[i]
+		if !rests[i] {
 			continue
 		}
 		if ahead := g.Evaluated.Sub(now); ahead > s.skew {

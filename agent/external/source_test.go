@@ -46,7 +46,11 @@ func rule(labels, lastError, alerts string) string {
 
 const (
 	caused = `"leeway_cause":"prediction_drift","leeway_clock":"page","leeway_window":"2h"`
-	fires  = `{"labels":{"leeway_cause":"prediction_drift","output":"p"},"state":"firing","activeAt":"2026-11-01T10:00:00Z","value":"4e+00","annotations":{"summary":"s"}}`
+	// an alert that reads a recorded series, and the rule that records it
+	reads    = `{"type":"alerting","name":"A","query":"max(leeway:model:requests2m) > 1","labels":{` + caused + `},"health":"ok"}`
+	recorded = `{"type":"recording","name":"leeway:model:requests2m","query":"vector(1)","health":"ok"}`
+
+	fires = `{"labels":{"leeway_cause":"prediction_drift","output":"p"},"state":"firing","activeAt":"2026-11-01T10:00:00Z","value":"4e+00","annotations":{"summary":"s"}}`
 )
 
 func TestVerdicts(t *testing.T) {
@@ -65,6 +69,8 @@ func TestVerdicts(t *testing.T) {
 		{"others may fail and stand still", "", group("g", lately, rule(caused, "", fires)) + "," + group("theirs", longAgo, rule("", "many-to-many", "")), 1, ""},
 		{"ours may not", "", group("g", lately, rule(caused, "", fires)) + "," + group("h", longAgo, rule(caused, "", "")), 0, "not evaluated any more: h"},
 		{"not yet", "", group("g", never, rule(caused, "", "")), 0, "not been evaluated yet: g"},
+		{"what a verdict rests on, not yet", "", group("g", lately, reads) + "," + group("base", never, recorded), 0, "not been evaluated yet: base"},
+		{"what is for people, not yet", "", group("g", lately, rule(caused, "", fires)) + "," + group("people", never, recorded), 1, ""},
 		{"only others", "", group("theirs", lately, rule("", "", "")), 0, "none of its 1 rule groups"},
 		{"only recorded", "", group("g", lately, `{"type":"recording","name":"leeway:model:requests2m"}`), 0, "no rules of Leeway"},
 		{"of our cluster", `cluster="a"`, group("g", lately, rule(caused, "", in("a", fires)+","+in("b", fires))), 1, ""},

@@ -29,6 +29,7 @@ clocks:
 brokenInput: {window: 10s, for: 2s, interval: 1s}
 quality: {window: 20s, for: 2s, interval: 1s}
 unknown: {enabled: false}
+expectedError: {enabled: false}
 `
 
 // own is a rule such as a team writes itself: with the labels it takes part.

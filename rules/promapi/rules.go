@@ -21,6 +21,7 @@ type Group struct {
 // Rule is a recording or an alerting rule.
 type Rule struct {
 	Name   string
+	Query  string
 	Alerts bool   // whether it is an alerting rule
 	Error  string // of the last evaluation
 	Labels map[string]string
@@ -66,6 +67,7 @@ type group struct {
 type rule struct {
 	Type           string            `json:"type"`
 	Name           string            `json:"name"`
+	Query          string            `json:"query"`
 	Health         string            `json:"health"`
 	LastError      string            `json:"lastError"`
 	LastEvaluation time.Time         `json:"lastEvaluation"`
@@ -85,7 +87,7 @@ func (g group) group() Group {
 		if g.LastEvaluation.IsZero() && r.LastEvaluation.After(out.Evaluated) {
 			out.Evaluated = r.LastEvaluation // servers that say it by rule only
 		}
-		rule := Rule{Name: r.Name, Alerts: r.Type == "alerting", Error: r.LastError, Labels: r.Labels}
+		rule := Rule{Name: r.Name, Query: r.Query, Alerts: r.Type == "alerting", Error: r.LastError, Labels: r.Labels}
 		if rule.Error == "" && r.Health == "err" {
 			rule.Error = "an error that the server does not name"
 		}
