@@ -126,8 +126,8 @@ func (e *Engine) Health(now time.Time) Health {
 	}
 	groups := e.manager.RuleGroups()
 	rests := judging(groups)
-	for _, g := range groups {
-		if !rests[g] {
+	for i, g := range groups {
+		if !rests[i] {
 			h.Groups++
 			continue
 		}

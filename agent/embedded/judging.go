@@ -2,44 +2,35 @@ package embedded
 
 import (
 	"github.com/prometheus/prometheus/promql/parser"
-	"github.com/prometheus/prometheus/rules"
+	prometheus "github.com/prometheus/prometheus/rules"
+
+	"github.com/leeway-dev/leeway/rules"
 )
 
-// judging are the groups that a verdict rests on: those with an alert that has a
-// leeway_cause, and those that record what such alerts read, or what that is
-// recorded from. The others are for people: nothing waits for them.
-func judging(groups []*rules.Group) map[*rules.Group]bool {
-	records := map[string][]*rules.Group{} // groups that record a series, by its name
-	rests := map[*rules.Group]bool{}
-	var next []*rules.Group
-	take := func(g *rules.Group) {
-		if !rests[g] {
-			rests[g] = true
-			next = append(next, g)
-		}
-	}
-	for _, g := range groups {
+// judging says of each group whether a verdict rests on it.
+func judging(groups []*prometheus.Group) []bool {
+	lists := make([][]rules.Ruling, len(groups))
+	for i, g := range groups {
 		for _, r := range g.Rules() {
-			if a, ok := r.(*rules.AlertingRule); !ok {
-				records[r.Name()] = append(records[r.Name()], g)
-			} else if a.Labels().Get("leeway_cause") != "" {
-				take(g)
+			ruling := rules.Ruling{Reads: func(yield func(string) bool) { eachSeries(r.Query(), yield) }}
+			if a, ok := r.(*prometheus.AlertingRule); ok {
+				ruling.Caused = a.Labels().Get("leeway_cause") != ""
+			} else {
+				ruling.Records = r.Name()
 			}
+			lists[i] = append(lists[i], ruling)
 		}
 	}
-	for len(next) > 0 {
-		g := next[0]
-		next = next[1:]
-		for _, r := range g.Rules() {
-			parser.Inspect(r.Query(), func(n parser.Node, _ []parser.Node) error {
-				if s, ok := n.(*parser.VectorSelector); ok {
-					for _, other := range records[s.Name] {
-						take(other)
-					}
-				}
-				return nil
-			})
+	return rules.Judging(lists)
+}
+
+// eachSeries yields the name of every series in an expression.
+func eachSeries(expr parser.Expr, yield func(string) bool) {
+	more := true
+	parser.Inspect(expr, func(n parser.Node, _ []parser.Node) error {
+		if s, ok := n.(*parser.VectorSelector); ok && more {
+			more = yield(s.Name)
 		}
-	}
-	return rests
+		return nil
+	})
 }

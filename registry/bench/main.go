@@ -1,4 +1,4 @@
-// Bench-match measures how well versions are chosen by what the data looks
+// Command bench measures how well versions are chosen by what the data looks
 // like: a study on flights, rented bikes and two standard generators of drift,
 // with versions trained, profiled and compared in the run.
 //

@@ -1,4 +1,4 @@
-// Bench-rules measures the drift rules: how many false alarms they raise for
+// Command bench measures the drift rules: how many false alarms they raise for
 // one that is promised, how soon they notice a change, and what a round of them
 // costs in Prometheus' own engine. Alarms and delays are simulated on counts
 // (rules/simulate), with the windows and the budget of the values; the goals
