@@ -2,14 +2,6 @@ package rules
 
 import "fmt"
 
-// between is G of a window and an earlier one, as statistic has it, for a
-// sum of x(p + k·p') that is already there; k are the rows of the earlier
-// window for one of this, p' its shares.
-func between(t text, k, earlier, pooled string) string {
-	return t.sprint("2 * $N * (\n  $logP\n  + "+k+" * $logP "+earlier+"\n  - ") + pooled +
-		"\n  + " + xlogx("1 + "+k) + "\n)"
-}
-
 // lastWeek compares the window with the same window a week before: daily and
 // weekly cycles are no drift. Only where there would be an alert.
 func lastWeek(t text, r Rung) []rule {
@@ -22,13 +14,13 @@ func lastWeek(t text, r Rung) []rule {
 		{
 			comment: "Both together, bin by bin.",
 			record:  t.names["weekPooled"],
-			expr:    t.sprint("$p\n+\n$p offset 7d * on ($F) group_left () $weekRows"),
+			expr:    t.sprint("$p\n+\n$n offset 7d * on ($F) group_left () ($weekRows / $N offset 7d)"),
 		},
 		{
 			comment: "The same statistic against the same window last week.",
 			record:  t.names["weekRatio"],
-			expr: between(t, t.names["weekRows"], "offset 7d", t.sprint("sum by ($F) (")+xlogx(t.names["weekPooled"])+")") +
-				t.sprint("\n* $covered / $df\n/ ") + clusteringOf(t, r),
+			expr: t.sprint("2 * $N * (\n  $logP\n  + $weekRows * $logP offset 7d\n  - sum by ($F) (") + xlogx(t.names["weekPooled"]) +
+				")\n  + " + xlogx(t.sprint("1 + $weekRows")) + t.sprint("\n)\n* $covered / $df\n/ ") + clusteringOf(t, r),
 		},
 		{record: t.names["weekRoot"], expr: rootOf(t, "$weekRatio")},
 		{record: t.names["weekZ"], expr: zOf(t, "$weekRatio", "$weekRoot", "$weekRoot")},
@@ -39,17 +31,16 @@ func lastWeek(t text, r Rung) []rule {
 // a day before: what differs between two such windows is noise and clustering.
 func clusteringGroup(v Values, c column, r Rung) group {
 	t := newText(c, r.Window, v.Clustering.Assumed).with("minMeasured", fmt.Sprint(minMeasured))
-	t.with("covered", number(covered(r.Window, v.ScrapeInterval)))
-	rows := t.sprint("($N offset 1d / $N)")
-	pooled := t.sprint("$p + $p offset 1d * on ($F) group_left () " + rows)
+	t.with("covered", number(r.covered(v.ScrapeInterval)))
 	return group{
 		name: fmt.Sprintf("leeway-%s-clustering-%s", c.kind, r.Window), interval: clusteringInterval,
 		comment: "Clustering: the week's median of G between a window and the same window a day\nbefore, over what independent rows would show. Believed after a day.",
 		rules: []rule{
+			{comment: "Rows of both, bin by bin.", record: t.names["dayPaired"], expr: t.sprint("$n + $n offset 1d > 0")},
 			{
 				record: t.names["dayRatio"],
-				expr: between(t, rows, "offset 1d", t.sprint("sum by ($F) (\n    ")+xlogx(pooled)+"\n  )") +
-					t.sprint("\n* $covered / (count by ($F) ($p + $p offset 1d > 0) - 1 > 0)"),
+				expr: t.sprint("2 * (\n  $N * $logP\n  + $N offset 1d * $logP offset 1d\n  - sum by ($F) (") + xlogx(t.names["dayPaired"]) +
+					")\n  + " + xlogx(t.sprint("$N + $N offset 1d")) + t.sprint("\n)\n* $covered / (count by ($F) ($dayPaired) - 1 > 0)"),
 			},
 			{
 				record: t.names["clustering"],

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -20,8 +21,9 @@ import (
 )
 
 // cost prints what a round of all rules about the drift of features costs in
-// processor time: every group once, in the state that it is in after a week.
+// processor time, on one core: every group once, in the state that it is in after a week.
 func (b *bench) cost(ctx context.Context) error {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // or idle cores collect garbage all the time
 	fmt.Printf("\n### A round of all rules about the drift of features, seconds of processor time (%d bins a column, %d pods, %d columns a model)\n\n", costBins, costPods, costColumns)
 	var names []string
 	var perSeries []float64
