@@ -167,8 +167,8 @@ func (v *visit) obstacles(c *choice) {
 	target := v.version(c.Target)
 	if owner, ok := v.work.GitOpsOwner(v.guard.Spec.Artifact); ok {
 		c.Action, c.Proposed, c.Reason = decide.Hold, "", ReasonGitOpsOwned
-		c.Message += fmt.Sprintf("; but %s owns the model's fields of %s and would put them back: commit version %s (%s) where it reads from",
-			owner, v.work.Ref(), c.Target, target.Spec.Artifact.URI)
+		c.Message += fmt.Sprintf("; but %s owns the model's fields of %s and would put them back: commit version %s (%s) where it reads from, as \"kubectl leeway patch %s -n %s\" prints it",
+			owner, v.work.Ref(), c.Target, target.Spec.Artifact.URI, v.guard.Name, v.guard.Namespace)
 		return
 	}
 	if v.work.Paused {

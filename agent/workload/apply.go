@@ -47,30 +47,36 @@ func Apply(ctx context.Context, c client.Client, w *Workload, change Change) (in
 // document is the whole of what Leeway applies. Nothing may be added to it
 // lightly: an applied field is owned, and dropping an owned one deletes it.
 func document(w *Workload, change Change) *unstructured.Unstructured {
-	container := map[string]any{"name": change.Artifact.Container}
-	if change.Artifact.Image {
-		container["image"] = change.To.Artifact
+	doc := w.Patch(change.Artifact, change.To)
+	metadata := doc["metadata"].(map[string]any)
+	metadata["uid"], metadata["resourceVersion"] = string(w.UID), w.ResourceVersion
+	metadata["annotations"] = map[string]any{v1alpha1.AnnotationDecision: change.Decision}
+	return &unstructured.Unstructured{Object: doc}
+}
+
+// Patch is the change to a version as a strategic merge patch, which kubectl and
+// Kustomize take.
+func (w *Workload) Patch(ref v1alpha1.ArtifactRef, to Fields) map[string]any {
+	container := map[string]any{"name": ref.Container}
+	if ref.Image {
+		container["image"] = to.Artifact
 	} else {
-		container["env"] = []any{map[string]any{"name": change.Artifact.Env, "value": change.To.Artifact}}
+		container["env"] = []any{map[string]any{"name": ref.Env, "value": to.Artifact}}
 	}
-	stamps := map[string]any{v1alpha1.AnnotationProfileDigest: change.To.ProfileDigest}
+	stamps := map[string]any{v1alpha1.AnnotationProfileDigest: to.ProfileDigest}
 	if w.Template.Annotations[v1alpha1.AnnotationArtifactDigest] != "" {
-		stamps[v1alpha1.AnnotationArtifactDigest] = change.To.ArtifactDigest
+		stamps[v1alpha1.AnnotationArtifactDigest] = to.ArtifactDigest
 	}
-	return &unstructured.Unstructured{Object: map[string]any{
+	return map[string]any{
 		"apiVersion": "apps/v1",
 		"kind":       w.Kind,
-		"metadata": map[string]any{
-			"namespace": w.Namespace, "name": w.Name,
-			"uid": string(w.UID), "resourceVersion": w.ResourceVersion,
-			"annotations": map[string]any{v1alpha1.AnnotationDecision: change.Decision},
-		},
+		"metadata":   map[string]any{"namespace": w.Namespace, "name": w.Name},
 		"spec": map[string]any{"template": map[string]any{
 			"metadata": map[string]any{
-				"labels":      map[string]any{v1alpha1.LabelVersion: change.To.Version},
+				"labels":      map[string]any{v1alpha1.LabelVersion: to.Version},
 				"annotations": stamps,
 			},
 			"spec": map[string]any{"containers": []any{container}},
 		}},
-	}}
+	}
 }

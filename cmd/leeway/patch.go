@@ -1,0 +1,183 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/aymanbagabas/go-udiff"
+	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	"github.com/leeway-dev/leeway/agent/manifest"
+	"github.com/leeway-dev/leeway/agent/v1alpha1"
+	"github.com/leeway-dev/leeway/agent/workload"
+	"github.com/leeway-dev/leeway/registry"
+)
+
+// maxManifest bounds a file of manifests.
+const maxManifest = 16 << 20
+
+func newPatch(a *app) *cobra.Command {
+	var files []string
+	cmd := &cobra.Command{
+		Use:   "patch DECISION|GUARD [-f MANIFEST]",
+		Short: "Print a decision's change, to commit it",
+		Long: `Print the change that a decision would make, or made, for those whose changes
+go through Git: as a strategic merge patch for kubectl and Kustomize, or, with
+the manifest of the workload, as a diff of it for Git. With a guard's name: the
+change of its last decision. Nothing is changed, neither in the cluster nor in
+the file.
+
+In a manifest the text is edited where the model's fields are; comments and
+style stay. -f takes files and folders, which are searched for the workload.`,
+		Example: `  kubectl leeway patch churn -n ml
+  kubectl leeway patch churn -n ml -f deploy/ | git apply
+  kubectl leeway patch churn -n ml > patch.yaml && kubectl patch deployment churn -n ml --patch-file patch.yaml`,
+		Args: exactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			p, err := a.decided(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			if len(files) > 0 {
+				return a.printDiff(p, files)
+			}
+			b, err := yaml.Marshal(p.work.Patch(p.guard.Spec.Artifact, p.to))
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(a.out, "# %s\n%s", p.what(), b)
+			return err
+		},
+	}
+	cmd.Flags().StringSliceVarP(&files, "file", "f", nil, "manifests, or folders of them: print a diff")
+	return cmd
+}
+
+// decidedChange is the change of a decision.
+type decidedChange struct {
+	work     *workload.Workload
+	decision v1alpha1.ModelDecision
+	guard    v1alpha1.ModelGuard
+	to       workload.Fields
+}
+
+func (p *decidedChange) what() string {
+	return fmt.Sprintf("%s of %s/%s from version %s to version %s: decision %s (%s)",
+		p.decision.Spec.Action, p.work.Namespace, p.work.Name, p.decision.Spec.From, p.decision.Spec.To, p.decision.Name, p.decision.Spec.Cause)
+}
+
+// decided reads what a decision changes: by its own name, or its guard's.
+func (a *app) decided(ctx context.Context, name string) (*decidedChange, error) {
+	c, namespace, err := a.cluster.connect()
+	if err != nil {
+		return nil, clusterError(err)
+	}
+	p := &decidedChange{}
+	key := client.ObjectKey{Namespace: namespace, Name: name}
+	if err = c.Get(ctx, key, &p.decision); apierrors.IsNotFound(err) {
+		if err = c.Get(ctx, key, &p.guard); apierrors.IsNotFound(err) {
+			return nil, fmt.Errorf("namespace %s has neither a decision nor a guard %s: \"kubectl get modelguards,modeldecisions -A\" lists them", namespace, name)
+		}
+		if err == nil && p.guard.Status.Decision == nil {
+			return nil, fmt.Errorf("guard %s has decided nothing yet", name)
+		}
+		if err == nil {
+			key.Name = p.guard.Status.Decision.Name
+			err = c.Get(ctx, key, &p.decision)
+		}
+	}
+	if err == nil {
+		key.Name = p.decision.Spec.Guard
+		err = c.Get(ctx, key, &p.guard)
+	}
+	if err != nil {
+		return nil, clusterError(err)
+	}
+	s := p.decision.Spec
+	if s.ToArtifact == "" || s.To == "" {
+		return nil, fmt.Errorf("decision %s is to %s (%s) and chose no version: there is no change to commit", p.decision.Name, s.Action, s.Reason)
+	}
+	p.to = workload.Fields{Version: s.To, Artifact: s.ToArtifact, ProfileDigest: s.ToProfileDigest}
+	if p.work, err = workload.Get(ctx, c, namespace, s.Workload); err != nil {
+		return nil, clusterError(err)
+	}
+	if p.work.Template.Annotations[v1alpha1.AnnotationArtifactDigest] == "" {
+		return p, nil
+	}
+	p.to.ArtifactDigest, err = a.artifactDigest(ctx, s)
+	return p, err
+}
+
+// artifactDigest is that of the version chosen, which the record does not have.
+func (a *app) artifactDigest(ctx context.Context, s v1alpha1.ModelDecisionSpec) (string, error) {
+	n, err := registry.ParseNumber(s.To)
+	if err != nil {
+		return "", err
+	}
+	store, err := a.open(ctx)
+	if err != nil {
+		return "", err
+	}
+	v, err := store.Get(ctx, s.Model, n)
+	return v.Spec.Artifact.SHA256, err
+}
+
+// printDiff prints what becomes of the manifest, as git apply takes it.
+func (a *app) printDiff(p *decidedChange, names []string) error {
+	files, err := manifests(names)
+	if err != nil {
+		return err
+	}
+	object := manifest.Object{Kind: p.work.Kind, Namespace: p.work.Namespace, Name: p.work.Name}
+	for _, file := range files {
+		text, err := a.readFile(file, maxManifest)
+		if err != nil {
+			return err
+		}
+		changed, err := manifest.Set(text, object, p.guard.Spec.Artifact, p.to)
+		if errors.Is(err, manifest.ErrOther) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", file, err)
+		}
+		if string(changed) == string(text) {
+			a.note("%s has version %s already", file, p.to.Version)
+			return nil
+		}
+		name := strings.TrimPrefix(filepath.ToSlash(filepath.Clean(file)), "/")
+		_, err = fmt.Fprint(a.out, udiff.Unified("a/"+name, "b/"+name, string(text), string(changed)))
+		return err
+	}
+	return fmt.Errorf("none of %d files has %s %s: name the manifest that the cluster's one is made of", len(files), object.Kind, object.Name)
+}
+
+// manifests are the files that are named, and those in folders that are.
+func manifests(names []string) ([]string, error) {
+	var files []string
+	for _, name := range names {
+		err := filepath.WalkDir(name, func(path string, d fs.DirEntry, err error) error {
+			switch {
+			case err != nil:
+				return err
+			case d.IsDir() && path != name && strings.HasPrefix(d.Name(), "."):
+				return filepath.SkipDir
+			case !d.IsDir() && (path == name || slices.Contains([]string{".yaml", ".yml", ".json"}, filepath.Ext(path))):
+				files = append(files, path)
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return files, nil
+}
