@@ -23,7 +23,7 @@ import (
 func main() {
 	var b bench
 	values := flag.String("f", "", "values `FILE`; else the defaults")
-	parts := flag.String("parts", "statistic,rule,traffic,delay,cost", "what to measure")
+	parts := flag.String("parts", "statistic,rule,traffic,delay,cost,expected", "what to measure")
 	flag.IntVar(&b.references, "references", 500, "columns with a reference of their own, in each cell of statistic and rule")
 	flag.IntVar(&b.draws, "draws", 60, "windows drawn for each of them and each window of the ladder")
 	flag.IntVar(&b.days, "days", 90, "days of traffic")
@@ -75,7 +75,7 @@ func (b *bench) run(ctx context.Context, values, series string, parts []string) 
 	all := []struct {
 		name string
 		do   func(context.Context) error
-	}{{"statistic", b.statistic}, {"rule", b.rule}, {"traffic", b.traffic}, {"delay", b.delay}, {"cost", b.cost}}
+	}{{"statistic", b.statistic}, {"rule", b.rule}, {"traffic", b.traffic}, {"delay", b.delay}, {"cost", b.cost}, {"expected", b.expected}}
 	began := time.Now()
 	for _, part := range all {
 		if !slices.Contains(parts, part.name) {
