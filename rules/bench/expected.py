@@ -6,7 +6,9 @@ estimates of each window, and what is true.
 
 writes FOLDER/cases.json, and beside it for each case the reference rows (CSV,
 with labels) and the scores of the live rows (float64, row by row, without).
-GROUP is one of the data sets below; REAL ones read FLIGHTS, DELAYS and BIKES.
+GROUP is binary, rare or four (classes), whose probabilities are known; or
+flights, delays or bikes, read from this repository, whose path is the working
+folder.
 """
 import json
 import os
@@ -101,8 +103,16 @@ class Tempered:
         return softmax(self.factor * np.log(np.clip(self.of.predict_proba(x), 1e-9, 1)))
 
 
+class Quadratic(PolynomialFeatures):
+    """Squares and products of a few columns; of many they would be too many."""
+
+    def fit(self, x, y=None):
+        self.degree = 2 if x.shape[1] < 10 else 1
+        return super().fit(x, y)
+
+
 def logistic():
-    return make_pipeline(StandardScaler(), PolynomialFeatures(2), LogisticRegression(max_iter=1000))
+    return make_pipeline(StandardScaler(), Quadratic(), LogisticRegression(max_iter=1000))
 
 
 def boosting():
@@ -147,8 +157,7 @@ class Writer:
             y_pred_proba="p_1" if k == 2 else {c: names[c] for c in range(k)},
             y_pred="answer", y_true="label", metrics=["accuracy"], chunk_number=10,
         ).fit(known)
-        case = {"group": group, "classifier": classifier, "calibrated": calibrated, "columns": columns, "windows": [],
-                "referenceError": float((known.answer != known.label).mean())}
+        case = {"group": group, "classifier": classifier, "calibrated": calibrated, "columns": columns, "windows": []}
         with open(f"{self.folder}/scores-{n}.f64", "wb") as f:
             for shift, p, wrong in windows:
                 live = frame(p)
@@ -183,12 +192,82 @@ def generated(writer, rng, group, probabilities):
         writer.add(group, name, calibrated, c.predict_proba(reference), truth, windows)
 
 
+def frequent(column, most=20):
+    """Columns of 0 and 1 for the most frequent categories."""
+    return np.stack([column == c for c in column.value_counts().index[:most]], axis=1).astype(float)
+
+
+def flights():
+    f = pd.read_csv("registry/profile/testdata/flights-8000-per-month.csv.gz")
+    f["delay"] = pd.read_csv("registry/bench/data/delays.csv.gz").arr_delay
+    f = f[f.temp.notna()].reset_index(drop=True)
+    numbers = f[["sched_dep_min", "distance", "temp", "dewp", "humid", "wind_speed", "precip", "pressure", "visib"]]
+    x = np.hstack([numbers.fillna(numbers.median()).to_numpy(float), frequent(f.carrier), frequent(f.dest), frequent(f.origin)])
+    subsets = {
+        "evening": f.sched_dep_min > 17 * 60, "morning": f.sched_dep_min < 9 * 60, "bad weather": (f.visib < 5) | (f.precip > 0),
+        "summer": f.month.isin([6, 7]), "autumn": f.month.isin([9, 10, 11]),
+    }
+    return f, x, subsets, f.month <= 5
+
+
+def bikes():
+    f = pd.read_csv("registry/bench/data/bikes.csv.gz")
+    numbers = f[["hour", "temp", "felt", "humidity", "wind"]]
+    x = np.hstack([numbers.fillna(numbers.median()).to_numpy(float), frequent(f.weekday), frequent(f.workingday), frequent(f.weather)])
+    year = pd.to_datetime(f.date)
+    subsets = {
+        "night": f.hour < 6, "rush hours": f.hour.isin([7, 8, 17, 18]) & (f.workingday == "Yes"), "weekend": f.workingday == "No",
+        "cold": f.temp < 8, "hot": f.temp > 26,
+    }
+    return f, x, subsets, year < "2011-12-01"
+
+
+def real(writer, rng, group):
+    """Windows of subsets of rows that were put aside at random, where only the
+    inputs move; and windows of what came later, where the truth may move too."""
+    f, x, subsets, early = {"flights": flights, "delays": flights, "bikes": bikes}[group]()
+    if group == "flights":
+        y = (f.delay > 15).to_numpy(int)
+    elif group == "delays":
+        y = np.digitize(f.delay, [-15, 0, 15])
+    else:
+        y = np.digitize(f.rentals, [40, 142, 281])
+    parts = rng.permutation(len(x))
+    a, b = (TRAINING, TRAINING + REFERENCE) if len(x) > 40_000 else (len(x) // 3, 2 * len(x) // 3)
+    aside = parts[b:]
+    windows = []
+    for name, wanted in [("none", np.ones(len(x), bool))] + [(k, v.to_numpy()) for k, v in subsets.items()]:
+        rows = aside[wanted[aside]]
+        for size, count in SIZES.items():
+            windows += [(name, rows[i * size:(i + 1) * size]) for i in range(min(count, len(rows) // size))]
+    run(writer, rng, group, x, y, parts[:a], parts[a:b], windows)
+
+    past = rng.permutation(np.flatnonzero(early))
+    future = np.flatnonzero(~early)
+    a, b = min(TRAINING, len(past) // 2), min(TRAINING + REFERENCE, len(past))
+    windows = []
+    for size, count in SIZES.items():
+        starts = rng.integers(0, max(len(future) - size, 1), count)
+        windows += [("later", future[at:at + size]) for at in starts if size <= len(future)]
+    run(writer, rng, group, x, y, past[:a], past[a:b], windows)
+
+
+def run(writer, rng, group, x, y, training, reference, windows):
+    for name, calibrated, c in classifiers():
+        c.fit(x[training], y[training])
+        live = [(shift, c.predict_proba(x[rows]), lambda answers, rows=rows: answers != y[rows]) for shift, rows in windows]
+        writer.add(group, name, calibrated, c.predict_proba(x[reference]), y[reference], live)
+
+
 def main():
     folder, seed, group = sys.argv[1], int(sys.argv[2]), sys.argv[3]
     rng = np.random.default_rng(seed)
     np.random.seed(seed)
     writer = Writer(folder)
-    generated(writer, rng, group, {"binary": binary, "rare": rare, "four": four}[group])
+    if probabilities := {"binary": binary, "rare": rare, "four": four}.get(group):
+        generated(writer, rng, group, probabilities)
+    else:
+        real(writer, rng, group)
     writer.close()
 
 

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"github.com/prometheus/prometheus/model/labels"
@@ -27,15 +28,9 @@ type expectedRule struct {
 	values rules.Values
 }
 
-// answer of the rule about one window.
-type answer struct {
-	expected, reference, stderr float64
-	fires                       bool
-}
-
 // expected is what the rule says of windows, by their counts in the bins of a
 // prediction; each is a model of its own.
-func (e expectedRule) expected(ctx context.Context, c profile.Column, windows [][]int64) ([]answer, error) {
+func (e expectedRule) expected(ctx context.Context, c profile.Column, windows [][]int64) ([]float64, error) {
 	dir, err := os.MkdirTemp(e.dir, "engine-")
 	if err != nil {
 		return nil, err
@@ -50,7 +45,7 @@ func (e expectedRule) expected(ctx context.Context, c profile.Column, windows []
 	app := db.AppenderV2(ctx)
 	add := func(at time.Time, name string, window int, value float64, more ...string) {
 		series := labels.FromStrings(append([]string{
-			"__name__", name, "namespace", "ml", "model_name", fmt.Sprint(window), "model_version", "1", "output", c.Name,
+			"__name__", name, "namespace", "ml", "model_name", strconv.Itoa(window), "model_version", "1", "output", c.Name,
 		}, more...)...)
 		_, e := app.Append(0, series, 0, at.UnixMilli(), value, nil, nil, storage.AppendV2Options{})
 		err = errors.Join(err, e)
@@ -75,7 +70,7 @@ func (e expectedRule) expected(ctx context.Context, c profile.Column, windows []
 	return e.evaluate(ctx, dir, db, engine, end, len(windows))
 }
 
-func (e expectedRule) evaluate(ctx context.Context, dir string, db *tsdb.DB, engine *promql.Engine, at time.Time, windows int) ([]answer, error) {
+func (e expectedRule) evaluate(ctx context.Context, dir string, db *tsdb.DB, engine *promql.Engine, at time.Time, windows int) ([]float64, error) {
 	files, err := rules.Render(e.values)
 	if err != nil {
 		return nil, err
@@ -97,9 +92,6 @@ func (e expectedRule) evaluate(ctx context.Context, dir string, db *tsdb.DB, eng
 		return nil, errs[0]
 	}
 	for _, g := range groups {
-		for _, rule := range g.AlertingRules() {
-			rule.SetRestored(true) // or ALERTS is not written
-		}
 		g.Eval(ctx, at)
 		for _, rule := range g.Rules() {
 			if err := rule.LastError(); err != nil {
@@ -107,36 +99,25 @@ func (e expectedRule) evaluate(ctx context.Context, dir string, db *tsdb.DB, eng
 			}
 		}
 	}
-	out := make([]answer, windows)
-	found := 0
-	for _, q := range []struct {
-		expr string
-		into func(*answer, float64)
-	}{
-		{"leeway:prediction:expected_error1h", func(a *answer, v float64) { a.expected, found = v, found+1 }},
-		{"leeway:prediction:reference_expected_error", func(a *answer, v float64) { a.reference = v }},
-		{"leeway:prediction:expected_error_standard_error1h", func(a *answer, v float64) { a.stderr = v }},
-		{`ALERTS{alertname="LeewayExpectedError", alertstate="firing"}`, func(a *answer, v float64) { a.fires = v == 1 }},
-	} {
-		query, err := engine.NewInstantQuery(ctx, db, nil, q.expr, at)
+	query, err := engine.NewInstantQuery(ctx, db, nil, "leeway:prediction:expected_error1h", at)
+	if err != nil {
+		return nil, err
+	}
+	defer query.Close()
+	found, err := query.Exec(ctx).Vector()
+	if err != nil {
+		return nil, err
+	}
+	if len(found) != windows {
+		return nil, fmt.Errorf("the rule says something of %d of %d windows", len(found), windows)
+	}
+	out := make([]float64, windows)
+	for _, s := range found {
+		i, err := strconv.Atoi(s.Metric.Get("model_name"))
 		if err != nil {
 			return nil, err
 		}
-		v, err := query.Exec(ctx).Vector()
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", q.expr, err)
-		}
-		for _, s := range v {
-			var i int
-			if _, err := fmt.Sscan(s.Metric.Get("model_name"), &i); err != nil || i >= windows {
-				return nil, fmt.Errorf("%s: of model %q", q.expr, s.Metric.Get("model_name"))
-			}
-			q.into(&out[i], s.F)
-		}
-		query.Close()
-	}
-	if found != windows {
-		return nil, fmt.Errorf("the rule says something of %d of %d windows", found, windows)
+		out[i] = s.F
 	}
 	return out, nil
 }
