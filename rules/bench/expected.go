@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/leeway-dev/leeway/registry/dataset"
@@ -19,9 +20,11 @@ import (
 	"github.com/leeway-dev/leeway/rules"
 )
 
+const nannymlVersion = "0.13.1"
+
 // nannymlPackages are NannyML and what it is run with.
 var nannymlPackages = []string{
-	"nannyml==0.13.1", "scikit-learn==1.5.2", "numpy==1.26.4", "pandas==2.3.3", "scipy==1.13.1",
+	"nannyml==" + nannymlVersion, "scikit-learn==1.5.2", "numpy==1.26.4", "pandas==2.3.3", "scipy==1.13.1",
 	"statsmodels==0.15.0", "category-encoders==2.6.4", // which NannyML needs, but does not ask for
 }
 
@@ -50,7 +53,8 @@ type expectedWindow struct {
 func (b *bench) expected(ctx context.Context) error {
 	python, err := nannymlPython(ctx)
 	if err != nil {
-		return err
+		fmt.Println("\nNannyML takes no part:", err)
+		return ctx.Err()
 	}
 	dir, err := os.MkdirTemp("", "bench-rules-")
 	if err != nil {
@@ -61,6 +65,7 @@ func (b *bench) expected(ctx context.Context) error {
 	v.Clustering.Assumed = 1 // rows are independent
 	v.ExpectedError.Window, v.ExpectedError.For = rules.Duration(time.Hour), 0
 	rule := expectedRule{dir: dir, values: v}
+	fmt.Fprintln(os.Stderr, "with", strings.Join(nannymlPackages, " "))
 	var tables expectedTables
 	for repeat := range max(int(10*b.scale), 1) {
 		for _, group := range expectedGroups {
@@ -150,7 +155,7 @@ func nannymlPython(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	dir := filepath.Join(cache, "leeway", "nannyml-0.13.1")
+	dir := filepath.Join(cache, "leeway", "nannyml-"+nannymlVersion)
 	python := filepath.Join(dir, "bin", "python")
 	if exec.CommandContext(ctx, python, "-c", "import nannyml").Run() == nil {
 		return python, nil
