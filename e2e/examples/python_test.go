@@ -29,7 +29,7 @@ func TestPythonWriter(t *testing.T) {
 		t.Fatal(err)
 	}
 	cmd = child.Command(t.Context(), "go", "run", "./cmd/leeway", "profile", filepath.Join(dir, "frame.csv"),
-		"--prediction", "score,class", "--ignore", "id", "--output", filepath.Join(dir, "leeway.json"))
+		"--prediction", "score,class,rare", "--ignore", "id", "--output", filepath.Join(dir, "leeway.json"))
 	cmd.Dir = "../.."
 	if _, err := child.Run(cmd); err != nil {
 		t.Fatal(err)

@@ -8,6 +8,7 @@ errors by bin, vectors, redacted columns, and categories whose names hold unprin
 """
 import hashlib
 import json
+import math
 import os
 import struct
 from base64 import b64encode
@@ -46,6 +47,9 @@ def numbers(series, prediction):
     probability = prediction and len(distinct) > 2 and distinct[0] >= 0 and distinct[-1] <= 1
     before = [0, *np.cumsum(counts).tolist()]  # rows before each distinct value
     chosen = cuts(before, 20 if probability else 10)
+    ranks = [max(-(-i * len(values) // 1024), 1) - 1 for i in range(1025)]
+    if probability:
+        chosen = narrowed(chosen, before, distinct, [int(np.searchsorted(before, r, "right")) - 1 for r in ranks])
 
     def edge(k):  # below distinct[k]
         if k in (0, len(distinct)):
@@ -64,11 +68,27 @@ def numbers(series, prediction):
     bins += [{"name": "under", "lower": least, "upper": low, "count": 0}, {"name": "over", "lower": high, "upper": most, "count": 0},
              {"name": "far_under", "upper": least, "count": 0}, {"name": "far_over", "lower": most, "count": 0},
              {"name": "missing", "count": missing}]
-    ranks = [max(-(-i * len(values) // 1024), 1) - 1 for i in range(1025)]
     digits = b"".join(struct.pack(">d", e + 0.0) for e in [least, *edges, most])
     return {"name": str(series.name), "type": "number", "rows": len(series), "missing": missing,
             **({"probability": True} if probability else {}), **({"binary": True} if len(distinct) == 2 else {}),
             "binning": binning("number", bins, digits), "bins": bins, "quantiles": values[ranks].tolist()}
+
+
+def narrowed(chosen, before, distinct, quantiles):
+    """Cuts a probability's bins that are wider than a tenth of the range, at quantiles."""
+    widest, rows = 0.1 * (distinct[-1] - distinct[0]), max(math.ceil(0.005 * before[-1]), 20)
+    out = chosen[:1]
+    for start, end in zip(chosen, chosen[1:]):
+        inside = [k for k in quantiles if start <= k < end]
+        if inside:
+            low, width = distinct[inside[0]], distinct[inside[-1]] - distinct[inside[0]]
+            parts = math.ceil(width / widest)
+            for i in range(1, parts):
+                k = next((k for k in inside if distinct[k] >= low + width * i / parts and before[k] - before[out[-1]] >= rows), None)
+                if k is not None and before[end] - before[k] >= rows:
+                    out.append(k)
+        out.append(end)
+    return out
 
 
 def cuts(before, n):

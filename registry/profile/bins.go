@@ -1,6 +1,7 @@
 package profile
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -14,6 +15,7 @@ import (
 const (
 	numberBins      = 10
 	probabilityBins = 20
+	widestBin       = 0.1   // of a probability, as a share of the range
 	heavyShare      = 0.1   // of the values: a bin of its own
 	categoryShare   = 0.005 // of the values, and
 	categoryRows    = 20    // rows at least, for a category to have a bin
@@ -50,6 +52,35 @@ func cuts(probes []Run, n int64, bins int) []int64 {
 		}
 	}
 	return chosen
+}
+
+// narrowed adds cuts to those of a probability, where a bin is wider than
+// widestBin: rows of a rare class lie far apart, and one bin would hold those
+// that are sure and those that are not. At most ten are added; what lies between
+// has as many rows as a category needs. quantiles are ascending runs.
+func narrowed(chosen []int64, quantiles []Run, n int64) []int64 {
+	widest := widestBin * (quantiles[len(quantiles)-1].Value - quantiles[0].Value)
+	least := max(int64(math.Ceil(categoryShare*float64(n))), categoryRows)
+	out := chosen[:1:1]
+	for _, to := range chosen[1:] {
+		from := out[len(out)-1]
+		first, _ := slices.BinarySearchFunc(quantiles, from, func(r Run, at int64) int { return cmp.Compare(r.Below, at) })
+		behind, _ := slices.BinarySearchFunc(quantiles, to, func(r Run, at int64) int { return cmp.Compare(r.Below, at) })
+		inside := quantiles[first:behind]
+		if len(inside) > 0 {
+			low, width := inside[0].Value, inside[len(inside)-1].Value-inside[0].Value
+			parts := math.Ceil(width / widest)
+			for i := 1.0; i < parts; i++ {
+				last := out[len(out)-1]
+				k := slices.IndexFunc(inside, func(r Run) bool { return r.Value >= low+width*i/parts && r.Below-last >= least })
+				if k >= 0 && to-inside[k].Below >= least {
+					out = append(out, inside[k].Below)
+				}
+			}
+		}
+		out = append(out, to)
+	}
+	return out
 }
 
 func union(a, b map[int64]bool) map[int64]bool {

@@ -226,6 +226,33 @@ func TestProbabilityHas20Bins(t *testing.T) {
 	}
 }
 
+// Bins of equally many rows would put what a rare class is told by, scores from
+// 0.05 to 1, into one.
+func TestWideBinsOfAProbabilityAreCut(t *testing.T) {
+	var csv strings.Builder
+	csv.WriteString("x,p\n")
+	for i := range 20_000 {
+		score := 0.05 * float64(i) / 19_000
+		if i >= 19_000 {
+			score = 0.05 + 0.95*float64(i-19_000)/1000
+		}
+		fmt.Fprintf(&csv, "%d,%v\n", i, score)
+	}
+	p, _, err := dataset.FromCSV("x.csv", strings.NewReader(csv.String()), dataset.Options{Predictions: []string{"p"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	bins := p.Predictions[0].Bins
+	if n := len(bins) - 5; n < 26 || n > 30 {
+		t.Errorf("%d bins, want 20 and nearly ten more", n)
+	}
+	for _, b := range bins[:len(bins)-5] {
+		if width := *b.Upper - *b.Lower; width > 0.2 || b.Count < 100 {
+			t.Errorf("bin %s from %v to %v has %d rows, want none wider than two tenths or with less than 0.5%%", b.Name, *b.Lower, *b.Upper, b.Count)
+		}
+	}
+}
+
 // Good–Turing: the share of unseen is that of the categories seen once.
 func TestCategoryBins(t *testing.T) {
 	var cells []string

@@ -83,7 +83,8 @@ type Column struct {
 	// Rows counts all rows of the column, those without a value included.
 	Rows    int64 `json:"rows"`
 	Missing int64 `json:"missing"`
-	// Probability: values from 0 to 1, in 20 bins instead of 10.
+	// Probability: values from 0 to 1, in 20 bins instead of 10, and up to 10 more
+	// where these would be wide.
 	Probability bool `json:"probability,omitempty"`
 	// Binary: the training rows hold just two values.
 	Binary bool `json:"binary,omitempty"`

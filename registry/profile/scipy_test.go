@@ -15,7 +15,7 @@ import (
 var update = flag.Bool("update", false, "write testdata/references.json for testdata/distances.py")
 
 // Live counts on the version's own bins are those that pandas finds, and the
-// distances those of scipy, to 1e-9.
+// distances those of scipy, Evidently and NannyML, to 1e-9.
 func TestScipyDistances(t *testing.T) {
 	all := flights(t)
 	references := make(map[string]*profile.Profile)
@@ -45,6 +45,14 @@ func TestScipyDistances(t *testing.T) {
 	if len(want) != len(references) {
 		t.Fatalf("%d versions in scipy-distances.json, want %d", len(want), len(references))
 	}
+	peers := []struct {
+		name   string
+		factor float64 // of the distance
+		peerDistances
+	}{{name: "evidently", factor: math.Sqrt(math.Ln2)}, {name: "nannyml", factor: 1}}
+	for i := range peers {
+		readJSON(t, "testdata/"+peers[i].name+"-distances.json", &peers[i].peerDistances)
+	}
 	for v, months := range want {
 		for key, columns := range months {
 			month, _ := strconv.Atoi(key)
@@ -60,6 +68,11 @@ func TestScipyDistances(t *testing.T) {
 				if math.Abs(c.Distance-columns[c.Name].Distance) > 1e-9 {
 					t.Errorf("%s %s %s: %v, scipy has %v", v, key, c.Name, c.Distance, columns[c.Name].Distance)
 				}
+				for _, p := range peers {
+					if d, ok := p.Distances[v][key][c.Name]; !ok || math.Abs(c.Distance*p.factor-d) > 1e-9 {
+						t.Errorf("%s %s %s: %v, %s has %v", v, key, c.Name, c.Distance*p.factor, p.name, d)
+					}
+				}
 				var counts []int64
 				for _, b := range live.Features[i].Bins {
 					counts = append(counts, b.Count)
@@ -70,4 +83,11 @@ func TestScipyDistances(t *testing.T) {
 			}
 		}
 	}
+}
+
+// peerDistances are what rules/testdata/peers.py writes of a package: distances
+// by version, month and column. Evidently's logarithms are to base e.
+type peerDistances struct {
+	Versions  map[string]string
+	Distances map[string]map[string]map[string]float64
 }

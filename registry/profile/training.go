@@ -61,7 +61,11 @@ func (c *Column) describe(values Values, prediction bool) error {
 		c.Probability = true
 		wanted = probabilityBins
 	}
-	c.Bins, err = numberColumnBins(values, cuts(found[QuantileCount:], n, wanted), c.Missing)
+	chosen := cuts(found[QuantileCount:], n, wanted)
+	if c.Probability {
+		chosen = narrowed(chosen, found[:QuantileCount], n)
+	}
+	c.Bins, err = numberColumnBins(values, chosen, c.Missing)
 	return err
 }
 

@@ -21,8 +21,9 @@ frame = pd.DataFrame({
     "id": np.arange(rows),
     "score": np.round(rng.random(rows), 4),
     "class": rng.choice(["a", "b"], rows),
+    "rare": np.round(rng.beta(0.3, 5, rows), 5),
 })
 frame.loc[::7, "price"] = np.nan
 folder = sys.argv[1]
 frame.to_csv(f"{folder}/frame.csv", index=False)
-print(leeway_profile.write(frame, f"{folder}/python.json", predictions=["score", "class"], ignore=["id"]))
+print(leeway_profile.write(frame, f"{folder}/python.json", predictions=["score", "class", "rare"], ignore=["id"]))
