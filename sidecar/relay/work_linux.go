@@ -13,6 +13,13 @@ func (l *loop) queued() int {
 	return l.cfg.Work.Queued()
 }
 
+// slice does work for a moment. To ask epoll costs as much as a small piece.
+func (l *loop) slice() {
+	until := l.now() + sliceFor
+	for l.step(until) && l.queued() > 0 && l.now() < until {
+	}
+}
+
 // step does one piece of work, and up to a time without pausing. One that cannot be done now, since others hold what it
 // needs, is tried again soon.
 func (l *loop) step(until int64) (did bool) {
