@@ -18,7 +18,7 @@ const (
 	sparesKept   = 16
 	eventsAtOnce = 16 // few, so that what a request touches is still in the processor's cache when its work is done
 
-	backlog    = 8        // pieces of work above which it gets a share of the time though there is something to move
+	backlog    = 8         // pieces of work above which it gets a share of the time though there is something to move
 	sliceFor   = 8_000     // ns of work between two looks at what is ready
 	backlogFor = 2         // that share: one part in so many of the time that moving takes
 	workPause  = 1_000_000 // ns until work that cannot be done now is tried again
