@@ -114,6 +114,7 @@ type Parser struct {
 	folded    [folds]int    // values that were summed up
 	sums      []float64     // to be told
 	paused    int           // how much was read since the last Pause
+	values    []float64     // of a column, side by side
 	last      v2Tensor      // that was read
 	envelopes [2]v2Envelope // of requests, and of answers
 	// answer: a response. A request none of whose names is known lacks every column; a response may name its outputs as
