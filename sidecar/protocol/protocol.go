@@ -102,6 +102,7 @@ type Parser struct {
 	kind      Kind
 	body      []byte
 	cells     []float64 // what was read; text and the like are boxed (cell.go)
+	unboxed   bool      // all cells are numbers; false: some may not be
 	tensors   []tensor
 	keys      []key  // of the last record
 	seen      []bool // by column: some tensor is bound to it
@@ -136,7 +137,7 @@ func (p *Parser) Predictions(m Message, t Table) error {
 }
 
 func (p *Parser) message(m Message, t Table) error {
-	p.body, p.unknown, p.paused, p.encoded, p.folded = m.Body, 0, 0, 0, [folds]int{}
+	p.body, p.unknown, p.paused, p.encoded, p.folded, p.unboxed = m.Body, 0, 0, 0, [folds]int{}, false
 	p.kind, p.derived, p.width = m.Kind, t.Derived(), t.Width()
 	if p.derived.Classes != nil {
 		p.width--

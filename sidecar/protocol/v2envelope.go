@@ -42,7 +42,7 @@ func (p *Parser) v2Alike() bool {
 		return false
 	}
 	s := p.scan(len(p.body))
-	s.i = len(f.before)
+	s.i, p.unboxed = len(f.before), true
 	x := f.tensor
 	var err error
 	if x.data, err = s.array(); err == nil && s.i == len(p.body)-len(f.behind) {
@@ -50,6 +50,6 @@ func (p *Parser) v2Alike() bool {
 			return true
 		}
 	}
-	p.cells, p.tensors, p.encoded = p.cells[:0], p.tensors[:0], 0
+	p.cells, p.tensors, p.encoded, p.unboxed = p.cells[:0], p.tensors[:0], 0, false
 	return false
 }
