@@ -19,6 +19,7 @@ const (
 	eventsAtOnce = 16 // few, so that what a request touches is still in the processor's cache when its work is done
 
 	backlog    = 8         // pieces of work above which it gets a share of the time though there is something to move
+	crowd      = 64        // the same where things come one at a time, and within a piece
 	sliceFor   = 8_000     // ns of work between two looks at what is ready
 	backlogFor = 2         // that share: one part in so many of the time that moving takes
 	workPause  = 1_000_000 // ns until work that cannot be done now is tried again
@@ -45,6 +46,7 @@ type loop struct {
 	raw      syscall.RawConn
 	events   []unix.EpollEvent
 	ready    int
+	moved    int           // of handle
 	fault    syscall.Errno // of epoll_wait
 	deadline int64         // until when file waits
 
@@ -133,7 +135,7 @@ func (l *loop) handle() {
 			}
 		}
 	}
-	l.ready = 0
+	l.moved, l.ready = l.ready, 0
 }
 
 // rescue keeps a panic to the pair that it happened with.

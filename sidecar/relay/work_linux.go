@@ -48,7 +48,7 @@ func (l *loop) pause() {
 	l.handle()
 	took := l.now() - began
 	l.paused += took
-	if l.queued() > backlog {
+	if l.queued() > crowd {
 		l.credit += took / backlogFor
 		l.until = l.now() + took/backlogFor
 	}
@@ -58,12 +58,16 @@ func (l *loop) pause() {
 // some observations are better than none. What does not fit is dropped by the queue, so traffic is held up by that part
 // and no more.
 func (l *loop) share(began int64) {
-	if l.queued() <= backlog || l.workAt > 0 {
+	most := backlog
+	if l.moved == 1 { // then there mostly is a moment
+		most = crowd
+	}
+	if l.queued() <= most || l.workAt > 0 {
 		l.credit = 0
 		return
 	}
 	l.credit += (l.now() - began) / backlogFor
-	for l.credit > 0 && l.queued() > backlog {
+	for l.credit > 0 && l.queued() > most {
 		before, paused := l.now(), l.paused
 		if !l.step(before + l.credit) {
 			return
