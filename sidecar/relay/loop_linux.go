@@ -46,7 +46,7 @@ type loop struct {
 	raw      syscall.RawConn
 	events   []unix.EpollEvent
 	ready    int
-	moved    int           // of handle
+	moved    int           // events of the last handle
 	fault    syscall.Errno // of epoll_wait
 	deadline int64         // until when file waits
 
