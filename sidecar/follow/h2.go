@@ -111,7 +111,8 @@ func (h *h2) request(k *block, t time.Time) {
 	case !h.pair.sink.Reserve(streamCost):
 		h.stop(ReasonMemory, t)
 	default:
-		e := &Exchange{Start: t, GRPC: isGRPC(k.ContentType)}
+		e := h.pair.exchange()
+		e.Start, e.GRPC = t, isGRPC(k.ContentType)
 		h.streams[k.stream] = e
 		h.pair.waiting++
 		h.pair.sink.Request(e, k.Head)
@@ -179,6 +180,7 @@ func (h *h2) finish(stream uint32, e *Exchange, o Outcome, t time.Time) {
 	e.End, e.Outcome = t, o
 	e.Early = o == Answered && !e.Complete
 	h.pair.sink.Done(e)
+	h.pair.forget(e)
 }
 
 func (h *h2) finishAbove(limit uint32, o Outcome, t time.Time) {

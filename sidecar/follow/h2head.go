@@ -20,12 +20,15 @@ type block struct {
 	list    int    // bytes of its fields, as SETTINGS_MAX_HEADER_LIST_SIZE counts them
 
 	framing
+	text       []byte // that framing's values are pieces of
 	status     int    // 0: none, or not a number
 	grpcStatus string // empty: none
 }
 
 func (k *block) begin(stream uint32, push, end bool) {
-	*k = block{decoder: k.decoder, open: true, stream: stream, push: push, end: end, framing: readHeaders(nil)}
+	*k = block{
+		decoder: k.decoder, open: true, stream: stream, push: push, end: end, framing: readHeaders(nil), text: k.text[:0],
+	}
 }
 
 // field is called by the decoder.
@@ -35,21 +38,28 @@ func (k *block) field(f hpack.HeaderField) {
 	}
 	switch f.Name {
 	case ":method":
-		k.Method = []byte(f.Value)
+		k.Method = k.bytes(f.Value)
 	case ":path":
-		k.Target = []byte(f.Value)
+		k.Target = k.bytes(f.Value)
 	case ":status":
 		k.status = 0
 		if len(f.Value) == 3 {
 			k.status, _ = strconv.Atoi(f.Value)
 		}
 	case "grpc-encoding":
-		k.GRPCEncoding = []byte(f.Value)
+		k.GRPCEncoding = k.bytes(f.Value)
 	case "grpc-status":
 		k.grpcStatus = f.Value
 	case "content-type", "content-length", "content-encoding", "inference-header-content-length":
-		k.header([]byte(f.Name), []byte(f.Value))
+		k.header([]byte(f.Name), k.bytes(f.Value))
 	}
+}
+
+// bytes is a value, in memory that the next block uses again.
+func (k *block) bytes(value string) []byte {
+	at := len(k.text)
+	k.text = append(k.text, value...)
+	return k.text[at:len(k.text):len(k.text)]
 }
 
 // grow counts the fragment that follows before it comes.

@@ -243,6 +243,11 @@ func (p *Pair) finish(o Outcome, t time.Time) {
 	}
 	p.response.state, p.response.ex = inHead, nil
 	p.sink.Done(e)
+	p.forget(e)
+}
+
+// forget keeps an exchange that has ended for the next.
+func (p *Pair) forget(e *Exchange) {
 	*e = Exchange{}
 	p.spare = e
 }

@@ -9,7 +9,7 @@ import (
 const (
 	smallest = 1 << 10
 	classes  = 6
-	keep     = 1 << 20 // bytes of free buffers
+	kept     = 4 // one part in so many of the limit stays as free buffers: to make them anew is dear where bodies are large
 )
 
 // budget is memory for captured bodies: what is lent is never more than limit.
@@ -70,7 +70,7 @@ func (b *budget) release(buf []byte) {
 	b.reserve(-size)
 	c, _ := class(size)
 	b.mu.Lock()
-	if c < classes && b.held+size <= keep {
+	if c < classes && b.held+size <= int(b.limit/kept) {
 		b.free[c] = append(b.free[c], buf)
 		b.held += size
 	}

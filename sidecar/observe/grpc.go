@@ -28,12 +28,16 @@ type messages struct {
 	capture    *capture
 }
 
-// newCall is for a request of gRPC; nil if its messages are not to be looked at.
-func newCall(e *follow.Exchange, h follow.Head, k protocol.Kind) *call {
+// newCall is for a record's request of gRPC; nil if its messages are not to be looked at.
+func (r *record) newCall(e *follow.Exchange, h follow.Head, k protocol.Kind) *call {
 	if !e.GRPC || k != protocol.V2 {
 		return nil
 	}
-	c := &call{request: messages{coding: unpack.Of(h.GRPCEncoding)}}
+	c := r.spare
+	if r.spare = nil; c == nil {
+		c = new(call)
+	}
+	*c = call{request: messages{coding: unpack.Of(h.GRPCEncoding)}}
 	if protocol.RequestForm(k, h.Target, h.ContentType, h.HeaderLength) == protocol.FormGRPCStream {
 		c.stream = &stream{last: e.Start}
 	}

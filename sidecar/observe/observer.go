@@ -276,7 +276,11 @@ func (o *Observer) unpack(c *capture) metrics.Result {
 func (o *Observer) forget(r *record) {
 	o.budget.release(r.request.buf)
 	o.budget.release(r.response.buf)
-	*r = record{}
+	spare := r.spare
+	if r.call != nil && r.call.stream == nil {
+		spare = r.call
+	}
+	*r = record{spare: spare}
 	o.records.Put(r)
 }
 

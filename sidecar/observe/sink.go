@@ -17,6 +17,7 @@ type record struct {
 	predicted         bool // answered with success, by a model whose profile has predictions: they count
 	request, response capture
 	call              *call // of gRPC; nil otherwise
+	spare             *call // of an earlier exchange, for the next; a stream's is not, its halves have it too
 }
 
 // capture is the copy of one body. An empty result means that all is well so far.
@@ -33,7 +34,7 @@ func (o *Observer) Request(e *follow.Exchange, h follow.Head) {
 	o.cfg.Metrics.Began()
 	r := o.records.Get().(*record)
 	r.kind = protocol.Recognise(h.Method, h.Target, h.ContentType, o.cfg.Protocol)
-	r.call = newCall(e, h, r.kind)
+	r.call = r.newCall(e, h, r.kind)
 	e.Value = r
 	if r.kind == protocol.Other || r.call != nil && r.call.stream != nil {
 		return

@@ -92,6 +92,7 @@ func (s *scanner) scalars() (int, error) {
 				return 0, err
 			}
 			s.p.cells = append(s.p.cells, cell)
+			s.p.unboxed = s.p.unboxed && cell == cell
 		}
 		if s.peek() != ',' {
 			return len(s.p.cells) - old, nil

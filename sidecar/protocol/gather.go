@@ -46,5 +46,5 @@ func (p *Parser) gather(t Table, x *tensor, n int) bool {
 	}
 	g, ok := t.(Gatherer)
 	cells := p.cells[x.at : x.at+n*x.width]
-	return ok && plain(cells, 1) && g.Gather(cells)
+	return ok && (p.unboxed || plain(cells, 1)) && g.Gather(cells)
 }

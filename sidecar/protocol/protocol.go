@@ -99,21 +99,25 @@ type Parser struct {
 	// are a vector. 0: DefaultMaxFeatures.
 	MaxFeatures int
 
-	kind    Kind
-	body    []byte
-	cells   []float64 // what was read; text and the like are boxed (cell.go)
-	tensors []tensor
-	keys    []key  // of the last record
-	seen    []bool // by column: some tensor is bound to it
-	unknown int    // values of unknown columns that were not kept
-	text    []byte // the last text that had to be built
-	name    []byte // the last name that had to be built
-	derived Derived
-	width   int        // columns of the table that a row without names has: all but the highest of the others
-	encoded int        // values that were encoded bytes
-	folded  [folds]int // values that were summed up
-	sums    []float64  // to be told
-	paused  int        // how much was read since the last Pause
+	kind      Kind
+	body      []byte
+	cells     []float64 // what was read; text and the like are boxed (cell.go)
+	unboxed   bool      // all cells are numbers; false: some may not be
+	tensors   []tensor
+	keys      []key  // of the last record
+	seen      []bool // by column: some tensor is bound to it
+	unknown   int    // values of unknown columns that were not kept
+	text      []byte // the last text that had to be built
+	name      []byte // the last name that had to be built
+	derived   Derived
+	width     int           // columns of the table that a row without names has: all but the highest of the others
+	encoded   int           // values that were encoded bytes
+	folded    [folds]int    // values that were summed up
+	sums      []float64     // to be told
+	paused    int           // how much was read since the last Pause
+	values    []float64     // of a column, side by side
+	last      v2Tensor      // that was read
+	envelopes [2]v2Envelope // of requests, and of answers
 	// answer: a response. A request none of whose names is known lacks every column; a response may name its outputs as
 	// it likes, and is then not readable.
 	answer bool
@@ -133,7 +137,7 @@ func (p *Parser) Predictions(m Message, t Table) error {
 }
 
 func (p *Parser) message(m Message, t Table) error {
-	p.body, p.unknown, p.paused, p.encoded, p.folded = m.Body, 0, 0, 0, [folds]int{}
+	p.body, p.unknown, p.paused, p.encoded, p.folded, p.unboxed = m.Body, 0, 0, 0, [folds]int{}, false
 	p.kind, p.derived, p.width = m.Kind, t.Derived(), t.Width()
 	if p.derived.Classes != nil {
 		p.width--
@@ -160,7 +164,7 @@ func (p *Parser) message(m Message, t Table) error {
 // forget lets go of the body and of memory that few bodies need.
 func (p *Parser) forget() {
 	clear(p.tensors)
-	p.derived = Derived{}
+	p.derived, p.last = Derived{}, v2Tensor{}
 	clear(p.keys)
 	p.body, p.learn, p.cells, p.tensors, p.keys, p.text = nil, nil, p.cells[:0], p.tensors[:0], p.keys[:0], p.text[:0]
 	if cap(p.cells) > keepCells {

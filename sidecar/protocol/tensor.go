@@ -202,9 +202,11 @@ func (p *Parser) tellAbsent(t Table, n int) {
 // tellColumn tells the j-th column of a tensor, from a row up to another.
 func (p *Parser) tellColumn(t Table, x *tensor, j, from, to int) {
 	cells := p.cells[x.at+j+from*x.stride : x.at+j+(to-1)*x.stride+1]
-	if x.datatype != boolType && plain(cells, x.stride) {
-		t.Numbers(x.column+j, cells, x.stride)
-		return
+	if x.datatype != boolType {
+		if values, plain := p.contiguous(cells, x.stride); plain {
+			t.Numbers(x.column+j, values, 1)
+			return
+		}
 	}
 	for i := 0; i < len(cells); i += x.stride {
 		v := p.value(cells[i])
@@ -213,6 +215,25 @@ func (p *Parser) tellColumn(t Table, x *tensor, j, from, to int) {
 		}
 		t.Value(x.column+j, v)
 	}
+}
+
+// contiguous is the first of cells, and every stride-th behind it, side by side: a column is looked at several times, and
+// the cells of a row are cache lines apart. plain: all are numbers or missing.
+func (p *Parser) contiguous(cells []float64, stride int) (values []float64, plain bool) {
+	n := (len(cells) + stride - 1) / stride
+	if cap(p.values) < n {
+		p.values = make([]float64, tellEvery)
+	}
+	values = p.values[:n]
+	var texts uint64
+	for i := range values {
+		v := cells[i*stride]
+		values[i] = v
+		if v != v && boxed(v) {
+			texts = 1
+		}
+	}
+	return values, texts == 0
 }
 
 // plain reports whether all are numbers or missing.

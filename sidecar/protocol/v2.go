@@ -11,11 +11,15 @@ type v2Tensor struct {
 	shaped      bool
 	data        grid
 	has         bool  // data
+	from, to    int   // of the body: the data
 	binary      int64 // bytes of raw data behind the JSON; −1 without
 }
 
 // v2 reads {"inputs": [tensor, …]}, or "outputs", and the raw data behind it.
 func (p *Parser) v2(m Message) error {
+	if m.Form == FormJSON && p.v2Alike() {
+		return nil
+	}
 	n := len(p.body)
 	if m.Form == FormBinary {
 		if m.HeaderLength > int64(n) {
@@ -39,6 +43,9 @@ func (p *Parser) v2(m Message) error {
 	if err == nil && at != len(p.body) {
 		return unparsable("%d bytes of raw data, want %d", len(p.body)-n, at-n)
 	}
+	if err == nil && m.Form == FormJSON {
+		p.envelope().keep(p)
+	}
 	return err
 }
 
@@ -60,8 +67,9 @@ func (p *Parser) v2Tensor(s *scanner, at int) (int, error) {
 			if x.has {
 				return unparsable("tensor %.64q has data twice", x.name)
 			}
-			x.has = true
+			x.has, x.from = true, s.i
 			x.data, err = s.array()
+			x.to = s.i
 		case "parameters":
 			err = x.readParameters(s)
 		default:
@@ -72,6 +80,12 @@ func (p *Parser) v2Tensor(s *scanner, at int) (int, error) {
 	if err != nil {
 		return at, err
 	}
+	p.last = x
+	return p.v2Add(&x, at)
+}
+
+// v2Add appends a tensor that was read; raw data are read then.
+func (p *Parser) v2Add(x *v2Tensor, at int) (int, error) {
 	n := x.rows * x.width
 	switch {
 	case !x.shaped || x.has == (x.binary >= 0):

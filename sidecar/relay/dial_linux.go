@@ -72,9 +72,8 @@ func (l *loop) listen(on bool) {
 	unix.EpollCtl(l.ep, unix.EPOLL_CTL_MOD, int(l.listener), &ev)
 }
 
-// begin makes a pair of a client's connection.
+// begin makes a pair of a client's connection, which has what take has set on the listener.
 func (l *loop) begin(client int) {
-	tune(client)
 	p := &pair{follow: nothing{}, connecting: true}
 	p.client = side{pair: p, client: true}
 	p.upstream = side{pair: p, fd: -1}

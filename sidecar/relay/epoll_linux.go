@@ -83,9 +83,34 @@ func (l *loop) ask(s *side) {
 			want |= unix.EPOLLOUT
 		}
 	}
-	if want == s.asked {
-		return
+	if want == unix.EPOLLIN && p.refused == nil {
+		want = reading
 	}
+	if want != s.asked {
+		l.tell(s, want)
+	}
+}
+
+// reading is asked for where there is nothing to do but to read. Epoll then tells of bytes once (EPOLLET), and need not
+// look at the socket a second time only to find that they have been read; see more.
+const reading = unix.EPOLLIN | unix.EPOLLPRI | unix.EPOLLRDHUP | unix.EPOLLET
+
+// more reports whether a read of n bytes, of at most size, may have left something that epoll does not tell of again: it
+// ends where the buffer does, or before an urgent byte; and an end or a reset may have come with what was read.
+func more(events uint32, n, size int) bool {
+	const end = unix.EPOLLPRI | unix.EPOLLRDHUP | unix.EPOLLHUP | unix.EPOLLERR
+	return n == size || n > 0 && events&end != 0
+}
+
+// again has epoll tell of s once more, if there is something to read, behind others whose turn it is.
+func (l *loop) again(s *side) {
+	if s.asked == reading {
+		l.tell(s, reading)
+	}
+}
+
+// tell has epoll look for something else at s. It may end the pair.
+func (l *loop) tell(s *side, want uint32) {
 	op := unix.EPOLL_CTL_MOD
 	switch {
 	case s.asked == 0:
@@ -97,7 +122,7 @@ func (l *loop) ask(s *side) {
 	ev := unix.EpollEvent{Events: want, Fd: s.fd, Pad: int32(s.gen)}
 	if err := unix.EpollCtl(l.ep, op, int(s.fd), &ev); err != nil {
 		l.cfg.Log.Error("epoll does not take a connection, it is reset", zap.Error(err))
-		l.end(p, true)
+		l.end(s.pair, true)
 	}
 }
 

@@ -16,9 +16,11 @@ import (
 const (
 	scratchSize  = 64 << 10 // one read; also what is held back at most for a socket that takes no more
 	sparesKept   = 16
-	eventsAtOnce = 256
+	eventsAtOnce = 16 // few, so that what a request touches is still in the processor's cache when its work is done
 
-	backlog    = 64        // pieces of work above which it gets a share of the time though there is something to move
+	backlog    = 8         // pieces of work above which it gets a share of the time though there is something to move
+	crowd      = 64        // the same where things come one at a time, and within a piece
+	sliceFor   = 8_000     // ns of work between two looks at what is ready
 	backlogFor = 2         // that share: one part in so many of the time that moving takes
 	workPause  = 1_000_000 // ns until work that cannot be done now is tried again
 	never      = 1<<63 - 1 // a time
@@ -44,6 +46,7 @@ type loop struct {
 	raw      syscall.RawConn
 	events   []unix.EpollEvent
 	ready    int
+	moved    int           // events of the last handle
 	fault    syscall.Errno // of epoll_wait
 	deadline int64         // until when file waits
 
@@ -84,7 +87,7 @@ func (l *loop) run() error {
 	for l.listener >= 0 || l.open > 0 {
 		if l.queued() > 0 && l.workAt == 0 {
 			if l.poll(); l.ready == 0 && l.fault == 0 {
-				l.step(0)
+				l.slice()
 				l.tick(l.now())
 				continue
 			}
@@ -132,7 +135,7 @@ func (l *loop) handle() {
 			}
 		}
 	}
-	l.ready = 0
+	l.moved, l.ready = l.ready, 0
 }
 
 // rescue keeps a panic to the pair that it happened with.

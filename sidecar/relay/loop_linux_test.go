@@ -206,6 +206,39 @@ func TestWork(t *testing.T) {
 	})
 }
 
+// A read ends before an urgent byte, which no reader of a stream gets; what is behind it passes like all else.
+func TestUrgent(t *testing.T) { each(t, testUrgent) }
+
+func testUrgent(t *testing.T, portable bool) {
+	up := listen(t)
+	go func() {
+		c, err := up.Accept()
+		if err != nil {
+			return
+		}
+		defer c.Close()
+		io.Copy(c, c)
+	}()
+	_, through := start(t, portable, up.Addr().String(), nil, nil)
+	c := dial(t, through)
+	raw, err := c.(*net.TCPConn).SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.SetDeadline(time.Now().Add(10 * time.Second))
+	for range 200 {
+		raw.Control(func(fd uintptr) {
+			unix.Send(int(fd), []byte("ab"), 0)
+			unix.Send(int(fd), []byte("!"), unix.MSG_OOB)
+			unix.Send(int(fd), []byte("cd"), 0)
+		})
+		var echo [4]byte
+		if _, err := io.ReadFull(c, echo[:]); err != nil || string(echo[:]) != "abcd" {
+			t.Fatalf("%q, %v", echo, err)
+		}
+	}
+}
+
 func TestShutdownBeforeServe(t *testing.T) { each(t, testShutdownBeforeServe) }
 
 func testShutdownBeforeServe(t *testing.T, portable bool) {

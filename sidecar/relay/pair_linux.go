@@ -62,20 +62,21 @@ func (l *loop) turn(s *side, events uint32) {
 	}
 	switch {
 	case p.closed:
-	case s.asked&unix.EPOLLIN != 0 && events&(unix.EPOLLIN|failed) != 0:
-		l.pump(s)
+	case s.asked&unix.EPOLLIN != 0 && events&(unix.EPOLLIN|unix.EPOLLPRI|failed) != 0:
+		l.pump(s, events)
 	case s.asked == unix.EPOLLERR && events&failed != 0: // reset, while what it sent is held back
 		l.broke(s)
 	}
 }
 
 // pump reads once and passes on what it got. In front of what a server sent there is room for what an Editor adds.
-func (l *loop) pump(s *side) {
+func (l *loop) pump(s *side, events uint32) {
 	room := 0
 	if !s.client {
 		room = l.cfg.Room
 	}
 	n, e := recv(s.fd, l.scratch[room:])
+	left := more(events, n, scratchSize-room)
 	switch {
 	case again(e):
 	case s.pair.refused != nil:
@@ -88,6 +89,9 @@ func (l *loop) pump(s *side) {
 		l.edit(s, l.scratch[:room+n])
 	default:
 		l.move(s, l.scratch[:n])
+	}
+	if left {
+		l.again(s)
 	}
 }
 

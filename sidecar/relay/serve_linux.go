@@ -36,6 +36,7 @@ func (l *loop) take(listener net.Listener) error {
 		return fmt.Errorf("relay: listener: %w", err)
 	}
 	l.listener = int32(fd)
+	tune(fd) // accepted sockets inherit it
 	if l.ep, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
 		return fmt.Errorf("relay: epoll: %w", err)
 	}

@@ -13,6 +13,13 @@ func (l *loop) queued() int {
 	return l.cfg.Work.Queued()
 }
 
+// slice does work for a moment. To ask epoll costs as much as a small piece.
+func (l *loop) slice() {
+	until := l.now() + sliceFor
+	for l.step(until) && l.queued() > 0 && l.now() < until {
+	}
+}
+
 // step does one piece of work, and up to a time without pausing. One that cannot be done now, since others hold what it
 // needs, is tried again soon.
 func (l *loop) step(until int64) (did bool) {
@@ -41,7 +48,7 @@ func (l *loop) pause() {
 	l.handle()
 	took := l.now() - began
 	l.paused += took
-	if l.queued() > backlog {
+	if l.queued() > crowd {
 		l.credit += took / backlogFor
 		l.until = l.now() + took/backlogFor
 	}
@@ -51,12 +58,16 @@ func (l *loop) pause() {
 // some observations are better than none. What does not fit is dropped by the queue, so traffic is held up by that part
 // and no more.
 func (l *loop) share(began int64) {
-	if l.queued() <= backlog || l.workAt > 0 {
+	most := backlog
+	if l.moved == 1 { // then there mostly is a moment
+		most = crowd
+	}
+	if l.queued() <= most || l.workAt > 0 {
 		l.credit = 0
 		return
 	}
 	l.credit += (l.now() - began) / backlogFor
-	for l.credit > 0 && l.queued() > backlog {
+	for l.credit > 0 && l.queued() > most {
 		before, paused := l.now(), l.paused
 		if !l.step(before + l.credit) {
 			return
