@@ -23,13 +23,15 @@ import (
 func main() {
 	var b bench
 	values := flag.String("f", "", "values `FILE`; else the defaults")
-	parts := flag.String("parts", "statistic,rule,traffic,delay,cost", "what to measure")
+	parts := flag.String("parts", "statistic,rule,traffic,real,delay,cost", "what to measure")
 	flag.IntVar(&b.references, "references", 500, "columns with a reference of their own, in each cell of statistic and rule")
 	flag.IntVar(&b.draws, "draws", 60, "windows drawn for each of them and each window of the ladder")
 	flag.IntVar(&b.days, "days", 90, "days of traffic")
 	flag.Float64Var(&b.scale, "scale", 1, "factor on the number of streams of traffic and of changes")
 	series := flag.String("series", "50000,150000,500000", "bin series of a round of rules")
 	flag.Uint64Var(&b.seed, "seed", 1, "of all that is drawn")
+	flag.StringVar(&b.streamNames, "streams", "bikes,flights", "real streams")
+	flag.StringVar(&b.folder, "root", ".", "`FOLDER` of the sources, where real streams are")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -48,6 +50,7 @@ type bench struct {
 	seed                    uint64
 	series                  []int
 	goals                   []goal
+	streamNames, folder     string
 }
 
 func (b *bench) run(ctx context.Context, values, series string, parts []string) error {
@@ -75,7 +78,7 @@ func (b *bench) run(ctx context.Context, values, series string, parts []string) 
 	all := []struct {
 		name string
 		do   func(context.Context) error
-	}{{"statistic", b.statistic}, {"rule", b.rule}, {"traffic", b.traffic}, {"delay", b.delay}, {"cost", b.cost}}
+	}{{"statistic", b.statistic}, {"rule", b.rule}, {"traffic", b.traffic}, {"real", b.real}, {"delay", b.delay}, {"cost", b.cost}}
 	began := time.Now()
 	for _, part := range all {
 		if !slices.Contains(parts, part.name) {

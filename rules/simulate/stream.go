@@ -13,6 +13,8 @@ type Clocked struct {
 	// History measures clustering against yesterday, over windows of this length.
 	// Zero: rows are taken to be independent.
 	History time.Duration
+	// Profile is the clustering of the training rows in such windows. Zero: not known.
+	Profile float64
 	// LastWeek drops what looks like the same window last week.
 	LastWeek bool
 }
@@ -37,14 +39,7 @@ type Outcome struct {
 // comes together.
 func Stream(r Random, rung Clocked, t Traffic, training, days int) Outcome {
 	src := newSource(r, t, rung.Step)
-	s := &stream{
-		rung: rung, verdict: newVerdict(rung.Rung, 1), column: src.training(training), bins: len(t.Kind.Shares), clustering: 1,
-	}
-	if rung.History > 0 {
-		s.clustering = assumed
-	}
-	s.past = make([]float64, s.bins*(s.steps(week+max(rung.Window, rung.History))+2))
-	s.now, s.then = make([]float64, s.bins), make([]float64, s.bins)
+	s := newStream(rung, src.training(training), 1)
 	counts := make([]float64, s.bins)
 	out := Outcome{Days: float64(days)}
 	run := 0
@@ -74,6 +69,20 @@ type stream struct {
 	ratios     []float64 // of a week, sorted
 	order      []float64 // and in the order in which they came
 	clustering float64
+	effective  float64 // rows of the last window
+}
+
+func newStream(rung Clocked, c *Column, columns int) *stream {
+	s := &stream{rung: rung, verdict: newVerdict(rung.Rung, columns), column: c, bins: len(c.reference), clustering: 1}
+	switch {
+	case rung.Profile > 0:
+		s.clustering = rung.Profile
+	case rung.History > 0:
+		s.clustering = assumed
+	}
+	s.past = make([]float64, s.bins*(s.steps(week+max(rung.Window, rung.History))+2))
+	s.now, s.then = make([]float64, s.bins), make([]float64, s.bins)
+	return s
 }
 
 func (s *stream) steps(d time.Duration) int { return int(d / s.rung.Step) }
@@ -99,10 +108,17 @@ func (s *stream) window(length, ago time.Duration, counts []float64) bool {
 }
 
 func (s *stream) fires(at time.Duration) bool {
-	if s.rung.History > 0 && at%max(between, s.rung.Step) == 0 {
+	// The profile's goes before that of another window.
+	own := s.rung.History == s.rung.Window || s.rung.Profile == 0
+	if s.rung.History > 0 && own && at%max(between, s.rung.Step) == 0 {
 		s.measure()
 	}
-	if !s.window(s.rung.Window, 0, s.now) || !s.exceeds(s.column, s.now, s.clustering) {
+	s.effective = 0
+	if !s.window(s.rung.Window, 0, s.now) {
+		return false
+	}
+	s.effective = total(s.now) / s.clustering
+	if !s.exceeds(s.column, s.now, s.clustering) {
 		return false
 	}
 	if !s.rung.LastWeek || !s.window(s.rung.Window, week, s.then) || total(s.then) <= total(s.now)/2 {
