@@ -30,8 +30,8 @@ func main() {
 	flag.Float64Var(&b.scale, "scale", 1, "factor on the number of streams of traffic and of changes")
 	series := flag.String("series", "50000,150000,500000", "bin series of a round of rules")
 	flag.Uint64Var(&b.seed, "seed", 1, "of all that is drawn")
-	flag.StringVar(&b.streamNames, "streams", "bikes,flights", "real streams")
-	flag.StringVar(&b.folder, "root", ".", "`FOLDER` of the sources, where real streams are")
+	flag.StringVar(&b.root, "root", ".", "`FOLDER` of the sources, which hold real streams")
+	flag.StringVar(&b.folder, "data", "", "`FOLDER` with more real streams, as rules/bench/streams.py writes them")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -50,7 +50,7 @@ type bench struct {
 	seed                    uint64
 	series                  []int
 	goals                   []goal
-	streamNames, folder     string
+	root, folder            string
 }
 
 func (b *bench) run(ctx context.Context, values, series string, parts []string) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -60,6 +61,9 @@ func (s *recorded) regimes(r *rand.Rand) []regime {
 		season.lives = append(season.lives, s.life(first, from, 90, 90))
 	}
 	out := []regime{year, long, within, {name: "days in random order", lives: []life{s.shuffled(r, 1)}}, {name: "weeks in random order", lives: []life{s.shuffled(r, 7)}}, season}
+	if only := os.Getenv("REGIME"); only != "" {
+		out = slices.DeleteFunc(out, func(g regime) bool { return !strings.Contains(g.name, only) })
+	}
 	return slices.DeleteFunc(out, func(g regime) bool { return len(g.lives) == 0 })
 }
 
@@ -133,6 +137,15 @@ func (b *bench) live(ctx context.Context, s *recorded, g regime) (lived, error) 
 				passage := simulate.Replay(b.profiled(r, c), column(c), len(p.Features), rows, time.Duration(l.days)*day)
 				out.alerts[r.Name] += len(passage.Alarms)
 				out.unknown[r.Window.String()] += passage.Unknown / float64(len(p.Features)*len(g.lives))
+				if os.Getenv("DETAIL") != "" {
+					early := 0
+					for _, a := range passage.Alarms {
+						if a.From < 7*day {
+							early++
+						}
+					}
+					fmt.Fprintf(os.Stderr, "%-12s %4s alarms %3d first week %2d unknown %.2f phi profile %.1f end %.1f\n", c.Name, r.Window, len(passage.Alarms), early, passage.Unknown, c.Clustering[r.Window.String()], passage.Clustering)
+				}
 				spans[r.Name] = append(spans[r.Name], passage.Alarms...)
 				if r.Name == "act" && len(passage.Alarms) > 0 {
 					out.columns[c.Name] += len(passage.Alarms)
@@ -172,9 +185,12 @@ func column(c profile.Column) *simulate.Column {
 
 // real prints what the rules say about real streams at their own pace.
 func (b *bench) real(ctx context.Context) error {
-	streams, err := loadStreams(b.streamNames, b.folder)
+	streams, err := loadStreams(b.root, b.folder)
 	if err != nil {
 		return err
+	}
+	if only := os.Getenv("ONLY"); only != "" {
+		streams = slices.DeleteFunc(streams, func(s *recorded) bool { return !strings.Contains(only, s.name) })
 	}
 	fmt.Print("\n### Real streams at their own pace: alerts per model and 90 days, in brackets of columns and windows one by one\n\n")
 	fmt.Print("| stream | version | models | days | page | act | slow | models that act | act alerts by column | columns unknown, share of time by window |\n| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n")

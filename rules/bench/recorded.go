@@ -22,7 +22,6 @@ import (
 type recorded struct {
 	name    string
 	columns []string
-	types   map[string]profile.Type
 	rows    []observation
 }
 
@@ -43,41 +42,51 @@ const day = 24 * time.Hour
 
 // loadBikes reads the hourly rentals of two years: each is a row.
 func loadBikes(path string) (*recorded, error) {
-	s := &recorded{name: "bikes", types: map[string]profile.Type{}}
-	for _, name := range []string{"hour", "temp", "felt", "humidity", "wind"} {
-		s.types[name] = profile.Number
-	}
-	for _, name := range []string{"weekday", "workingday", "holiday", "weather"} {
-		s.types[name] = profile.Category
-	}
-	return s, s.read(path, func(get func(string) string) (time.Time, int, time.Duration, error) {
+	s := &recorded{name: "bikes", columns: []string{"hour", "temp", "felt", "humidity", "wind", "weekday", "workingday", "holiday", "weather"}}
+	return s, s.read(path, func(get func(string) string) (observation, error) {
 		at, err := time.Parse(time.DateOnly, get("date"))
 		hour, err2 := strconv.Atoi(get("hour"))
 		rentals, err3 := strconv.Atoi(get("rentals"))
-		return at.Add(time.Duration(hour) * time.Hour), rentals, time.Hour, errors.Join(err, err2, err3)
+		return observation{at: at.Add(time.Duration(hour) * time.Hour), rows: rentals, over: time.Hour}, errors.Join(err, err2, err3)
 	})
 }
 
 // loadFlights reads flights of 2013 with the weather at departure.
 func loadFlights(path string) (*recorded, error) {
-	s := &recorded{name: "flights", types: map[string]profile.Type{}}
-	for _, name := range []string{"sched_dep_min", "distance", "temp", "dewp", "humid", "wind_speed", "precip", "pressure", "visib"} {
-		s.types[name] = profile.Number
-	}
-	for _, name := range []string{"origin", "dest", "carrier"} {
-		s.types[name] = profile.Category
-	}
-	return s, s.read(path, func(get func(string) string) (time.Time, int, time.Duration, error) {
+	s := &recorded{name: "flights", columns: []string{
+		"sched_dep_min", "distance", "temp", "dewp", "humid", "wind_speed", "precip", "pressure", "visib", "origin", "dest", "carrier",
+	}}
+	return s, s.read(path, func(get func(string) string) (observation, error) {
 		month, err := strconv.Atoi(get("month"))
 		day, err2 := strconv.Atoi(get("day"))
 		minute, err3 := strconv.Atoi(get("sched_dep_min"))
-		return time.Date(2013, time.Month(month), day, 0, minute, 0, 0, time.UTC), 1, 0, errors.Join(err, err2, err3)
+		return observation{at: time.Date(2013, time.Month(month), day, 0, minute, 0, 0, time.UTC), rows: 1}, errors.Join(err, err2, err3)
 	})
 }
 
-// read reads a CSV file; when says the time of a line, how many rows it stands
-// for, and over what time.
-func (s *recorded) read(path string, when func(get func(string) string) (time.Time, int, time.Duration, error)) error {
+// loadOther reads a stream as streams.py writes it.
+func loadOther(path string) (*recorded, error) {
+	s := &recorded{name: strings.TrimSuffix(filepath.Base(path), streamSuffix)}
+	return s, s.read(path, func(get func(string) string) (observation, error) {
+		at, err := time.Parse(time.RFC3339, get("time"))
+		o := observation{at: at, rows: 1}
+		if n := get("rows"); err == nil && n != "" {
+			o.rows, err = strconv.Atoi(n)
+		}
+		if n := get("seconds"); err == nil && n != "" {
+			var seconds int
+			seconds, err = strconv.Atoi(n)
+			o.over = time.Duration(seconds) * time.Second
+		}
+		return o, err
+	})
+}
+
+const streamSuffix = ".csv.gz"
+
+// read reads a CSV file; line makes an observation of a line, but for its cells.
+// Without a list of columns there are all but those of an observation.
+func (s *recorded) read(path string, line func(get func(string) string) (observation, error)) error {
 	file, err := os.Open(path)
 	if err != nil {
 		return err
@@ -94,26 +103,34 @@ func (s *recorded) read(path string, when func(get func(string) string) (time.Ti
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	at := map[string]int{}
+	all := s.columns == nil
 	for i, name := range header {
 		at[name] = i
-		if s.types[name] != "" {
+		if all && !slices.Contains([]string{"time", "rows", "seconds"}, name) {
 			s.columns = append(s.columns, name)
 		}
 	}
-	if len(s.columns) != len(s.types) {
-		return fmt.Errorf("%s: has %d of %d columns", path, len(s.columns), len(s.types))
+	for _, name := range s.columns {
+		if _, ok := at[name]; !ok {
+			return fmt.Errorf("%s: no column %s", path, name)
+		}
 	}
-	for line := 2; ; line++ {
+	for n := 2; ; n++ {
 		record, err := r.Read()
 		if err == io.EOF {
 			break
 		}
-		o := observation{}
+		var o observation
 		if err == nil {
-			o.at, o.rows, o.over, err = when(func(name string) string { return record[at[name]] })
+			o, err = line(func(name string) string {
+				if i, ok := at[name]; ok {
+					return record[i]
+				}
+				return ""
+			})
 		}
 		if err != nil {
-			return fmt.Errorf("%s:%d: %w", path, line, err)
+			return fmt.Errorf("%s:%d: %w", path, n, err)
 		}
 		for _, name := range s.columns {
 			o.cells = append(o.cells, record[at[name]])
@@ -138,7 +155,7 @@ func (s *recorded) profile(rows []observation) (*profile.Profile, error) {
 			text.WriteString(rest)
 		}
 	}
-	p, _, err := dataset.FromCSV(s.name, &text, dataset.Options{Types: s.types, Time: "time"})
+	p, _, err := dataset.FromCSV(s.name, &text, dataset.Options{Time: "time"})
 	return p, err
 }
 
@@ -174,24 +191,25 @@ func bins(c profile.Column, at int, rows []observation, begin time.Time) (simula
 	return out, nil
 }
 
-// loadStreams reads those that are named.
-func loadStreams(names, folder string) ([]*recorded, error) {
+// loadStreams reads those of the repository, and all that are in a folder.
+func loadStreams(root, folder string) ([]*recorded, error) {
 	var out []*recorded
-	for _, name := range strings.Split(names, ",") {
-		var s *recorded
-		var err error
-		switch name {
-		case "bikes":
-			s, err = loadBikes(filepath.Join(folder, "registry/bench/data/bikes.csv.gz"))
-		case "flights":
-			s, err = loadFlights(filepath.Join(folder, "registry/profile/testdata/flights-8000-per-month.csv.gz"))
-		default:
-			err = fmt.Errorf("there is no stream %q", name)
-		}
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, s)
+	add := func(s *recorded, err error) error {
+		out = append(slices.DeleteFunc(out, func(o *recorded) bool { return o.name == s.name }), s)
+		return err
 	}
-	return out, nil
+	if err := errors.Join(
+		add(loadBikes(filepath.Join(root, "registry/bench/data/bikes.csv.gz"))),
+		add(loadFlights(filepath.Join(root, "registry/profile/testdata/flights-8000-per-month.csv.gz"))),
+	); err != nil || folder == "" {
+		return out, err
+	}
+	paths, err := filepath.Glob(filepath.Join(folder, "*"+streamSuffix))
+	if err == nil && len(paths) == 0 {
+		err = fmt.Errorf("%s: no *%s; rules/bench/streams.py writes some", folder, streamSuffix)
+	}
+	for _, path := range paths {
+		err = errors.Join(err, add(loadOther(path)))
+	}
+	return out, err
 }
