@@ -20,8 +20,10 @@ type Clocked struct {
 }
 
 // What the rules assume of clustering before it is known, how long it takes to
-// be known, and how often it is measured; see rules/week.go.
+// be known, how often it is measured, and the share of a window's rows that last
+// week must have had; see rules/week.go.
 const (
+	enough   = 0.2
 	assumed  = 10
 	measured = 1290 * time.Minute
 	between  = 10 * time.Minute
@@ -32,6 +34,8 @@ type Outcome struct {
 	Alarms     int     // that began after the first eight days
 	Days       float64 // of those
 	Clustering float64 // at the end
+	// Seen is the time from the change to the first alarm after it; 0: none.
+	Seen time.Duration
 }
 
 // Stream lets time pass: the traffic of one column that does not drift, through
@@ -52,6 +56,9 @@ func Stream(r Random, rung Clocked, t Traffic, training, days int) Outcome {
 		}
 		if run++; run == s.Hold+1 && at > 8*day {
 			out.Alarms++
+			if t.Moved != 0 && out.Seen == 0 && at > t.MovedAfter {
+				out.Seen = at - t.MovedAfter
+			}
 		}
 	}
 	out.Clustering = s.clustering
@@ -121,7 +128,7 @@ func (s *stream) fires(at time.Duration) bool {
 	if !s.exceeds(s.column, s.now, s.clustering) {
 		return false
 	}
-	if !s.rung.LastWeek || !s.window(s.rung.Window, week, s.then) || total(s.then) <= total(s.now)/2 {
+	if !s.rung.LastWeek || !s.window(s.rung.Window, week, s.then) || total(s.then) <= enough*total(s.now) {
 		return true
 	}
 	_, df := s.column.G(s.now, s.clustering)
