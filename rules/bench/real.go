@@ -64,6 +64,7 @@ func (s *recorded) regimes(r *rand.Rand) []regime {
 	return slices.DeleteFunc(out, func(g regime) bool { return len(g.lives) == 0 })
 }
 
+// life trains on some days of the stream and asks for those that follow.
 func (s *recorded) life(first time.Time, from, trained, asked int) life {
 	at := func(days int) int {
 		n, _ := slices.BinarySearchFunc(s.rows, first.Add(time.Duration(days)*day), func(o observation, t time.Time) int { return o.at.Compare(t) })
@@ -111,6 +112,7 @@ type lived struct {
 	columns map[string]int     // act: alerts by column
 }
 
+// live lets the versions of a regime live, each with a profile of its own.
 func (b *bench) live(ctx context.Context, s *recorded, g regime) (lived, error) {
 	out := lived{alerts: map[string]int{}, periods: map[string]int{}, known: map[string]float64{}, columns: map[string]int{}}
 	for _, l := range g.lives {
@@ -133,7 +135,7 @@ func (b *bench) live(ctx context.Context, s *recorded, g regime) (lived, error) 
 				out.alerts[r.Name] += len(passage.Alarms)
 				out.known[r.Window.String()] += (1 - passage.Unknown) / float64(len(p.Features)*len(g.lives))
 				spans[r.Name] = append(spans[r.Name], passage.Alarms...)
-				if r.Name == "act" && len(passage.Alarms) > 0 {
+				if r.Name == "act" && len(passage.Alarms) > 0 { // or the map gets every column
 					out.columns[c.Name] += len(passage.Alarms)
 				}
 			}
@@ -158,6 +160,7 @@ func periods(list []simulate.Span) int {
 	return n
 }
 
+// column is what the rules know of a column of a profile.
 func column(c profile.Column) *simulate.Column {
 	rows := make([]float64, len(c.Bins))
 	for i, bin := range c.Bins {
@@ -174,6 +177,9 @@ func (b *bench) real(ctx context.Context) error {
 	}
 	if b.streamNames != "" {
 		streams = slices.DeleteFunc(streams, func(s *recorded) bool { return !slices.Contains(strings.Split(b.streamNames, ","), s.name) })
+		if len(streams) == 0 {
+			return fmt.Errorf("-streams %q: there is none of these names; more are in a folder (-data)", b.streamNames)
+		}
 	}
 	fmt.Print("\n### Real streams at their own pace: alerts per model and 90 days (times at which anything fired; in brackets every column and window)\n\n")
 	fmt.Print("| stream | version | versions | days | page | act | slow | act by column |")
@@ -206,6 +212,7 @@ func (b *bench) real(ctx context.Context) error {
 	return nil
 }
 
+// counted lists names by how often they were counted.
 func counted(m map[string]int) string {
 	var names []string
 	for name := range m {
