@@ -28,7 +28,7 @@ tools: build
 test: lint test-unit test-fuzz test-e2e vulncheck ## everything; installs what it needs
 
 test-unit: ## every package; all but the long ones with the race detector too
-	$(GO) test -timeout 30m ./rules ./agent/guard ./registry/bench ./sidecar/observe
+	$(GO) test -timeout 30m ./rules ./rules/bench ./agent/guard ./registry/bench ./sidecar/observe
 	CGO_ENABLED=1 $(GO) test -race -short -timeout 30m ./...
 	$(GO) test -run 'Gigabyte|TenThousandIdle' ./sidecar
 
