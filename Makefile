@@ -28,7 +28,7 @@ tools: build
 test: lint test-unit test-fuzz test-e2e vulncheck ## everything; installs what it needs
 
 test-unit: ## every package; all but the long ones with the race detector too
-	$(GO) test -timeout 30m ./rules ./agent/guard ./registry/bench ./sidecar/observe
+	$(GO) test -timeout 30m ./rules ./rules/bench ./agent/guard ./registry/bench ./sidecar/observe
 	CGO_ENABLED=1 $(GO) test -race -short -timeout 30m ./...
 	$(GO) test -run 'Gigabyte|TenThousandIdle' ./sidecar
 
@@ -62,7 +62,7 @@ bench-profile: ## what profiling a file costs, against pandas and whylogs: a min
 bench-match: ## how well versions are chosen by their data, on real and standard streams: 10 minutes; ARGS="-streams flights" for less
 	$(GO) run ./registry/bench $(ARGS)
 
-bench-rules: ## false alarms, delays and cost of the drift rules, expected errors beside NannyML's: an hour; ARGS="-parts delay" for less
+bench-rules: ## false alarms, delays and cost of the drift rules, expected errors beside NannyML's: hours; ARGS="-parts delay" for less
 	$(GO) run ./rules/bench $(ARGS)
 
 verify: ## ten million requests through the sidecar, each compared byte for byte: some minutes

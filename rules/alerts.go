@@ -84,12 +84,13 @@ $E >= $minRows`)
 		expr = t.sprint("$z > on ($K) group_left () $c\nand\n$j > $floor\nand\n$E >= $minRows")
 	}
 	if r.LastWeek {
+		t.with("enough", number(enough))
 		expr += t.sprint(`
 unless on ($F)
 (
   $weekZ <= on ($K) group_left () $c
   and on ($F)
-  $N offset 7d > 0.5 * $N
+  $N offset 7d > $enough * $N
 )`)
 	}
 	column := "{{ $labels." + t.label + " }}"

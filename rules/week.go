@@ -2,6 +2,11 @@ package rules
 
 import "fmt"
 
+// enough is the share of a window's rows that last week must have had to be
+// compared with. A fifth tells a third of what as many rows would. Of two windows
+// on a rainy and a dry day one may well have a third of the rows.
+const enough = 0.2
+
 // lastWeek compares the window with the same window a week before: daily and
 // weekly cycles are no drift. Only where there would be an alert.
 func lastWeek(t text, r Rung) []rule {

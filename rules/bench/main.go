@@ -24,13 +24,16 @@ import (
 func main() {
 	var b bench
 	values := flag.String("f", "", "values `FILE`; else the defaults")
-	parts := flag.String("parts", "statistic,rule,traffic,delay,cost,expected", "what to measure")
+	parts := flag.String("parts", "statistic,rule,traffic,real,correlated,change,delay,cost,expected", "what to measure")
 	flag.IntVar(&b.references, "references", 500, "columns with a reference of their own, in each cell of statistic and rule")
 	flag.IntVar(&b.draws, "draws", 60, "windows drawn for each of them and each window of the ladder")
 	flag.IntVar(&b.days, "days", 90, "days of traffic")
 	flag.Float64Var(&b.scale, "scale", 1, "factor on the number of streams of traffic, of changes, and of repeats of expected (10)")
 	series := flag.String("series", "50000,150000,500000", "bin series of a round of rules")
 	flag.Uint64Var(&b.seed, "seed", 1, "of all that is drawn")
+	flag.StringVar(&b.root, "root", ".", "`FOLDER` of the sources, which hold real streams")
+	flag.StringVar(&b.streamNames, "streams", "", "names of the real streams to replay, with commas between them; else all")
+	flag.StringVar(&b.folder, "data", "", "`FOLDER` with more real streams, as rules/bench/streams.py writes them")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -49,6 +52,8 @@ type bench struct {
 	seed                    uint64
 	series                  []int
 	goals                   []goal
+	root, folder            string
+	streamNames             string
 }
 
 func (b *bench) run(ctx context.Context, values, series string, parts []string) error {
@@ -76,7 +81,7 @@ func (b *bench) run(ctx context.Context, values, series string, parts []string) 
 	all := []struct {
 		name string
 		do   func(context.Context) error
-	}{{"statistic", b.statistic}, {"rule", b.rule}, {"traffic", b.traffic}, {"delay", b.delay}, {"cost", b.cost}, {"expected", b.expected}}
+	}{{"statistic", b.statistic}, {"rule", b.rule}, {"traffic", b.traffic}, {"real", b.real}, {"correlated", b.correlated}, {"change", b.change}, {"delay", b.delay}, {"cost", b.cost}, {"expected", b.expected}}
 	began := time.Now()
 	for _, part := range all {
 		if !slices.Contains(parts, part.name) {

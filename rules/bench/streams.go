@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/leeway-dev/leeway/registry/profile"
 	"github.com/leeway-dev/leeway/rules"
 	"github.com/leeway-dev/leeway/rules/simulate"
 )
@@ -21,6 +23,20 @@ func (b *bench) clocked(r rules.Rung, kind simulate.Kind) simulate.Clocked {
 		c.History = min(24*time.Hour, window)
 	}
 	return c
+}
+
+// profiled is clocked for a column of a profile: its kind by the bins that hold
+// values, and the clustering of its training rows.
+func (b *bench) profiled(r rules.Rung, c profile.Column) simulate.Clocked {
+	var kind simulate.Kind
+	for _, bin := range c.Bins {
+		if !slices.Contains([]string{"under", "over", "far_under", "far_over", "unseen", "missing"}, bin.Name) && bin.Count > 0 {
+			kind.Shares = append(kind.Shares, float64(bin.Count))
+		}
+	}
+	out := b.clocked(r, kind)
+	out.Profile = c.Clustering[r.Window.String()]
+	return out
 }
 
 // traffics are the ways in which rows come: 3,000 an hour.

@@ -81,15 +81,18 @@ func Discount(rows float64) float64 { return 1 + min(max(rows-0.1, 0), 1) }
 
 // exceeds says whether the rule's expression has the column.
 func (v *verdict) exceeds(c *Column, counts []float64, clustering float64) bool {
+	rows := total(counts) / clustering
+	if v.Floor > 0 && rows < v.MinRows {
+		return false
+	}
 	g, df := c.G(counts, clustering)
 	if g <= v.critical(df) {
 		return false
 	}
-	rows := total(counts) / clustering
 	if g <= v.critical(df)*Discount(rows/c.rows) {
 		return false
 	}
-	return v.Floor == 0 || c.Distance(counts) > v.Floor && rows >= v.MinRows
+	return v.Floor == 0 || c.Distance(counts) > v.Floor
 }
 
 func total(counts []float64) float64 {

@@ -13,13 +13,17 @@ type Clocked struct {
 	// History measures clustering against yesterday, over windows of this length.
 	// Zero: rows are taken to be independent.
 	History time.Duration
+	// Profile is the clustering of the training rows in such windows. Zero: not known.
+	Profile float64
 	// LastWeek drops what looks like the same window last week.
 	LastWeek bool
 }
 
 // What the rules assume of clustering before it is known, how long it takes to
-// be known, and how often it is measured; see rules/week.go.
+// be known, how often it is measured, and the share of a window's rows that last
+// week must have had; see rules/week.go.
 const (
+	enough   = 0.2
 	assumed  = 10
 	measured = 1290 * time.Minute
 	between  = 10 * time.Minute
@@ -30,6 +34,8 @@ type Outcome struct {
 	Alarms     int     // that began after the first eight days
 	Days       float64 // of those
 	Clustering float64 // at the end
+	// Seen is the time from the change to the first alarm after it; 0: none.
+	Seen time.Duration
 }
 
 // Stream lets time pass: the traffic of one column that does not drift, through
@@ -37,14 +43,7 @@ type Outcome struct {
 // comes together.
 func Stream(r Random, rung Clocked, t Traffic, training, days int) Outcome {
 	src := newSource(r, t, rung.Step)
-	s := &stream{
-		rung: rung, verdict: newVerdict(rung.Rung, 1), column: src.training(training), bins: len(t.Kind.Shares), clustering: 1,
-	}
-	if rung.History > 0 {
-		s.clustering = assumed
-	}
-	s.past = make([]float64, s.bins*(s.steps(week+max(rung.Window, rung.History))+2))
-	s.now, s.then = make([]float64, s.bins), make([]float64, s.bins)
+	s := newStream(rung, src.training(training), 1)
 	counts := make([]float64, s.bins)
 	out := Outcome{Days: float64(days)}
 	run := 0
@@ -57,6 +56,9 @@ func Stream(r Random, rung Clocked, t Traffic, training, days int) Outcome {
 		}
 		if run++; run == s.Hold+1 && at > 8*day {
 			out.Alarms++
+			if t.Moved != 0 && out.Seen == 0 && at > t.MovedAfter {
+				out.Seen = at - t.MovedAfter
+			}
 		}
 	}
 	out.Clustering = s.clustering
@@ -74,6 +76,20 @@ type stream struct {
 	ratios     []float64 // of a week, sorted
 	order      []float64 // and in the order in which they came
 	clustering float64
+	effective  float64 // rows of the last window
+}
+
+func newStream(rung Clocked, c *Column, columns int) *stream {
+	s := &stream{rung: rung, verdict: newVerdict(rung.Rung, columns), column: c, bins: len(c.reference), clustering: 1}
+	switch {
+	case rung.Profile > 0:
+		s.clustering = rung.Profile
+	case rung.History > 0:
+		s.clustering = assumed
+	}
+	s.past = make([]float64, s.bins*(s.steps(week+max(rung.Window, rung.History))+2))
+	s.now, s.then = make([]float64, s.bins), make([]float64, s.bins)
+	return s
 }
 
 func (s *stream) steps(d time.Duration) int { return int(d / s.rung.Step) }
@@ -99,13 +115,20 @@ func (s *stream) window(length, ago time.Duration, counts []float64) bool {
 }
 
 func (s *stream) fires(at time.Duration) bool {
-	if s.rung.History > 0 && at%max(between, s.rung.Step) == 0 {
+	// The profile's goes before that of another window.
+	own := s.rung.History == s.rung.Window || s.rung.Profile == 0
+	if s.rung.History > 0 && own && at%max(between, s.rung.Step) == 0 {
 		s.measure()
 	}
-	if !s.window(s.rung.Window, 0, s.now) || !s.exceeds(s.column, s.now, s.clustering) {
+	s.effective = 0
+	if !s.window(s.rung.Window, 0, s.now) {
 		return false
 	}
-	if !s.rung.LastWeek || !s.window(s.rung.Window, week, s.then) || total(s.then) <= total(s.now)/2 {
+	s.effective = total(s.now) / s.clustering
+	if !s.exceeds(s.column, s.now, s.clustering) {
+		return false
+	}
+	if !s.rung.LastWeek || !s.window(s.rung.Window, week, s.then) || total(s.then) <= enough*total(s.now) {
 		return true
 	}
 	_, df := s.column.G(s.now, s.clustering)

@@ -23,6 +23,10 @@ type Traffic struct {
 	// Daily and Weekend move the mean of a number by so many standard deviations,
 	// in the course of a day and at weekends; the volume goes with the day.
 	Daily, Weekend float64
+	// Moved moves the mean of a number by so many standard deviations, after the
+	// first of MovedAfter.
+	Moved      float64
+	MovedAfter time.Duration
 }
 
 const (
@@ -37,8 +41,9 @@ type source struct {
 	Traffic
 	step   time.Duration
 	edges  []float64   // of the bins of a number, in standard deviations
-	cycle  [][]float64 // shares by step of the week, where there are cycles
-	volume []float64   // and the volume
+	cycle  [][]float64 // shares by hour of the week, where there are cycles
+	moved  [][]float64 // the same after the change, where there is one
+	volume []float64   // by hour
 	sway   []float64   // by bin: a process of variance 1 and mean 0
 	shares []float64
 }
@@ -50,22 +55,28 @@ func newSource(r Random, t Traffic, step time.Duration) *source {
 	for b := range s.sway {
 		s.sway[b] = r.NormFloat64()
 	}
-	if t.Daily != 0 || t.Weekend != 0 {
-		s.cycles()
+	if t.Daily != 0 || t.Weekend != 0 || t.Moved != 0 {
+		s.cycle = s.cycles(0)
+		s.moved = s.cycles(t.Moved)
 	}
 	return s
 }
 
-// cycles works out the shares of a week, one for each hour.
-func (s *source) cycles() {
+// cycles works out the shares of a week, one for each hour, when the mean is
+// moved.
+func (s *source) cycles(moved float64) (out [][]float64) {
 	at := 0.0
+	s.edges, s.volume = nil, nil
 	for _, p := range s.Kind.Shares[:len(s.Kind.Shares)-1] {
 		at += p
 		s.edges = append(s.edges, normalQuantile(at))
 	}
 	for h := range 168 {
 		phase := math.Sin(2 * math.Pi * float64(h%24) / 24)
-		mean := s.Daily * phase
+		mean, volume := moved+s.Daily*phase, 1.0
+		if s.Daily != 0 {
+			volume += 0.6 * phase
+		}
 		if h >= 120 {
 			mean += s.Weekend
 		}
@@ -76,8 +87,9 @@ func (s *source) cycles() {
 			shares[b], before = below-before, below
 		}
 		shares[len(shares)-1] = 1 - before
-		s.cycle, s.volume = append(s.cycle, shares), append(s.volume, 1+0.6*phase)
+		out, s.volume = append(out, shares), append(s.volume, volume)
 	}
+	return out
 }
 
 // training draws the rows that the version was trained on: of all times alike.
@@ -102,6 +114,9 @@ func (s *source) next(at time.Duration, counts []float64) {
 	if s.cycle != nil {
 		h := int(at/hour) % 168
 		rows, base = rows*s.volume[h], s.cycle[h]
+		if at > s.MovedAfter {
+			base = s.moved[h]
+		}
 	}
 	copy(s.shares, base)
 	if s.Wander > 0 {
