@@ -22,6 +22,8 @@ type Guarded struct {
 	// replayed is not known yet, unless AllVersions.
 	Versions    []registry.Version
 	AllVersions bool
+	// Rows of this model; nil: those of the Config.
+	Rows Rows
 }
 
 // Rows gives profiles of the live rows of the past.
@@ -41,6 +43,7 @@ type judged struct {
 	schemas *evidence.Schemas
 	matcher registry.Matcher
 	policy  decide.Policy
+	told    func(*v1alpha1.ModelGuard, decide.Decision, time.Time)
 
 	present   []string // versions that were there at the last look
 	decisions []v1alpha1.ModelDecision
@@ -83,7 +86,11 @@ func (j *judged) visit(ctx context.Context, at time.Time, alerts []decide.Alert)
 	if err != nil {
 		return err
 	}
-	return j.record(ctx, j.unknown(decided(e), m), m, e, at)
+	c := j.unknown(decided(e), m)
+	if j.told != nil {
+		j.told(&j.Guard, c, at)
+	}
+	return j.record(ctx, c, m, e, at)
 }
 
 // observe follows which version is served, by whose metrics there are.
