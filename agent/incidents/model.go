@@ -46,16 +46,16 @@ func newModel(r *rand.Rand, name string, small bool) *model {
 	m := &model{
 		name: name, classifier: r.IntN(2) == 0, noise: 0.2 + r.Float64(),
 		rate: 60 * math.Exp(r.Float64()*math.Log(4)), session: 1 + r.IntN(4), swing: 0.2 * r.Float64(),
-		median: 0.005 * math.Exp(r.Float64()*math.Log(20)), spread: 0.2 + 0.3*r.Float64(), occupied: 0.3 + 0.3*r.Float64(),
+		median: 0.005 * math.Exp(r.Float64()*math.Log(20)), spread: 0.2 + 0.3*r.Float64(), occupied: 0.2 + 0.3*r.Float64(),
 		labelled: 0.3 + 0.7*r.Float64(), lag: time.Duration(1+r.IntN(10)) * time.Second,
 		err: 0.05 + 0.15*r.Float64(),
 	}
 	if r.IntN(2) == 0 {
 		m.fails = 0.005 * r.Float64()
 	}
-	n := 3 + r.IntN(6)
+	n := 2 + r.IntN(4)
 	if small {
-		n = 3 + r.IntN(2)
+		n = 2 + r.IntN(2)
 		m.rate = 60 + 40*r.Float64()
 	}
 	for i := range n {
@@ -73,12 +73,21 @@ type row struct {
 	answer float64
 }
 
+// mangle breaks the inputs of a row before the model sees them; what a broken
+// one adds to the answer is its own.
+type mangle func(r *rand.Rand, cells []cell, adds []float64)
+
 // draw draws a row of a regime; bias is what a version adds to its answers.
-func (m *model) draw(r *rand.Rand, g regime, bias float64) row {
+func (m *model) draw(r *rand.Rand, g regime, bias float64, broken mangle) row {
 	out := row{cells: make([]cell, len(m.columns)), answer: bias}
+	adds := make([]float64, len(m.columns))
 	for i := range m.columns {
-		x, add := m.columns[i].draw(r, g, i)
-		out.cells[i] = x
+		out.cells[i], adds[i] = m.columns[i].draw(r, g, i)
+	}
+	if broken != nil {
+		broken(r, out.cells, adds)
+	}
+	for _, add := range adds {
 		out.answer += add
 	}
 	out.answer += m.noise * r.NormFloat64()
@@ -101,7 +110,7 @@ func (m *model) train(r *rand.Rand, g regime) error {
 	}
 	_ = w.Write(append(line, output)) // into memory
 	for range trainingRows {
-		x := m.draw(r, g, 0)
+		x := m.draw(r, g, 0, nil)
 		line = line[:0]
 		for _, c := range x.cells {
 			line = append(line, c.text())

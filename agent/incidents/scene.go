@@ -14,11 +14,31 @@ type Kind string
 
 // The kinds.
 const (
-	BadRelease Kind = "bad release"
+	Nothing      Kind = "nothing"
+	BadRelease   Kind = "bad release"
+	BrokenInput  Kind = "broken input"
+	Drift        Kind = "drift"
+	ConceptDrift Kind = "concept drift"
+	Saturation   Kind = "saturation"
+	Serving      Kind = "serving"
+	Upstream     Kind = "upstream outage"
+	Blind        Kind = "blind"
+	Two          Kind = "two at once"
 )
 
+// kinds are drawn by these.
+func kinds() map[Kind]func(*Scene, *rand.Rand) error {
+	return map[Kind]func(*Scene, *rand.Rand) error{
+		Nothing: (*Scene).nothing, BadRelease: (*Scene).badRelease, BrokenInput: (*Scene).brokenInput, Drift: (*Scene).drift,
+		ConceptDrift: (*Scene).conceptDrift, Saturation: (*Scene).saturation, Serving: (*Scene).serving,
+		Upstream: (*Scene).upstream, Blind: (*Scene).blind, Two: (*Scene).two,
+	}
+}
+
 // Kinds lists them.
-func Kinds() []Kind { return []Kind{BadRelease} }
+func Kinds() []Kind {
+	return []Kind{Nothing, BadRelease, BrokenInput, Drift, ConceptDrift, Saturation, Serving, Upstream, Blind, Two}
+}
 
 // Truth is what is the matter with a model, and what may be done about it.
 type Truth struct {
@@ -52,14 +72,11 @@ const Within = 120
 func New(kind Kind, seed uint64) (*Scene, error) {
 	r := rand.New(rand.NewPCG(seed, uint64(slices.Index(Kinds(), kind))))
 	s := &Scene{Kind: kind, Seed: seed}
-	var err error
-	switch kind {
-	case BadRelease:
-		err = s.badRelease(r)
-	default:
-		err = fmt.Errorf("no incident of kind %q: there are %v", kind, Kinds())
+	make, ok := kinds()[kind]
+	if !ok {
+		return nil, fmt.Errorf("no incident of kind %q: there are %v", kind, Kinds())
 	}
-	if err != nil {
+	if err := make(s, r); err != nil {
 		return nil, fmt.Errorf("%s, seed %d: %w", kind, seed, err)
 	}
 	s.End = s.Second + Within
@@ -87,12 +104,12 @@ func (s *Scene) usual(r *rand.Rand, name string, small, moves bool) (*served, in
 		return nil, 0, err
 	}
 	x := newServed(m, r)
-	at := 70 + r.IntN(30)
+	at := 50 + r.IntN(30)
 	x.at(at, func(st *state) { st.regime = second })
 	x.release(at, 1, 2+r.IntN(5))
 	s.models = append(s.models, x)
 	s.truths = append(s.truths, Truth{Act: decide.NoAction})
-	return x, at + 100 + r.IntN(60), nil
+	return x, at + 90 + r.IntN(50), nil
 }
 
 // manner changes how a version behaves.
@@ -108,47 +125,4 @@ func (s *served) train(r *rand.Rand, g regime) (int, error) {
 	s.servers = append(s.servers, nil)
 	s.state.manners = append(s.state.manners, manner{slow: 1, err: 1})
 	return len(s.m.versions) - 1, nil
-}
-
-func (s *Scene) badRelease(r *rand.Rand) error {
-	x, at, err := s.usual(r, "churn", false, r.IntN(2) == 0)
-	if err != nil {
-		return err
-	}
-	bad, err := x.train(r, x.m.regimes[1])
-	if err != nil {
-		return err
-	}
-	s.Second = at
-	x.release(at, bad, 2+r.IntN(5))
-	s.spoil(r, x, at, bad)
-	s.truths[0] = Truth{Cause: decide.BadRelease, Act: decide.Rollback, Target: "2"}
-	return nil
-}
-
-// spoil makes a version bad in one way.
-func (s *Scene) spoil(r *rand.Rand, x *served, at, version int) {
-	size := r.Float64()
-	switch r.IntN(4) {
-	case 0:
-		fails := 0.03 + 0.6*size*size
-		s.Variant = fmt.Sprintf("%.0f%% errors", 100*fails)
-		x.behave(at, version, func(m *manner) { m.fails = fails })
-	case 1:
-		slow := 2.5 + 4*size
-		s.Variant = fmt.Sprintf("%.1f times as slow", slow)
-		x.behave(at, version, func(m *manner) { m.slow = slow })
-	case 2:
-		worse := 1.7 + 1.5*size
-		s.Variant = fmt.Sprintf("%.1f times the error", worse)
-		x.behave(at, version, func(m *manner) { m.err = worse })
-	case 3:
-		spread := 0.0
-		for _, c := range x.m.columns {
-			spread += c.weight * c.weight
-		}
-		bias := (1 + 2*size) * (1 + spread)
-		s.Variant = fmt.Sprintf("predictions moved by %.1f", bias)
-		x.behave(at, version, func(m *manner) { m.bias = bias })
-	}
 }

@@ -29,10 +29,15 @@ type state struct {
 	regime  regime
 	load    float64 // factor of the rate
 	err     float64 // factor of the error of all versions
-	// mangle breaks a row; unreadable is the share of requests that can't be read.
-	mangle     func(*rand.Rand, *row)
+	fails   float64 // share of answers of all versions, beside the rest
+	slow    float64 // factor of the time to an answer of all versions
+	// mangle breaks rows; unreadable is the share of requests that can't be read.
+	mangle     mangle
 	unreadable float64
-	silent     bool // nothing can be scraped
+	// coming is a regime that takes over from a second on, within some seconds.
+	coming      *regime
+	comes, over int
+	silent      bool // nothing can be scraped
 }
 
 // change is what happens to a model at a second.
@@ -53,7 +58,7 @@ type served struct {
 
 func newServed(m *model, r *rand.Rand) *served {
 	s := &served{m: m, r: r, period: 60 + 240*r.Float64(), servers: make([]*server, len(m.versions))}
-	s.state = state{taken: 1, regime: m.regimes[0], load: 1, err: 1}
+	s.state = state{taken: 1, regime: m.regimes[0], load: 1, err: 1, slow: 1}
 	for range m.versions {
 		s.state.manners = append(s.state.manners, manner{slow: 1, err: 1})
 	}
@@ -122,7 +127,7 @@ func (s *served) pass(second int, now time.Time) error {
 			version = slices.IndexFunc(answering, func(x *server) bool { return x != nil })
 		}
 		if version >= 0 && s.servers[version] != nil {
-			s.session(s.servers[version], st.manners[version], queue, now)
+			s.session(s.servers[version], st.manners[version], queue, second, now)
 		}
 	}
 	for _, x := range s.servers {
@@ -134,26 +139,28 @@ func (s *served) pass(second int, now time.Time) error {
 }
 
 // session answers a few rows that are alike.
-func (s *served) session(to *server, how manner, queue float64, now time.Time) {
-	x := s.m.draw(s.r, s.state.regime, how.bias)
-	if s.state.mangle != nil {
-		s.state.mangle(s.r, &x)
+func (s *served) session(to *server, how manner, queue float64, second int, now time.Time) {
+	st := &s.state
+	g := st.regime
+	if st.coming != nil && s.r.Float64()*float64(st.over) < float64(second-st.comes) {
+		g = *st.coming
 	}
+	x := s.m.draw(s.r, g, how.bias, st.mangle)
 	to.recorder.Lock(now)
 	defer to.recorder.Unlock()
 	for range s.m.session {
 		code := "2xx"
-		if s.r.Float64() < s.m.fails+how.fails {
+		if s.r.Float64() < s.m.fails+how.fails+st.fails {
 			code = "5xx"
 		}
-		to.answered(code, s.m.median*how.slow*queue*math.Exp(s.m.spread*s.r.NormFloat64()))
-		if s.r.Float64() < s.state.unreadable {
+		to.answered(code, s.m.median*how.slow*st.slow*queue*math.Exp(s.m.spread*s.r.NormFloat64()))
+		if s.r.Float64() < st.unreadable {
 			to.captures["unparsable"].value++
 			continue
 		}
 		to.count(x)
 		if s.r.Float64() < s.m.labelled {
-			to.judge(s.r, now, x, min(s.m.err*how.err*s.state.err, 0.9))
+			to.judge(s.r, now, x, min(s.m.err*how.err*st.err, 0.9))
 		}
 	}
 }
