@@ -66,7 +66,7 @@ type Release struct {
 
 // visit is one look of the leader at one guard: it follows what is served,
 // gathers, judges, and records what would be decided.
-func (j *judged) visit(ctx context.Context, at time.Time, alerts []decide.Alert) error {
+func (j *judged) visit(ctx context.Context, at time.Time, alerts []decide.Alert, onsets []decide.Onset, guards int) error {
 	if err := j.observe(ctx, at); err != nil {
 		return err
 	}
@@ -75,6 +75,7 @@ func (j *judged) visit(ctx context.Context, at time.Time, alerts []decide.Alert)
 		return nil // nothing was served yet
 	}
 	e := j.gather(at, alerts)
+	e.Onsets, e.FleetGuards = onsets, guards
 	if err := j.see(ctx, &e, at); err != nil {
 		return err
 	}
@@ -161,7 +162,7 @@ func (j *judged) gather(at time.Time, alerts []decide.Alert) decide.Evidence {
 		SettledAt: evidence.Time(g.Status.SettledAt), RollingOut: g.Status.SettledAt == nil,
 		RolloutSince: evidence.Time(g.Status.History[0].BeganAt),
 		Past:         evidence.Past(j.decisions, uid),
-		Alerts:       alerts, FleetGuards: 1,
+		Alerts:       alerts,
 	}
 	for _, s := range g.Status.History {
 		e.History = append(e.History, evidence.Served(s))

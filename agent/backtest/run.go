@@ -194,8 +194,13 @@ func (r *run) look(ctx context.Context, at time.Time) error {
 			alerts = append(alerts, x)
 		}
 	}
+	guards := make([]v1alpha1.ModelGuard, len(r.judges))
+	for i, j := range r.judges {
+		guards[i] = j.Guard
+	}
+	onsets := evidence.Onsets(guards, alerts, at)
 	for _, j := range r.judges {
-		if err := j.visit(ctx, at, alerts); err != nil {
+		if err := j.visit(ctx, at, alerts, onsets, len(guards)); err != nil {
 			return fmt.Errorf("guard %s at %s: %w", j.Guard.Name, at.UTC().Format(time.RFC3339), err)
 		}
 	}

@@ -18,6 +18,9 @@ type Decision struct {
 	Proposed Action
 	Alerts   []Alert
 	Columns  []string
+	// Onsets and Load are as in the diagnosis.
+	Onsets []Onset
+	Load   *Load
 	// Message is one sentence with numbers.
 	Message string
 }
@@ -27,7 +30,7 @@ type Decision struct {
 func Decide(d Diagnosis, m *Match, e Evidence, p Policy, now time.Time) Decision {
 	r := Decision{
 		Cause: d.Cause, Action: d.Action, Reason: d.Reason, Target: d.Target,
-		Alerts: d.Alerts, Columns: d.Columns, Message: d.Message,
+		Alerts: d.Alerts, Columns: d.Columns, Onsets: d.Onsets, Load: d.Load, Message: d.Message,
 	}
 	if d.NeedsMatch {
 		r = matched(r, m, e, p)

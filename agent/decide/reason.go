@@ -18,9 +18,11 @@ const (
 	ReasonRollingOut          Reason = "rolling_out"
 	ReasonSettling            Reason = "settling"
 	ReasonWaitsForHigherCause Reason = "waits_for_higher_cause"
+	ReasonCorrelated          Reason = "correlated"
 	ReasonBrokenInput         Reason = "broken_input"
 	ReasonLastGood            Reason = "last_good"
 	ReasonNoGoodVersion       Reason = "no_good_version"
+	ReasonSaturation          Reason = "saturation"
 	ReasonServing             Reason = "serving"
 	ReasonInputDrift          Reason = "input_drift"
 	ReasonLiveFits            Reason = "live_fits"
@@ -66,7 +68,7 @@ const (
 func (r Reason) Passes() bool {
 	switch r {
 	case ReasonNoTraffic, ReasonNoData, ReasonTooFewRows, ReasonPartialProfile, ReasonSourceUnreachable, ReasonSidecarMissing,
-		ReasonRollingOut, ReasonSettling, ReasonWaitsForHigherCause, ReasonBrokenInput, ReasonServing, ReasonLiveFits,
+		ReasonRollingOut, ReasonSettling, ReasonWaitsForHigherCause, ReasonCorrelated, ReasonBrokenInput, ReasonSaturation, ReasonServing, ReasonLiveFits,
 		ReasonPredictionDrift, ReasonExpectedError, ReasonCooldown, ReasonChangesPerDay, ReasonRetrainsPerWeek, ReasonRetrainOpen,
 		ReasonOscillation, ReasonFleetLimit, ReasonArtifactUnreachable:
 		return true
