@@ -43,6 +43,7 @@ func (v *visit) choose(ctx context.Context) (choice, error) {
 	}
 	c := v.allowed(r, m)
 	v.conditionArtifact(c)
+	v.conditionHealthy(c)
 	return c, nil
 }
 
