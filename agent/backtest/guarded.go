@@ -32,6 +32,12 @@ type Rows interface {
 	Live(ctx context.Context, version string, from, to time.Time) (*profile.Profile, error)
 }
 
+// answer is a match, and what was asked when.
+type answer struct {
+	match    *evidence.Match
+	from, at time.Time
+}
+
 // uid stands for the workload's: history knows none.
 const uid = "history"
 
@@ -48,9 +54,7 @@ type judged struct {
 	present   []string // versions that were there at the last look
 	decisions []v1alpha1.ModelDecision
 	changes   []Release
-	asked     time.Time // of the last match
-	last      *evidence.Match
-	lastFrom  time.Time
+	last      map[bool]answer // of the registry: about all rows, and about the newer half
 }
 
 // Release is one stay of a version in service.
@@ -80,8 +84,10 @@ func (j *judged) visit(ctx context.Context, at time.Time, alerts []decide.Alert,
 		return err
 	}
 	evidence.Note(&status.History[0], &e, j.policy, at)
+	newer := false
 	m, decided, err := evidence.Judge(&e, j.policy, at, func(from time.Time) (*evidence.Match, decide.Reason, string, error) {
-		m, err := j.match(ctx, from, at)
+		m, err := j.match(ctx, from, at, newer)
+		newer = true // there is a second question only about the newer half
 		return m, "", "", err
 	})
 	if err != nil {

@@ -128,6 +128,9 @@ type Match struct {
 	// Candidates, the best first, without the version in service: the nearest,
 	// or that of the lowest predicted error.
 	Candidates []Candidate
+	// Newer are versions as they rank on the newer half of the rows, asked for
+	// before one is trained because none fits all of them.
+	Newer []Candidate
 	// ProposeOnly says that by inputs alone nothing may be switched without a
 	// person: they are known not to predict this model's quality, or that is not
 	// known and no tolerance was given. Trust says in words what is known.

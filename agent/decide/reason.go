@@ -28,6 +28,7 @@ const (
 	ReasonLiveFits            Reason = "live_fits"
 	ReasonFits                Reason = "fits_and_better"
 	ReasonNoneFits            Reason = "none_fits"
+	ReasonInputsMoving        Reason = "inputs_moving"
 	ReasonPredictionDrift     Reason = "prediction_drift"
 	ReasonExpectedError       Reason = "expected_error"
 	ReasonConceptDrift        Reason = "concept_drift"
@@ -68,7 +69,7 @@ const (
 func (r Reason) Passes() bool {
 	switch r {
 	case ReasonNoTraffic, ReasonNoData, ReasonTooFewRows, ReasonPartialProfile, ReasonSourceUnreachable, ReasonSidecarMissing,
-		ReasonRollingOut, ReasonSettling, ReasonWaitsForHigherCause, ReasonCorrelated, ReasonBrokenInput, ReasonSaturation, ReasonServing, ReasonLiveFits,
+		ReasonRollingOut, ReasonSettling, ReasonWaitsForHigherCause, ReasonCorrelated, ReasonBrokenInput, ReasonSaturation, ReasonServing, ReasonLiveFits, ReasonInputsMoving,
 		ReasonPredictionDrift, ReasonExpectedError, ReasonCooldown, ReasonChangesPerDay, ReasonRetrainsPerWeek, ReasonRetrainOpen,
 		ReasonOscillation, ReasonFleetLimit, ReasonArtifactUnreachable:
 		return true

@@ -46,7 +46,7 @@ func newModel(r *rand.Rand, name string, small bool) *model {
 	m := &model{
 		name: name, classifier: r.IntN(2) == 0, noise: 0.2 + r.Float64(),
 		rate: 60 * math.Exp(r.Float64()*math.Log(4)), session: 1 + r.IntN(4), swing: 0.2 * r.Float64(),
-		median: 0.005 * math.Exp(r.Float64()*math.Log(20)), spread: 0.2 + 0.3*r.Float64(), occupied: 0.2 + 0.3*r.Float64(),
+		median: 0.005 * math.Exp(r.Float64()*math.Log(20)), spread: 0.2 + 0.3*r.Float64(), occupied: 0.1 + 0.2*r.Float64(),
 		labelled: 0.3 + 0.7*r.Float64(), lag: time.Duration(1+r.IntN(10)) * time.Second,
 		err: 0.05 + 0.15*r.Float64(),
 	}

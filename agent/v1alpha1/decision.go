@@ -164,6 +164,9 @@ type CandidateEvidence struct {
 	// Margin is the most that the distance of a better version may be, in parts of
 	// live's.
 	Margin string `json:"margin,omitempty"`
+	// Newer is the distance to the newer half of the rows, where it was asked for
+	// before a version was trained.
+	Newer string `json:"newer,omitempty"`
 	// PredictedError on today's rows, absent where too little was measured.
 	PredictedError string `json:"predictedError,omitempty"`
 	Fits           bool   `json:"fits"`
