@@ -162,3 +162,15 @@ func TestSaturation(t *testing.T) {
 	d := slow(300, 100, drifted("1", 20*second)...)
 	check(t, both(d, nil), held)
 }
+
+// A version that was trained for a change that labels showed is not deployed for
+// what predictions alone let expect.
+func TestNotDeployedOnAnEstimate(t *testing.T) {
+	e := settled("3", "1")
+	e.Alerts = []decide.Alert{on("3", estimated(alert(decide.AlertQuality, 30*second, "")))}
+	live := candidate("3", 0.1, true, false)
+	m := &decide.Match{Rows: 4000, Live: &live, Candidates: []decide.Candidate{candidate("2", 0.1, true, false)}}
+	d := decide.Diagnose(e, policy(), now)
+	got := decide.AfterRetrain(decide.Retrained{Version: "2", Cause: decide.ConceptDrift}, d, m, e, policy(), now)
+	check(t, got, want{decide.ConceptDrift, decide.Wait, decide.ReasonExpectedError, "", "not deployed now"})
+}
