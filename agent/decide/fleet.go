@@ -87,9 +87,9 @@ func Models(onsets []Onset) int {
 	return len(names)
 }
 
-// atOnce are the onsets that the model shares with others, for as long as that is
+// Upstream are the onsets that the model shares with others, for as long as that is
 // left to people.
-func atOnce(e Evidence, now time.Time) ([]Onset, bool) {
+func Upstream(e Evidence, now time.Time) ([]Onset, bool) {
 	shared := AtOnce(e.Onsets, e.Namespace, e.Model)
 	return shared, len(shared) > 0 && now.Sub(shared[0].At) < CorrelatedFor
 }
@@ -99,7 +99,7 @@ func atOnce(e Evidence, now time.Time) ([]Onset, bool) {
 // of a release that never was clean are the release's all the same.
 func correlated(v view) (Diagnosis, found) {
 	d := Diagnosis{Cause: Correlated, Action: Hold, Reason: ReasonCorrelated}
-	if onsets, ok := atOnce(v.Evidence, v.now); ok {
+	if onsets, ok := Upstream(v.Evidence, v.now); ok {
 		if len(v.released(v.firing[AlertErrors]))+len(v.released(v.firing[AlertLatency])) > 0 {
 			return Diagnosis{}, absent
 		}

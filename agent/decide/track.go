@@ -24,7 +24,7 @@ func Track(e Evidence, now time.Time) Served {
 	if s.LastAlert == nil {
 		s.LastAlert = map[AlertCause]time.Time{}
 	}
-	if _, ok := atOnce(e, now); ok && e.Blind == "" {
+	if _, ok := Upstream(e, now); ok && e.Blind == "" {
 		s.LastAlert[correlatedAlert] = now
 	}
 	for cause, at := range first {
