@@ -90,8 +90,9 @@ func Models(onsets []Onset) int {
 // Upstream are the onsets that the model shares with others, for as long as that is
 // left to people.
 func Upstream(e Evidence, now time.Time) ([]Onset, bool) {
-	shared := AtOnce(e.Onsets, e.Namespace, e.Model)
-	return shared, len(shared) > 0 && now.Sub(shared[0].At) < CorrelatedFor
+	recent := slices.DeleteFunc(slices.Clone(e.Onsets), func(o Onset) bool { return now.Sub(o.At) >= CorrelatedFor })
+	shared := AtOnce(recent, e.Namespace, e.Model)
+	return shared, len(shared) > 0
 }
 
 // correlated holds what comes upon several models at once, and after that for as

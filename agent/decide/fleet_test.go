@@ -79,6 +79,11 @@ func TestSeveralAtOnce(t *testing.T) {
 		}
 		check(t, both(e, m), alone)
 	})
+	t.Run("what is over a day old hides nothing that is new", func(t *testing.T) {
+		old := func(model string) decide.Onset { return onset(model, 30*hour) }
+		e := fleetOf(fraud, price, old("flights"), old("a"), old("b"), old("c"))
+		check(t, both(e, m), held)
+	})
 	t.Run("a release that fails from its first request", func(t *testing.T) {
 		e := released(8*second, true)
 		e.Alerts = []decide.Alert{on("5", alert(decide.AlertErrors, 5*second, "5xx"))}
