@@ -87,7 +87,8 @@ func (t *Tally) Add(o *Outcome) {
 	}
 }
 
-// Right and wrong acts of how many models.
+// Totals says of how many models the diagnosis was right, and how many had a
+// wrong act.
 func (t *Tally) Totals() (models, right, wrongActs int) {
 	for _, v := range t.verdicts {
 		if v.Right {

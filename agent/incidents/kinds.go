@@ -235,13 +235,12 @@ func (s *Scene) upstream(r *rand.Rand) error {
 	how := r.IntN(3)
 	s.say("%d models: %s", models, []string{"missing", "in another unit", "moved"}[how])
 	for i := range models {
-		x, at, err := s.usual(r, fmt.Sprintf("m%d", i), true, false)
+		_, at, err := s.usual(r, fmt.Sprintf("m%d", i), true, false)
 		if err != nil {
 			return err
 		}
 		s.truths[i] = Truth{Cause: decide.Correlated}
 		s.Second = max(s.Second, at)
-		_ = x
 	}
 	size, share := 1.5+2*r.Float64(), 0.3+0.7*r.Float64()
 	for _, x := range s.models {

@@ -72,11 +72,11 @@ const Within = 120
 func New(kind Kind, seed uint64) (*Scene, error) {
 	r := rand.New(rand.NewPCG(seed, uint64(slices.Index(Kinds(), kind))))
 	s := &Scene{Kind: kind, Seed: seed}
-	make, ok := kinds()[kind]
+	draw, ok := kinds()[kind]
 	if !ok {
 		return nil, fmt.Errorf("no incident of kind %q: there are %v", kind, Kinds())
 	}
-	if err := make(s, r); err != nil {
+	if err := draw(s, r); err != nil {
 		return nil, fmt.Errorf("%s, seed %d: %w", kind, seed, err)
 	}
 	s.End = s.Second + Within
@@ -112,12 +112,12 @@ func (s *Scene) usual(r *rand.Rand, name string, small, moves bool) (*served, in
 	return x, at + 90 + r.IntN(50), nil
 }
 
-// manner changes how a version behaves.
+// behave changes how a version behaves.
 func (s *served) behave(second, version int, do func(*manner)) {
 	s.at(second, func(st *state) { do(&st.manners[version]) })
 }
 
-// train adds a version to the registry, trained on what is served now.
+// train adds a version to the registry, trained on a regime, and returns it.
 func (s *served) train(r *rand.Rand, g regime) (int, error) {
 	if err := s.m.train(r, g); err != nil {
 		return 0, err

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	prom "github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/leeway-dev/leeway/agent/backtest"
@@ -87,7 +88,7 @@ func newServer(m *model, index int) (*server, error) {
 }
 
 func (s *server) series(name string, more ...string) series {
-	all := append([]string{labels.MetricName, name}, s.base...)
+	all := append([]string{prom.MetricNameLabel, name}, s.base...)
 	return series{labels: labels.FromStrings(append(all, more...)...)}
 }
 
@@ -124,7 +125,7 @@ func (s *server) trained(p *profile.Profile) ([]series, error) {
 	for _, f := range families {
 		for _, x := range f.GetMetric() {
 			b := labels.NewScratchBuilder(8)
-			b.Add(labels.MetricName, f.GetName())
+			b.Add(prom.MetricNameLabel, f.GetName())
 			for _, l := range x.GetLabel() {
 				if l.GetValue() != "" {
 					b.Add(l.GetName(), l.GetValue())
