@@ -9,9 +9,9 @@ import (
 )
 
 // What is taken for trouble that comes from upstream of all models: the inputs of
-// so many begin to drift or break within so long. A team has a budget of one false
-// alarm a model in 90 days: of 500 models, three within ten minutes by chance are
-// to be expected once in two years.
+// so many begin to drift or break within so long. With a budget of one false alarm
+// a model in 90 days, 500 models have r = 5.6 a day, and three within t = 10 min by
+// chance r·(r·t)²/2 times a day: once or twice a year.
 const (
 	CorrelatedModels = 3
 	CorrelatedWithin = 10 * time.Minute
