@@ -22,12 +22,20 @@ type Guarded struct {
 	// replayed is not known yet, unless AllVersions.
 	Versions    []registry.Version
 	AllVersions bool
+	// Rows of this model; nil: those of the Config.
+	Rows Rows
 }
 
 // Rows gives profiles of the live rows of the past.
 type Rows interface {
 	// Live is the profile of the rows that a version answered; nil: there are none.
 	Live(ctx context.Context, version string, from, to time.Time) (*profile.Profile, error)
+}
+
+// answer is a match, and what was asked when.
+type answer struct {
+	match    *evidence.Match
+	from, at time.Time
 }
 
 // uid stands for the workload's: history knows none.
@@ -41,13 +49,12 @@ type judged struct {
 	schemas *evidence.Schemas
 	matcher registry.Matcher
 	policy  decide.Policy
+	told    func(*v1alpha1.ModelGuard, decide.Decision, time.Time)
 
 	present   []string // versions that were there at the last look
 	decisions []v1alpha1.ModelDecision
 	changes   []Release
-	asked     time.Time // of the last match
-	last      *evidence.Match
-	lastFrom  time.Time
+	last      map[bool]answer // of the registry: about all rows, and about the newer half
 }
 
 // Release is one stay of a version in service.
@@ -63,7 +70,7 @@ type Release struct {
 
 // visit is one look of the leader at one guard: it follows what is served,
 // gathers, judges, and records what would be decided.
-func (j *judged) visit(ctx context.Context, at time.Time, alerts []decide.Alert) error {
+func (j *judged) visit(ctx context.Context, at time.Time, alerts []decide.Alert, onsets []decide.Onset, guards int) error {
 	if err := j.observe(ctx, at); err != nil {
 		return err
 	}
@@ -72,18 +79,25 @@ func (j *judged) visit(ctx context.Context, at time.Time, alerts []decide.Alert)
 		return nil // nothing was served yet
 	}
 	e := j.gather(at, alerts)
+	e.Onsets, e.FleetGuards = onsets, guards
 	if err := j.see(ctx, &e, at); err != nil {
 		return err
 	}
 	evidence.Note(&status.History[0], &e, j.policy, at)
+	newer := false
 	m, decided, err := evidence.Judge(&e, j.policy, at, func(from time.Time) (*evidence.Match, decide.Reason, string, error) {
-		m, err := j.match(ctx, from, at)
+		m, err := j.match(ctx, from, at, newer)
+		newer = true // there is a second question only about the newer half
 		return m, "", "", err
 	})
 	if err != nil {
 		return err
 	}
-	return j.record(ctx, j.unknown(decided(e), m), m, e, at)
+	c := j.unknown(decided(e), m)
+	if j.told != nil {
+		j.told(&j.Guard, c, at)
+	}
+	return j.record(ctx, c, m, e, at)
 }
 
 // observe follows which version is served, by whose metrics there are.
@@ -154,7 +168,7 @@ func (j *judged) gather(at time.Time, alerts []decide.Alert) decide.Evidence {
 		SettledAt: evidence.Time(g.Status.SettledAt), RollingOut: g.Status.SettledAt == nil,
 		RolloutSince: evidence.Time(g.Status.History[0].BeganAt),
 		Past:         evidence.Past(j.decisions, uid),
-		Alerts:       alerts, FleetGuards: 1,
+		Alerts:       alerts,
 	}
 	for _, s := range g.Status.History {
 		e.History = append(e.History, evidence.Served(s))

@@ -58,11 +58,26 @@ func outside(p *profile.Profile) (column string, most float64) {
 }
 
 // match asks the registry, as often as the loop does.
-func (j *judged) match(ctx context.Context, from, at time.Time) (*evidence.Match, error) {
+func (j *judged) match(ctx context.Context, from, at time.Time, newer bool) (*evidence.Match, error) {
 	age := min(max(j.policy.MatchWindow/10, time.Second), 30*time.Second)
-	if j.last != nil && at.Sub(j.asked) < age && from.Sub(j.lastFrom).Abs() <= age {
-		return j.last, nil
+	if was, ok := j.last[newer]; ok && at.Sub(was.at) < age && from.Sub(was.from).Abs() <= age {
+		same := *was.match
+		return &same, nil
 	}
+	m, err := j.matchNow(ctx, from, at)
+	if err != nil {
+		return nil, err
+	}
+	if j.last == nil {
+		j.last = map[bool]answer{}
+	}
+	kept := *m
+	j.last[newer] = answer{&kept, from, at}
+	return m, nil
+}
+
+// matchNow asks which versions are at home in the rows since from.
+func (j *judged) matchNow(ctx context.Context, from, at time.Time) (*evidence.Match, error) {
 	active := j.Guard.Status.ActiveVersion
 	m := &evidence.Match{From: profile.Boundary(from, at), To: at, Pods: 1, Live: &profile.Profile{}}
 	if m.From.Before(at) {
@@ -77,7 +92,6 @@ func (j *judged) match(ctx context.Context, from, at time.Time) (*evidence.Match
 			}
 		}
 	}
-	j.last, j.asked, j.lastFrom = m, at, from
 	if m.Live.Rows == 0 {
 		return m, nil
 	}

@@ -30,7 +30,8 @@ type Config struct {
 	Namespace, Model string
 	// Guards are the models to judge.
 	Guards []Guarded
-	// Rows of the past, for the match. Nil: they are made of the bin counts.
+	// Rows of the past, for the match, of guards that have none of their own. Nil:
+	// they are made of the bin counts.
 	Rows Rows
 	// ScrapeInterval of the history.
 	ScrapeInterval time.Duration
@@ -38,6 +39,12 @@ type Config struct {
 	MinInterval time.Duration
 	// Dir is for scratch files, which it leaves behind.
 	Dir string
+	// NoCurves leaves out what alerts were held against, which costs as much as
+	// the rules.
+	NoCurves bool
+	// Judged is told what each look at a guard came to, also where nothing is
+	// recorded of it. Nil: nobody is.
+	Judged func(guard *v1alpha1.ModelGuard, d decide.Decision, at time.Time)
 	// Progress is told how far it got, from 0 to 1. Nil: nobody is.
 	Progress func(done float64, at time.Time)
 }
@@ -91,10 +98,13 @@ func Run(ctx context.Context, cfg Config) (res *Result, err error) {
 // in a controller.
 func (r *run) guards() {
 	for _, g := range r.Guards {
-		j := &judged{Guarded: g, rows: r.Rows, schemas: evidence.NewSchemas(), policy: evidence.Policy(&g.Guard)}
+		j := &judged{Guarded: g, rows: g.Rows, told: r.Judged, schemas: evidence.NewSchemas(), policy: evidence.Policy(&g.Guard)}
 		j.reader = evidence.Reader{
 			Source: r.replay, Namespace: g.Guard.Namespace, Model: g.Guard.Spec.Model,
 			Stale: 5 * r.ScrapeInterval, TrafficWindow: max(8*r.ScrapeInterval, 10*time.Second), PageWindow: cmp.Or(r.replay.PageWindow(), "1h"),
+		}
+		if j.rows == nil {
+			j.rows = r.Rows
 		}
 		if j.rows == nil {
 			j.rows = binRows{j}
@@ -172,8 +182,10 @@ func (r *run) steps(ctx context.Context) error {
 func (r *run) look(ctx context.Context, at time.Time) error {
 	active := r.replay.Alerts()
 	r.found.see(active, at)
-	if err := r.curves.see(ctx, at); err != nil {
-		return err
+	if !r.NoCurves {
+		if err := r.curves.see(ctx, at); err != nil {
+			return err
+		}
 	}
 	var alerts []decide.Alert
 	for _, a := range active {
@@ -182,8 +194,13 @@ func (r *run) look(ctx context.Context, at time.Time) error {
 			alerts = append(alerts, x)
 		}
 	}
+	guards := make([]v1alpha1.ModelGuard, len(r.judges))
+	for i, j := range r.judges {
+		guards[i] = j.Guard
+	}
+	onsets := evidence.Onsets(guards, alerts, at)
 	for _, j := range r.judges {
-		if err := j.visit(ctx, at, alerts); err != nil {
+		if err := j.visit(ctx, at, alerts, onsets, len(guards)); err != nil {
 			return fmt.Errorf("guard %s at %s: %w", j.Guard.Name, at.UTC().Format(time.RFC3339), err)
 		}
 	}

@@ -6,8 +6,7 @@ import "time"
 // are tried: the first that holds is the diagnosis.
 type Cause string
 
-// The causes, highest first. Correlated and Saturation have their place in the
-// order; nothing diagnoses them yet.
+// The causes, highest first.
 const (
 	None            Cause = ""
 	Blind           Cause = "blind"
@@ -35,6 +34,10 @@ const (
 	AlertLatency         AlertCause = "latency"
 	AlertBrokenInput     AlertCause = "broken_input"
 )
+
+// correlatedAlert stands in a stay for the alerts on inputs that came upon several
+// models at once.
+const correlatedAlert = AlertCause(Correlated)
 
 // Clock says on which of the drift clocks a rule runs.
 type Clock string

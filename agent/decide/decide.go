@@ -18,6 +18,9 @@ type Decision struct {
 	Proposed Action
 	Alerts   []Alert
 	Columns  []string
+	// Onsets and Load are as in the diagnosis.
+	Onsets []Onset
+	Load   *Load
 	// Message is one sentence with numbers.
 	Message string
 }
@@ -27,7 +30,7 @@ type Decision struct {
 func Decide(d Diagnosis, m *Match, e Evidence, p Policy, now time.Time) Decision {
 	r := Decision{
 		Cause: d.Cause, Action: d.Action, Reason: d.Reason, Target: d.Target,
-		Alerts: d.Alerts, Columns: d.Columns, Message: d.Message,
+		Alerts: d.Alerts, Columns: d.Columns, Onsets: d.Onsets, Load: d.Load, Message: d.Message,
 	}
 	if d.NeedsMatch {
 		r = matched(r, m, e, p)
@@ -55,6 +58,10 @@ func matched(r Decision, m *Match, e Evidence, p Policy) Decision {
 	}
 	best, before, passed := choose(m, e, p)
 	if best == nil {
+		if now, was := nearing(m, e, p); now != nil {
+			return r.hold(ReasonInputsMoving, "; %s; but the newer half of the rows is nearer to version %s (distance %s, of all rows %s): inputs are still on their way, so wait before one is trained",
+				nobody(m, passed), now.Version, number(now.Distance), number(was.Distance))
+		}
 		r.Action, r.Reason = Train, ReasonNoneFits
 		r.Message += fmt.Sprintf("; %s, so train a new one", nobody(m, passed))
 		return r
@@ -95,6 +102,29 @@ func choose(m *Match, e Evidence, p Policy) (best, before *Candidate, unproven [
 		}
 	}
 	return before, nil, unproven
+}
+
+// Nearing is how much nearer than all rows the newer half of them must be to a
+// version for the inputs to be on their way to it: a tenth. Half as many rows are
+// farther from anything, by chance, so a change that came at once is not taken for
+// one that goes on.
+const Nearing = 0.9
+
+// nearing is the version that could be gone back to and that the inputs are on
+// their way to: the nearest on the newer half of the rows, and the same on all. To
+// train while a season turns is to train on a mixture.
+func nearing(m *Match, e Evidence, p Policy) (now, was *Candidate) {
+	for _, c := range m.Newer {
+		if !exchangeable(e, c.Version) || !proven(e, p, c.Version) {
+			continue
+		}
+		for _, old := range m.Candidates {
+			if old.Version == c.Version && c.Distance < Nearing*old.Distance && (now == nil || c.Distance < now.Distance) {
+				now, was = &c, &old
+			}
+		}
+	}
+	return now, was
 }
 
 // nobody says why no version was chosen.

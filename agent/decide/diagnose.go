@@ -21,6 +21,10 @@ type Diagnosis struct {
 	// NeedsMatch asks for a match on the rows from MatchFrom to now.
 	NeedsMatch bool
 	MatchFrom  time.Time
+	// Onsets are those of all models that are in trouble at once, where that is
+	// the cause; Load is what was asked of the model, where that is.
+	Onsets []Onset
+	Load   *Load
 	// Message is one sentence with numbers.
 	Message string
 }
@@ -34,12 +38,11 @@ const (
 	holds
 )
 
-// table lists the rows, highest first. Correlated comes after rolledOut, and
-// saturation after badRelease, once there is evidence for them.
+// table lists the rows, highest first.
 func table() []func(view) (Diagnosis, found) {
 	return []func(view) (Diagnosis, found){
-		blind, humanChanged, rollingOut, brokenInput, badRelease, serving, inputDrift, predictionDrift, conceptDrift,
-		expectedError,
+		blind, humanChanged, rollingOut, correlated, brokenInput, badRelease, saturation, serving, inputDrift,
+		predictionDrift, conceptDrift, expectedError,
 	}
 }
 

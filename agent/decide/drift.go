@@ -22,7 +22,7 @@ func brokenInput(v view) (Diagnosis, found) {
 		d.Alerts = waiting
 		return d, pending
 	}
-	garbled := slices.DeleteFunc(slices.Clone(v.garbled), func(a Alert) bool { return a.Clock == Page || !a.Firing })
+	garbled := acting(v.garbled)
 	if len(garbled) == 0 || len(v.firing) > 0 {
 		return Diagnosis{}, absent
 	}
@@ -124,10 +124,15 @@ func expectedError(v view) (Diagnosis, found) {
 	}, holds
 }
 
+// acting are the alerts that would lead to something.
+func acting(alerts []Alert) []Alert {
+	return slices.DeleteFunc(slices.Clone(alerts), func(a Alert) bool { return a.Clock == Page || !a.Firing })
+}
+
 // garbledOf are alerts of a cause that may or may not be real: what stands
 // lower waits until that is known.
 func garbledOf(v view, cause AlertCause) []Alert {
-	return slices.DeleteFunc(slices.Clone(v.garbled), func(a Alert) bool {
+	return slices.DeleteFunc(slices.Concat(v.garbled, v.clouded), func(a Alert) bool {
 		return a.Cause != cause || a.Clock == Page && cause != AlertInputDrift
 	})
 }

@@ -32,8 +32,10 @@ type Evidence struct {
 	// Mismatch says what the artifact field names, where that is not the
 	// artifact of the active version; else empty.
 	Mismatch string
-	// Requests per second now, and when the active version settled.
-	Load, LoadBefore float64
+	// Load is known while an alert on latency is pending or firing, else zero.
+	Load Load
+	// Onsets of trouble with the inputs of all guarded models, this one's too.
+	Onsets []Onset
 	// Alerts of the whole cluster, pending and firing.
 	Alerts []Alert
 	// History of the workload, newest first; the first entry is the active stay.
@@ -47,6 +49,18 @@ type Evidence struct {
 	// FleetGuards are all guards of the cluster, FleetActing those of the others
 	// that are acting now.
 	FleetGuards, FleetActing int
+}
+
+// Load is what was asked of all versions of a model together, and how long good
+// answers took. Zero is not known.
+type Load struct {
+	// Requests per second: the most since the window of the alerts on latency
+	// began (of the last hour, if that is longer ago), and the most of the hour
+	// before that.
+	Requests, RequestsBefore float64
+	// P99 in seconds, over the window of the alerts now, and over one that ended
+	// when that of the first of them began.
+	P99, P99Before float64
 }
 
 // Served is one stay of a version in the workload, newest first in a history.
@@ -114,6 +128,9 @@ type Match struct {
 	// Candidates, the best first, without the version in service: the nearest,
 	// or that of the lowest predicted error.
 	Candidates []Candidate
+	// Newer are versions as they rank on the newer half of the rows, asked for
+	// before one is trained because none fits all of them.
+	Newer []Candidate
 	// ProposeOnly says that by inputs alone nothing may be switched without a
 	// person: they are known not to predict this model's quality, or that is not
 	// known and no tolerance was given. Trust says in words what is known.

@@ -96,6 +96,9 @@ func justified(t *testing.T, r decide.Decision, e decide.Evidence, p decide.Poli
 			t.Errorf("acts while input is broken or may be: %+v", r)
 		}
 	}
+	if shared := decide.AtOnce(e.Onsets, e.Namespace, e.Model); len(shared) > 0 && now.Sub(shared[0].At) < decide.CorrelatedFor && r.Cause != decide.BadRelease {
+		t.Errorf("acts on what came upon several models at once: %+v", r)
+	}
 	if r.Action == decide.Train {
 		return
 	}
@@ -151,6 +154,7 @@ func TestProperties(t *testing.T) {
 		"rollback", "retrain", "hold", "wait", "none", "bad_release/last_good", "input_drift/fits_and_better", "input_drift/none_fits",
 		"input_drift/live_fits", "concept_drift/concept_drift", "blind/no_traffic", "broken_input/broken_input", "serving/serving",
 		"input_drift/oscillation", "bad_release/cooldown", "human_changed/rejected_version_returned", "rolling_out/rolling_out",
+		"correlated/correlated", "saturation/saturation", "input_drift/inputs_moving",
 	} {
 		if seen[kind] == 0 {
 			t.Errorf("no world led to %s: %v", kind, seen)

@@ -18,14 +18,17 @@ const (
 	ReasonRollingOut          Reason = "rolling_out"
 	ReasonSettling            Reason = "settling"
 	ReasonWaitsForHigherCause Reason = "waits_for_higher_cause"
+	ReasonCorrelated          Reason = "correlated"
 	ReasonBrokenInput         Reason = "broken_input"
 	ReasonLastGood            Reason = "last_good"
 	ReasonNoGoodVersion       Reason = "no_good_version"
+	ReasonSaturation          Reason = "saturation"
 	ReasonServing             Reason = "serving"
 	ReasonInputDrift          Reason = "input_drift"
 	ReasonLiveFits            Reason = "live_fits"
 	ReasonFits                Reason = "fits_and_better"
 	ReasonNoneFits            Reason = "none_fits"
+	ReasonInputsMoving        Reason = "inputs_moving"
 	ReasonPredictionDrift     Reason = "prediction_drift"
 	ReasonExpectedError       Reason = "expected_error"
 	ReasonConceptDrift        Reason = "concept_drift"
@@ -66,7 +69,7 @@ const (
 func (r Reason) Passes() bool {
 	switch r {
 	case ReasonNoTraffic, ReasonNoData, ReasonTooFewRows, ReasonPartialProfile, ReasonSourceUnreachable, ReasonSidecarMissing,
-		ReasonRollingOut, ReasonSettling, ReasonWaitsForHigherCause, ReasonBrokenInput, ReasonServing, ReasonLiveFits,
+		ReasonRollingOut, ReasonSettling, ReasonWaitsForHigherCause, ReasonCorrelated, ReasonBrokenInput, ReasonSaturation, ReasonServing, ReasonLiveFits, ReasonInputsMoving,
 		ReasonPredictionDrift, ReasonExpectedError, ReasonCooldown, ReasonChangesPerDay, ReasonRetrainsPerWeek, ReasonRetrainOpen,
 		ReasonOscillation, ReasonFleetLimit, ReasonArtifactUnreachable:
 		return true

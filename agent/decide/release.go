@@ -1,6 +1,9 @@
 package decide
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // The rows that tell a bad release from bad serving.
 
@@ -76,6 +79,36 @@ func (v view) since() string {
 		return fmt.Sprintf("its rollout began %s ago", span(v.now.Sub(v.RolloutSince)))
 	}
 	return "its rollout began"
+}
+
+// LoadRise is by how much more must be asked of a model than at any time of the
+// hour before, for that to be why it is slow. Servers that are half idle grow
+// noticeably slower from there on: with 1/(1-u) for the share u that they are busy,
+// by a half at u = 0.57. It is measured against the most of an hour, which chance,
+// a daily cycle and batches that come every few minutes have all gone into: they
+// don't go a quarter beyond it.
+const LoadRise = 1.25
+
+// saturation holds on latency that rose with the load. That it is not the release
+// was asked before.
+func saturation(v view) (Diagnosis, found) {
+	l := v.Load
+	if !(l.RequestsBefore > 0) || !(l.Requests >= LoadRise*l.RequestsBefore) {
+		return Diagnosis{}, absent
+	}
+	firing := v.firing[AlertLatency]
+	if len(firing) == 0 {
+		if waiting := v.pending[AlertLatency]; len(waiting) > 0 {
+			return Diagnosis{Cause: Saturation, Alerts: waiting}, pending
+		}
+		return Diagnosis{}, absent
+	}
+	alerts := slices.Concat(firing, v.firing[AlertErrors])
+	return Diagnosis{
+		Cause: Saturation, Action: Hold, Reason: ReasonSaturation, Alerts: alerts, Columns: subjects(alerts), Load: &l,
+		Message: fmt.Sprintf("version %s is slow since %s requests/s are asked, where %s were the most of the hour before, %.1f times as many; p99 %s, before %s: it is the load, not the model (%s)",
+			v.Active, number(l.Requests), number(l.RequestsBefore), l.Requests/l.RequestsBefore, seconds(l.P99), seconds(l.P99Before), shown(firing[0])),
+	}, holds
 }
 
 // serving holds on errors and latency that no release explains. They keep what

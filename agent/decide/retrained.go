@@ -34,7 +34,7 @@ func AfterRetrain(r Retrained, d Diagnosis, m *Match, e Evidence, p Policy, now 
 	switch {
 	case d.Cause == InputDrift && d.NeedsMatch:
 	case d.Cause == ConceptDrift && d.Action == Train:
-	case d.Cause == PredictionDrift && d.Action != Wait && r.Cause != InputDrift:
+	case d.Cause == PredictionDrift && d.Action != Wait && d.Reason != ReasonExpectedError && r.Cause != InputDrift:
 	case gone(r, d, e, p, now):
 		return out.hold(ReasonDriftGone, ", and that is gone: version %s stays, the new one remains a candidate", e.Active)
 	default:

@@ -68,6 +68,24 @@ func TestSeasonReturns(t *testing.T) {
 	check(t, both(after, m), want{decide.InputDrift, decide.Hold, decide.ReasonLiveFits, "", "0.144"})
 }
 
+// Nothing is trained for a mixture of two seasons.
+func TestSeasonStillTurning(t *testing.T) {
+	e := settled("3", "1")
+	e.History[1].LeftFor = decide.InputDrift
+	e.Alerts = drifted("3", 10*second)
+	live := candidate("3", 0.5, false, false)
+	half := func(newer float64) *decide.Match {
+		return &decide.Match{Rows: 4000, Live: &live,
+			Candidates: []decide.Candidate{candidate("2", 0.4, false, true), candidate("1", 0.37, false, true)},
+			Newer:      []decide.Candidate{candidate("2", 0.4, false, true), candidate("1", newer, false, true)}}
+	}
+	check(t, both(e, half(0.25)), want{decide.InputDrift, decide.Hold, decide.ReasonInputsMoving, "", "nearer to version 1 (distance 0.25, of all rows 0.37)"})
+	train := want{decide.InputDrift, decide.Train, decide.ReasonNoneFits, "", "train a new one"}
+	check(t, both(e, half(0.36)), train)
+	e.Versions[0].Rejected = true // and what may not be gone back to is not waited for
+	check(t, both(e, half(0.25)), train)
+}
+
 func TestBadRelease(t *testing.T) {
 	back := want{decide.BadRelease, decide.Rollback, decide.ReasonLastGood, "3", "go back to version 3"}
 	for name, isSettled := range map[string]bool{"while it rolls out": false, "settled a moment ago": true} {

@@ -108,6 +108,10 @@ func (t *tape) evidence() decide.Evidence {
 			Action: []decide.Action{decide.Rollback, decide.Redeploy, decide.Train}[t.pick(3)]})
 	}
 	e.RetrainOpen, e.FleetActing = t.rarely(), t.pick(16)/15
+	for range t.pick(8) - 4 {
+		e.Onsets = append(e.Onsets, decide.Onset{Namespace: "ml", Model: []string{"flights", "fraud", "price", "churn"}[t.pick(4)], At: t.when()})
+	}
+	e.Load = decide.Load{Requests: t.number(), RequestsBefore: t.number(), P99: t.number(), P99Before: t.number()}
 	return e
 }
 
@@ -119,6 +123,9 @@ func (t *tape) match() *decide.Match {
 	if !t.rarely() {
 		live := candidate("3", t.number(), t.rarely(), false)
 		m.Live = &live
+	}
+	for range t.pick(8) - 5 {
+		m.Newer = append(m.Newer, candidate(t.version(), t.number(), false, false))
 	}
 	for range t.pick(5) {
 		m.Candidates = append(m.Candidates, candidate(t.version(), t.number(), !t.rarely(), !t.rarely()))

@@ -21,10 +21,13 @@ func Track(e Evidence, now time.Time) Served {
 			first[a.Cause] = a.ActiveAt
 		}
 	}
+	if s.LastAlert == nil {
+		s.LastAlert = map[AlertCause]time.Time{}
+	}
+	if _, ok := Upstream(e, now); ok && e.Blind == "" {
+		s.LastAlert[correlatedAlert] = now
+	}
 	for cause, at := range first {
-		if s.LastAlert == nil {
-			s.LastAlert = map[AlertCause]time.Time{}
-		}
 		if s.LongestQuiet == nil {
 			s.LongestQuiet = map[AlertCause]time.Duration{}
 		}

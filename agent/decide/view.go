@@ -17,6 +17,9 @@ type view struct {
 	firing, pending, page map[AlertCause][]Alert
 	// garbled alerts look back on rows that came in while input was broken.
 	garbled []Alert
+	// clouded alerts look back on rows that came in while the inputs of several
+	// models changed at once.
+	clouded []Alert
 	// estimated alerts fire on an error that is only expected.
 	estimated []Alert
 	// settling counts alerts on the active version that don't count yet.
@@ -36,8 +39,10 @@ func look(e Evidence, p Policy, now time.Time) view {
 			continue
 		}
 		switch {
-		case v.isGarbled(a):
+		case v.looksBackOn(a, AlertBrokenInput):
 			v.garbled = append(v.garbled, a)
+		case v.looksBackOn(a, correlatedAlert):
+			v.clouded = append(v.clouded, a)
 		case a.Estimated:
 			if a.Firing {
 				v.estimated = append(v.estimated, a)
@@ -53,14 +58,15 @@ func look(e Evidence, p Policy, now time.Time) view {
 	return v
 }
 
-// isGarbled says that an alert's window reaches back to broken input: a column
-// that was missing for a minute looks like drift for as long as the window is,
-// and nothing may be rolled back or trained for that.
-func (v view) isGarbled(a Alert) bool {
+// looksBackOn says that an alert's window reaches back to broken input, or to what
+// came upon several models at once: a column that was missing for a minute looks
+// like drift for as long as the window is, and nothing may be rolled back or
+// trained for that.
+func (v view) looksBackOn(a Alert, trouble AlertCause) bool {
 	switch a.Cause {
 	case AlertInputDrift, AlertPredictionDrift, AlertQuality:
-		broken := v.stay.LastAlert[AlertBrokenInput]
-		return !broken.IsZero() && v.now.Sub(broken) < a.Window
+		last := v.stay.LastAlert[trouble]
+		return !last.IsZero() && v.now.Sub(last) < a.Window
 	}
 	return false
 }

@@ -42,7 +42,7 @@ func (r Record) Document() *v1alpha1.ModelDecision {
 			DecidedAt: metav1.NewMicroTime(r.Now), Attempt: int32(r.Attempt),
 			Cause: string(r.Cause), Action: string(r.Action), Reason: string(r.Reason), Autonomy: cmp.Or(r.Level, v1alpha1.Observe),
 			From: r.From, FromArtifact: r.FromArtifact, To: r.Target,
-			Columns: r.Columns, Match: r.Match.Recorded(r.To), Baseline: Baseline(r.Before),
+			Columns: r.Columns, Onsets: recordedOnsets(r.Onsets, g.Namespace), Load: recordedLoad(r.Load), Match: r.Match.Recorded(r.To), Baseline: Baseline(r.Before),
 		},
 	}
 	if r.To != nil {

@@ -28,8 +28,27 @@ func Judge(e *decide.Evidence, p decide.Policy, now time.Time, ask Asker) (m *Ma
 		} else {
 			m = found
 		}
+		if m != nil {
+			if err := newerHalf(m, decided(*e), now, ask); err != nil {
+				return nil, nil, err
+			}
+		}
 	}
 	return m, decided, nil
+}
+
+// newerHalf asks about the newer half of the rows before a version is trained
+// because none fits: inputs may be on their way to one that will. Without an
+// answer there is none.
+func newerHalf(m *Match, r decide.Decision, now time.Time, ask Asker) error {
+	if r.Action != decide.Train || r.Reason != decide.ReasonNoneFits {
+		return nil
+	}
+	newer, _, _, err := ask(m.From.Add(now.Sub(m.From) / 2))
+	if newer != nil && newer.Live != nil && newer.Live.Rows > 0 {
+		m.Newer = newer
+	}
+	return err
 }
 
 // Calm says that a decision is none that is recorded: those are made for

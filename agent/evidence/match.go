@@ -19,6 +19,8 @@ type Match struct {
 	Pods     int
 	Live     *profile.Profile
 	Result   registry.Result
+	// Newer is the answer on the newer half of the rows, where it was asked for.
+	Newer *Match
 }
 
 // Judged is the answer in the terms of package decide.
@@ -27,6 +29,9 @@ func (m *Match) Judged() *decide.Match {
 		return nil
 	}
 	out := &decide.Match{Rows: m.Result.Rows, ProposeOnly: m.Result.ProposeOnly, Trust: m.Result.Trust}
+	if m.Newer != nil {
+		out.Newer = m.Newer.Judged().Candidates
+	}
 	for _, c := range m.Result.Ranked() {
 		d := decide.Candidate{
 			Version: c.Version, Distance: c.Distance, Tolerance: c.Tolerance,
@@ -69,6 +74,7 @@ func (m *Match) Recorded(chosen *registry.Version) *v1alpha1.MatchEvidence {
 		if c.Interval != nil {
 			e.Low, e.High = decimal(c.Interval.Low), decimal(c.Interval.High)
 		}
+		e.Newer = m.newer(c.Version)
 		for _, col := range c.Columns[:min(10, len(c.Columns))] {
 			e.Worst = append(e.Worst, v1alpha1.ColumnDistance{Name: col.Name, Distance: decimal(col.Distance), Tolerance: decimal(col.Tolerance)})
 		}
@@ -78,6 +84,19 @@ func (m *Match) Recorded(chosen *registry.Version) *v1alpha1.MatchEvidence {
 		}
 	}
 	return out
+}
+
+// newer is the distance of a version to the newer half of the rows.
+func (m *Match) newer(version string) string {
+	if m.Newer == nil {
+		return ""
+	}
+	for _, c := range m.Newer.Result.Candidates {
+		if c.Version == version {
+			return decimal(c.Distance)
+		}
+	}
+	return ""
 }
 
 // forecast records what ranked, and how far that is to be trusted.

@@ -41,14 +41,8 @@ func (r Reader) Measure(ctx context.Context, e *decide.Evidence, stay *v1alpha1.
 	if e.RolloutRequests, _, err = r.Number(ctx, "sum(increase(%s{%s}[%s]))", requestCount, r.Selector(e.Active), Duration(since)); err != nil {
 		return err
 	}
-	if e.Load, _, err = r.Number(ctx, "sum(rate(%s{%s}[%s]))", requestCount, r.Selector(e.Active), Duration(r.TrafficWindow)); err != nil {
+	if err := r.load(ctx, e); err != nil {
 		return err
-	}
-	if at := e.SettledAt.Add(r.TrafficWindow); !e.SettledAt.IsZero() && at.Before(r.Now) && r.alerted(e, decide.AlertLatency) {
-		e.LoadBefore, _, err = r.numberAt(ctx, at, "sum(rate(%s{%s}[%s]))", requestCount, r.Selector(e.Active), Duration(r.TrafficWindow))
-		if err != nil {
-			return err
-		}
 	}
 	return r.firstLabels(ctx, e, stay)
 }
@@ -85,13 +79,45 @@ func (r Reader) firstLabels(ctx context.Context, e *decide.Evidence, stay *v1alp
 	return nil
 }
 
-func (r Reader) alerted(e *decide.Evidence, cause decide.AlertCause) bool {
-	for _, a := range e.Alerts {
-		if a.Cause == cause && a.Namespace == e.Namespace && a.Model == e.Model {
-			return true
+// loadSpan is how far back the load is looked at.
+const loadSpan = time.Hour
+
+// load reads what is asked of the model now and what was before, where there is an
+// alert on latency: the first of them says when before was.
+func (r Reader) load(ctx context.Context, e *decide.Evidence) error {
+	var first *decide.Alert
+	for i, a := range e.Alerts {
+		if a.Cause == decide.AlertLatency && a.Namespace == e.Namespace && a.Model == e.Model && a.Version == e.Active &&
+			a.Window < math.MaxInt64 && (first == nil || a.ActiveAt.Before(first.ActiveAt)) {
+			first = &e.Alerts[i]
 		}
 	}
-	return false
+	if first == nil {
+		return nil
+	}
+	before, l := first.ActiveAt.Add(-first.Window), &e.Load
+	most := func(at time.Time, over time.Duration) (float64, error) {
+		x, _, err := r.numberAt(ctx, at, "max_over_time(sum(rate(%s{%s}[%s]))[%s:%s])",
+			requestCount, r.Everything(), Duration(r.TrafficWindow), Duration(over), Duration(r.TrafficWindow/2))
+		return x, err
+	}
+	p99 := func(at time.Time) (float64, error) {
+		x, _, err := r.numberAt(ctx, at, "histogram_quantile(0.99, sum by (le) (rate(leeway_request_duration_seconds_bucket{%s,code=\"2xx\"}[%s])))",
+			r.Everything(), Duration(first.Window))
+		return x, err
+	}
+	var err error
+	if l.RequestsBefore, err = most(before, loadSpan); err != nil {
+		return err
+	}
+	if l.Requests, err = most(r.Now, min(r.Now.Sub(before), loadSpan)); err != nil {
+		return err
+	}
+	if l.P99Before, err = p99(before); err != nil {
+		return err
+	}
+	l.P99, err = p99(r.Now)
+	return err
 }
 
 // CountedRows is what the counters say of the same time. A row counts once in

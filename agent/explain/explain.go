@@ -31,7 +31,7 @@ func Decision(d v1alpha1.ModelDecision) string {
 	fmt.Fprintf(&b, ". Decided %s.\n", moment(s.DecidedAt))
 
 	paragraph(&b, "What was seen", alerts(s))
-	paragraph(&b, "What it was taken for", []string{diagnosis(s)})
+	paragraph(&b, "What it was taken for", append([]string{diagnosis(s)}, rests(s)...))
 	paragraph(&b, "What the registry answered", match(s))
 	paragraph(&b, "What was decided", []string{action(s)})
 	paragraph(&b, "What happened", steps(d.Status))
@@ -153,6 +153,9 @@ func because(s v1alpha1.ModelDecisionSpec) string {
 		decide.ReasonFits:             "of the versions that fit today's data it is the best, and better than live by enough",
 		decide.ReasonLastGood:         "it is the last version that was clean of this cause",
 		decide.ReasonNoneFits:         "no registered version fits today's data and is better than live",
+		decide.ReasonInputsMoving:     "inputs are still on their way to what a version is at home in",
+		decide.ReasonCorrelated:       "what comes upon several models at once is upstream of them",
+		decide.ReasonSaturation:       "another version would be as slow",
 		decide.ReasonLiveFits:         "live itself fits today's data: there is nothing to gain",
 		decide.ReasonNoGoodVersion:    "there is no earlier version that was clean of this cause",
 		decide.ReasonGatePassed:       "it passed the gate",

@@ -98,6 +98,9 @@ func candidate(c, live v1alpha1.CandidateEvidence, chosen bool) string {
 		line += " does not fit"
 	}
 	line += against(c, live)
+	if c.Newer != "" {
+		line += "; on the newer half of the rows " + short(c.Newer)
+	}
 	if len(c.Worst) > 0 {
 		var worst []string
 		for _, w := range c.Worst[:min(len(c.Worst), maxShareColumns)] {

@@ -29,9 +29,11 @@ type choice struct {
 func (v *visit) choose(ctx context.Context) (choice, error) {
 	var m *matched
 	_, decided, err := evidence.Judge(&v.evidence, v.policy, v.now, func(from time.Time) (*evidence.Match, decide.Reason, string, error) {
-		found, reason, detail, err := v.match(ctx, from)
-		m = found
-		return m.answer(), reason, detail, err
+		found, reason, detail, err := v.match(ctx, from, m != nil)
+		if m == nil {
+			m = found
+		}
+		return found.answer(), reason, detail, err
 	})
 	if err != nil {
 		return choice{}, err
@@ -43,6 +45,7 @@ func (v *visit) choose(ctx context.Context) (choice, error) {
 	}
 	c := v.allowed(r, m)
 	v.conditionArtifact(c)
+	v.conditionHealthy(c)
 	return c, nil
 }
 

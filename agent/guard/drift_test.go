@@ -306,6 +306,15 @@ func TestRetrainEnds(t *testing.T) {
 			w.train("")
 			w.tick(3)
 		}, v1alpha1.StateHeld, "tainted"},
+		{"inputs of others change, too", func(w *world) {
+			for _, model := range []string{"fraud", "price"} {
+				w.neighbour(ns, model)
+				w.neighbourAlert(ns, model)
+			}
+			w.tick(1)
+			w.train("")
+			w.tick(3)
+		}, v1alpha1.StateHeld, "tainted"},
 		{"a person deploys", func(w *world) {
 			two := w.register(0, "")
 			w.deploy(two, "kubectl-client-side-apply")

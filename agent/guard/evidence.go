@@ -52,11 +52,7 @@ func (v *visit) gather(ctx context.Context) error {
 			}
 		}
 	}
-	for _, a := range v.round.verdicts.Alerts {
-		if alert, ok := a.Judged(); ok {
-			e.Alerts = append(e.Alerts, alert)
-		}
-	}
+	e.Alerts, e.Onsets = v.round.alerts, v.round.onsets
 	v.evidence = e
 	if err := v.measure(ctx); err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/leeway-dev/leeway/agent/decide"
 	"github.com/leeway-dev/leeway/agent/evidence"
 	"github.com/leeway-dev/leeway/agent/journal"
 	"github.com/leeway-dev/leeway/agent/v1alpha1"
@@ -79,6 +80,9 @@ type round struct {
 	now      time.Time
 	guards   []v1alpha1.ModelGuard
 	verdicts Verdicts
+	// alerts are the verdicts' that we read, onsets what the fleet's are about.
+	alerts []decide.Alert
+	onsets []decide.Onset
 	// blind is why alerts can't be trusted, or nil.
 	blind error
 }
@@ -92,6 +96,12 @@ func (l *Loop) round(ctx context.Context, visits *sync.WaitGroup, which func(*v1
 	}
 	r.guards = list.Items
 	r.verdicts, r.blind = l.Source.Verdicts(ctx, r.now)
+	for _, a := range r.verdicts.Alerts {
+		if alert, ok := a.Judged(); ok {
+			r.alerts = append(r.alerts, alert)
+		}
+	}
+	r.onsets = evidence.Onsets(r.guards, r.alerts, r.now)
 	l.metrics.forget(r.guards)
 	l.fleet.refresh(r.guards)
 	l.matches.forget(r.guards)

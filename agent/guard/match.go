@@ -39,8 +39,9 @@ func (m *matched) answer() *evidence.Match {
 // match asks the registry as often as the rows can have changed: a guard that is
 // held for drift is judged each round, and fetching every pod's profile each
 // time would be most of what the loop does. Before an act it is asked afresh.
-func (v *visit) match(ctx context.Context, from time.Time) (*matched, decide.Reason, string, error) {
-	key := matchKey{keyOf(v.guard), v.fields.Hash(), len(v.versions)}
+// newer says that it is about the newer half of what it was asked about before.
+func (v *visit) match(ctx context.Context, from time.Time, newer bool) (*matched, decide.Reason, string, error) {
+	key := matchKey{question{keyOf(v.guard), newer}, v.fields.Hash(), len(v.versions)}
 	age := min(max(v.policy.MatchWindow/10, time.Second), 30*time.Second)
 	if m := v.matches.get(key, from, v.now, age); m != nil && !v.afresh {
 		return m, "", "", nil

@@ -8,20 +8,26 @@ import (
 	"github.com/leeway-dev/leeway/registry"
 )
 
-// matches remembers the last answer of the registry to each guard, and the
+// matches remembers the last answer of the registry to each question of a guard, and the
 // versions of its model ready for the next question: of models that no guard
 // watches nothing is held. Losing it costs a fetch and nothing else.
 type matches struct {
 	mu       sync.Mutex
-	by       map[guardKey]remembered
+	by       map[question]remembered
 	matchers map[guardKey]*registry.Matcher
 }
 
 // matchKey changes with what the answer depends on, but for time.
 type matchKey struct {
-	guard    guardKey
+	question question
 	fields   string
 	versions int
+}
+
+// question is of a guard: about all rows since the onset, or the newer half.
+type question struct {
+	guard guardKey
+	newer bool
 }
 
 type remembered struct {
@@ -30,7 +36,7 @@ type remembered struct {
 }
 
 func newMatches() *matches {
-	return &matches{by: map[guardKey]remembered{}, matchers: map[guardKey]*registry.Matcher{}}
+	return &matches{by: map[question]remembered{}, matchers: map[guardKey]*registry.Matcher{}}
 }
 
 // ready returns a guard's matcher with these versions. A guard is visited by one
@@ -51,7 +57,7 @@ func (s *matches) ready(guard guardKey, versions []registry.Version) (*registry.
 func (s *matches) get(key matchKey, from, now time.Time, age time.Duration) *matched {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r, ok := s.by[key.guard]
+	r, ok := s.by[key.question]
 	if !ok || r.key != key || now.Sub(r.m.To) >= age || from.Sub(r.m.asked).Abs() > age {
 		return nil
 	}
@@ -63,7 +69,7 @@ func (s *matches) get(key matchKey, from, now time.Time, age time.Duration) *mat
 func (s *matches) put(key matchKey, m *matched) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.by[key.guard] = remembered{key, *m}
+	s.by[key.question] = remembered{key, *m}
 }
 
 // forget drops the guards that are no more.
@@ -75,7 +81,7 @@ func (s *matches) forget(guards []v1alpha1.ModelGuard) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for k := range s.by {
-		if !there[k] {
+		if !there[k.guard] {
 			delete(s.by, k)
 		}
 	}

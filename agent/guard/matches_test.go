@@ -20,7 +20,7 @@ func TestMatchesForget(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.put(matchKey{guard: keyOf(&g)}, &matched{})
+		s.put(matchKey{question: question{guard: keyOf(&g)}}, &matched{})
 		if again, err := s.ready(keyOf(&g), versions); again != m || err != nil {
 			t.Errorf("%s: another matcher the second time, %v", name, err)
 		}

@@ -40,6 +40,7 @@ const (
 	conditionObserved                     = "Observed"
 	conditionPermitted                    = "Permitted"
 	conditionArtifactUsable               = "ArtifactUsable"
+	conditionHealthy                      = "Healthy"
 )
 
 // observe reads the workload and its pods, and keeps the history of stays. It
@@ -124,6 +125,18 @@ func (v *visit) conditionArtifact(c choice) {
 		v.condition(conditionArtifactUsable, metav1.ConditionTrue, "Usable", "nothing stands against the artifact of version "+c.Target)
 	default:
 		meta.RemoveStatusCondition(&v.guard.Status.Conditions, conditionArtifactUsable)
+	}
+}
+
+// conditionHealthy says what was diagnosed, if anything was.
+func (v *visit) conditionHealthy(c choice) {
+	switch {
+	case c.Cause == decide.None && c.Reason == decide.ReasonHealthy:
+		v.condition(conditionHealthy, metav1.ConditionTrue, "Healthy", c.Message)
+	case c.Cause == decide.None, c.Cause == decide.Blind, c.Cause == decide.RollingOut:
+		v.condition(conditionHealthy, metav1.ConditionUnknown, string(c.Reason), c.Message)
+	default:
+		v.condition(conditionHealthy, metav1.ConditionFalse, string(c.Cause), c.Message)
 	}
 }
 

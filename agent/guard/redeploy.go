@@ -63,7 +63,7 @@ func (v *visit) afterTraining(ctx context.Context, version string, cause decide.
 		if !d.NeedsMatch {
 			from = v.now.Add(-max(v.policy.MatchWindow, time.Second))
 		}
-		found, reason, detail, err := v.match(ctx, from)
+		found, reason, detail, err := v.match(ctx, from, false)
 		if err != nil {
 			return choice{}, err
 		}

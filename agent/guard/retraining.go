@@ -154,12 +154,23 @@ func (v *visit) profileFor(ctx context.Context, o retrain.Order) []byte {
 	return b
 }
 
-// taint notes that input was broken while the training ran: the version will be
-// registered and not deployed.
+// taint notes that input was broken while the training ran, or changed with that of
+// several models at once: the version will be registered and not deployed.
 func (v *visit) taint(ctx context.Context, d *v1alpha1.ModelDecision) error {
-	if journal.Has(d, stepTainted) {
+	why := v.garbage()
+	if why == "" || journal.Has(d, stepTainted) {
 		return nil
 	}
+	journal.Step(d, stepTainted, v.Now(), why)
+	if err := v.journal.Write(ctx, d); err != nil {
+		return err
+	}
+	v.showTraining(d, training)
+	return nil
+}
+
+// garbage is why today's rows are not to be trained on, or empty.
+func (v *visit) garbage() string {
 	for _, a := range v.evidence.Alerts {
 		if a.Cause != decide.AlertBrokenInput || !a.Firing {
 			continue
@@ -167,14 +178,12 @@ func (v *visit) taint(ctx context.Context, d *v1alpha1.ModelDecision) error {
 		if ok, _ := decide.Eligible(a, v.evidence, v.now); !ok {
 			continue
 		}
-		journal.Step(d, stepTainted, v.Now(), "input was broken while it trained: "+a.Subject)
-		if err := v.journal.Write(ctx, d); err != nil {
-			return err
-		}
-		v.showTraining(d, training)
-		return nil
+		return "input was broken while it trained: " + a.Subject
 	}
-	return nil
+	if onsets, ok := decide.Upstream(v.evidence, v.now); ok && v.evidence.Blind == "" {
+		return fmt.Sprintf("inputs of %d models changed at once while it trained", decide.Models(onsets))
+	}
+	return ""
 }
 
 // registered looks for what the Job registered, and gates it.

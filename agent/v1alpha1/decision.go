@@ -61,6 +61,12 @@ type ModelDecisionSpec struct {
 	// Alerts that led to it.
 	// +kubebuilder:validation:MaxItems=64
 	Alerts []AlertEvidence `json:"alerts,omitempty"`
+	// Onsets are those of all models whose inputs changed at once, where that is
+	// the cause.
+	// +kubebuilder:validation:MaxItems=64
+	Onsets []OnsetEvidence `json:"onsets,omitempty"`
+	// Load is what was asked of the model, where that is the cause.
+	Load *LoadEvidence `json:"load,omitempty"`
 	// Match is the ranked list of the registry, the best first.
 	Match *MatchEvidence `json:"match,omitempty"`
 	// Baseline is what the active version showed before the change, for verify.
@@ -81,6 +87,26 @@ type AlertEvidence struct {
 	Value string `json:"value,omitempty"`
 	// Summary is the alert's own sentence.
 	Summary string `json:"summary,omitempty"`
+}
+
+// OnsetEvidence is when a column of a model began to drift or break.
+type OnsetEvidence struct {
+	// Model is a name in the decision's namespace, or a word that is the same for
+	// the same model of another one.
+	// +kubebuilder:validation:MaxLength=128
+	Model   string           `json:"model"`
+	Subject string           `json:"subject,omitempty"`
+	At      metav1.MicroTime `json:"at"`
+}
+
+// LoadEvidence is what was asked of all versions of a model, and how long good
+// answers took, as decimal numbers; an absent one was not known.
+type LoadEvidence struct {
+	// Requests per second since the trouble began, and before: the most in each.
+	Requests       string `json:"requests,omitempty"`
+	RequestsBefore string `json:"requestsBefore,omitempty"`
+	P99Seconds     string `json:"p99Seconds,omitempty"`
+	P99Before      string `json:"p99Before,omitempty"`
 }
 
 // MatchEvidence is what the registry answered.
@@ -138,6 +164,9 @@ type CandidateEvidence struct {
 	// Margin is the most that the distance of a better version may be, in parts of
 	// live's.
 	Margin string `json:"margin,omitempty"`
+	// Newer is the distance to the newer half of the rows, where it was asked for
+	// before a version was trained.
+	Newer string `json:"newer,omitempty"`
 	// PredictedError on today's rows, absent where too little was measured.
 	PredictedError string `json:"predictedError,omitempty"`
 	Fits           bool   `json:"fits"`
