@@ -29,10 +29,12 @@ func main() {
 	flag.IntVar(&b.days, "days", 90, "days of traffic")
 	flag.Float64Var(&b.scale, "scale", 1, "factor on the number of streams of traffic and of changes")
 	series := flag.String("series", "50000,150000,500000", "bin series of a round of rules")
+	packages := flag.String("packages", "river,evidently,nannyml,alibi-detect", "with whose detectors peers compares")
 	flag.Uint64Var(&b.seed, "seed", 1, "of all that is drawn")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
+	b.packages = strings.Split(*packages, ",")
 	if err := b.run(ctx, *values, *series, strings.Split(*parts, ",")); err != nil {
 		fmt.Fprintln(os.Stderr, "bench-rules:", err)
 		os.Exit(1)
@@ -46,6 +48,7 @@ type bench struct {
 	references, draws, days int
 	scale                   float64
 	seed                    uint64
+	packages                []string
 	series                  []int
 	goals                   []goal
 }
@@ -75,7 +78,7 @@ func (b *bench) run(ctx context.Context, values, series string, parts []string) 
 	all := []struct {
 		name string
 		do   func(context.Context) error
-	}{{"statistic", b.statistic}, {"rule", b.rule}, {"traffic", b.traffic}, {"delay", b.delay}, {"cost", b.cost}}
+	}{{"statistic", b.statistic}, {"rule", b.rule}, {"traffic", b.traffic}, {"delay", b.delay}, {"peers", b.peers}, {"cost", b.cost}}
 	began := time.Now()
 	for _, part := range all {
 		if !slices.Contains(parts, part.name) {
