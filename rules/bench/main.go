@@ -30,6 +30,8 @@ func main() {
 	flag.Float64Var(&b.scale, "scale", 1, "factor on the number of streams of traffic and of changes")
 	series := flag.String("series", "50000,150000,500000", "bin series of a round of rules")
 	packages := flag.String("packages", "river,evidently,nannyml,alibi-detect", "with whose detectors peers compares")
+	flag.StringVar(&b.flights, "flights", "registry/profile/testdata/flights-8000-per-month.csv.gz", "`FILE` with the flights, for peers")
+	flag.StringVar(&b.bikes, "bikes", "registry/bench/data/bikes.csv.gz", "`FILE` with the bikes, for peers")
 	flag.Uint64Var(&b.seed, "seed", 1, "of all that is drawn")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -49,6 +51,7 @@ type bench struct {
 	scale                   float64
 	seed                    uint64
 	packages                []string
+	flights, bikes          string
 	series                  []int
 	goals                   []goal
 }

@@ -3,11 +3,13 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/leeway-dev/leeway/rules/simulate"
@@ -63,36 +65,44 @@ func (b *bench) peers(ctx context.Context) error {
 	}
 	defer os.RemoveAll(folder)
 	changes := madeChanges()
-	spec, found, err := b.peerStreams(ctx, folder, changes)
+	real, err := realChanges(ctx, b.flights, b.bikes)
 	if err != nil {
 		return err
 	}
-	versions := map[string]string{}
-	for _, p := range peerPackages {
+	spec, found, err := b.peerStreams(ctx, folder, append(changes, real...))
+	if err != nil {
+		return err
+	}
+	its, err := b.runPeers(ctx, folder)
+	if err != nil {
+		return err
+	}
+	b.printPeers(spec, append(found, its...))
+	return nil
+}
+
+// runPeers has all packages tried, at the same time.
+func (b *bench) runPeers(ctx context.Context, folder string) ([]finding, error) {
+	found := make([][]finding, len(peerPackages))
+	failed := make([]error, len(peerPackages))
+	var all sync.WaitGroup
+	for i, p := range peerPackages {
 		if !slices.Contains(b.packages, p.name) {
 			continue
 		}
-		began := time.Now()
-		python, err := p.python(ctx)
-		if err != nil {
-			fmt.Printf("\n%s takes no part: %v\n", p.name, err)
-			continue
-		}
-		its, err := p.run(ctx, python, folder)
-		if err != nil {
-			return err
-		}
-		for _, f := range its {
-			if f.Change == "" {
-				versions[f.Package] = f.Version
-			} else {
-				found = append(found, f)
+		all.Go(func() {
+			began := time.Now()
+			python, err := p.python(ctx)
+			if err != nil {
+				fmt.Fprintf(os.Stderr, "%s takes no part: %v\n", p.name, err)
+				return
 			}
-		}
-		fmt.Fprintf(os.Stderr, "%s: %s\n", p.name, time.Since(began).Round(time.Second))
+			found[i], failed[i] = p.run(ctx, python, folder)
+			fmt.Fprintf(os.Stderr, "%s: %s\n", p.name, time.Since(began).Round(time.Second))
+		})
 	}
-	b.printPeers(spec, found, versions)
-	return nil
+	all.Wait()
+	return slices.Concat(found...), errors.Join(failed...)
 }
 
 // peerStreams writes the streams, and lets the rules see them.
@@ -113,7 +123,7 @@ func (b *bench) peerStreams(ctx context.Context, folder string, changes []change
 		var references, rows [][]float64
 		ours := make([]finding, len(peerHourly))
 		for h, hourly := range peerHourly {
-			ours[h] = finding{Change: c.name, Package: "Leeway", Detector: c.calm.rule(), Setting: fmt.Sprintf("%.0f rows an hour", hourly)}
+			ours[h] = finding{Change: c.name, Package: leeway, Detector: c.calm.rule(), Variant: fmt.Sprintf("%.0f rows an hour", hourly)}
 		}
 		for range trials {
 			t := c.trial(random.Rand)
@@ -127,6 +137,11 @@ func (b *bench) peerStreams(ctx context.Context, folder string, changes []change
 			}
 		}
 		found = append(found, ours...)
+		if c.calm.kind == wrong {
+			for _, hourly := range peerHourly {
+				found = append(found, b.quality(random.Rand, c, hourly, trials))
+			}
+		}
 		if !written[c.calm.name] {
 			written[c.calm.name] = true
 			between, err := b.delivered(c.calm, peerHourly[0])
@@ -162,10 +177,36 @@ func (c *calm) draw(r *rand.Rand, n int) []float64 {
 	return rows
 }
 
-// rule is what of the rules sees a change of the column.
+// What of ours sees a change of a column. The ladder does not look at wrong
+// answers as it is shipped: what it would see is worth knowing.
+const (
+	leeway      = "Leeway"
+	ladderRule  = "drift ladder"
+	qualityRule = "quality rule"
+	wouldBe     = "drift ladder on wrong answers (not shipped)"
+)
+
 func (c *calm) rule() string {
 	if c.kind == wrong {
-		return "drift ladder on wrong answers"
+		return wouldBe
 	}
-	return "drift ladder"
+	return ladderRule
+}
+
+// quality is when the rule about wrong answers sees a change, in rows.
+func (b *bench) quality(r *rand.Rand, c change, hourly float64, trials int) finding {
+	q := b.values.Quality
+	rule := simulate.Quality{
+		Window: time.Duration(q.Window), Interval: time.Duration(q.Interval), For: time.Duration(q.For),
+		MinLabels: q.MinLabels, Factor: q.Factor, Sigmas: q.Sigmas,
+	}
+	f := finding{Change: c.name, Package: leeway, Detector: qualityRule, Variant: fmt.Sprintf("%.0f rows an hour", hourly)}
+	answers := make([]bool, int((rule.Window+2*rule.For).Hours()*hourly))
+	for range trials {
+		for i := range answers {
+			answers[i] = c.value(r, i) == 1
+		}
+		f.Delays = append(f.Delays, int(rule.Wrong(answers, 0, hourly, wrongBefore).Hours()*hourly))
+	}
+	return f
 }

