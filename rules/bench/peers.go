@@ -23,8 +23,8 @@ var peerHourly = []float64{1000, 10_000}
 var peerSizes = []int{100, 400, 1600}
 
 const (
-	peerCalm   = 300_000 // rows that do not change, for thresholds
-	peerWindow = 1600    // rows before the change that are looked at in windows
+	peerCalm   = 200_000 // rows that do not change, for thresholds
+	peerWindow = 800     // rows before the change that are looked at in windows
 )
 
 // peerSpec is what peers.py is told.
@@ -47,6 +47,7 @@ type peerCalms struct {
 	Name    string  `json:"name"`
 	Kind    string  `json:"kind"`
 	Between float64 `json:"between"`
+	Real    bool    `json:"-"`
 }
 
 type peerChange struct {
@@ -64,16 +65,15 @@ func (b *bench) peers(ctx context.Context) error {
 		return err
 	}
 	defer os.RemoveAll(folder)
-	changes := madeChanges()
 	real, err := realChanges(ctx, b.flights, b.bikes)
 	if err != nil {
 		return err
 	}
-	spec, found, err := b.peerStreams(ctx, folder, append(changes, real...))
+	spec, found, err := b.peerStreams(ctx, folder, append(madeChanges(), real...))
 	if err != nil {
 		return err
 	}
-	its, err := b.runPeers(ctx, folder)
+	its, err := b.runPeers(ctx, folder, spec)
 	if err != nil {
 		return err
 	}
@@ -81,85 +81,84 @@ func (b *bench) peers(ctx context.Context) error {
 	return nil
 }
 
-// runPeers has all packages tried, at the same time.
-func (b *bench) runPeers(ctx context.Context, folder string) ([]finding, error) {
-	found := make([][]finding, len(peerPackages))
-	failed := make([]error, len(peerPackages))
+// runPeers has all packages tried at the same time, each by two processes: one
+// for columns that are drawn, one for real ones.
+func (b *bench) runPeers(ctx context.Context, folder string, spec peerSpec) (findings, error) {
+	if err := os.WriteFile(filepath.Join(folder, peersFile), peersScript, 0o600); err != nil {
+		return nil, err
+	}
+	var shares [2][]string
+	for _, c := range spec.Calms {
+		i := 0
+		if c.Real {
+			i = 1
+		}
+		shares[i] = append(shares[i], c.Name)
+	}
+	found := make([][2]findings, len(peerPackages))
+	failed := make([][2]error, len(peerPackages))
 	var all sync.WaitGroup
 	for i, p := range peerPackages {
 		if !slices.Contains(b.packages, p.name) {
 			continue
 		}
-		all.Go(func() {
-			began := time.Now()
-			python, err := p.python(ctx)
-			if err != nil {
-				fmt.Fprintf(os.Stderr, "%s takes no part: %v\n", p.name, err)
-				return
-			}
-			found[i], failed[i] = p.run(ctx, python, folder)
-			fmt.Fprintf(os.Stderr, "%s: %s\n", p.name, time.Since(began).Round(time.Second))
-		})
+		python, err := p.python(ctx)
+		if err != nil {
+			fmt.Fprintf(os.Stderr, "%s takes no part: %v\n", p.name, err)
+			continue
+		}
+		for k, columns := range shares {
+			all.Go(func() { found[i][k], failed[i][k] = p.run(ctx, python, folder, columns) })
+		}
 	}
 	all.Wait()
-	return slices.Concat(found...), errors.Join(failed...)
+	var out findings
+	var err error
+	for i := range found {
+		out = slices.Concat(out, found[i][0], found[i][1])
+		err = errors.Join(err, failed[i][0], failed[i][1])
+	}
+	return out, err
 }
 
 // peerStreams writes the streams, and lets the rules see them.
-func (b *bench) peerStreams(ctx context.Context, folder string, changes []change) (peerSpec, []finding, error) {
+func (b *bench) peerStreams(ctx context.Context, folder string, changes []change) (peerSpec, findings, error) {
 	trials := max(int(b.scale*15), 3)
 	spec := peerSpec{
 		Sizes: peerSizes, Nulls: max(int(300*b.scale), 60), Reference: peerReference, Before: peerWindow,
 		ValueRows: peerCalm, KswinRows: max(int(3000*b.scale), 1000), KswinTrials: min(trials, 3), KswinAfter: 1000,
 	}
-	var found []finding
-	written := map[string]bool{}
+	var found findings
+	references := map[string][][]float64{}
 	for i, c := range changes {
 		if err := ctx.Err(); err != nil {
 			return spec, nil, err
 		}
 		random := simulate.NewRandom(b.seed, uint64(1000*i))
+		if references[c.calm.name] == nil {
+			for range trials {
+				references[c.calm.name] = append(references[c.calm.name], c.calm.training(random.Rand))
+			}
+			if err := b.peerCalm(folder, &spec, c.calm, references[c.calm.name], random.Rand); err != nil {
+				return spec, nil, err
+			}
+		}
 		to := peerChange{Name: c.name, Calm: c.calm.name, File: fmt.Sprintf("change-%d", i)}
-		var references, rows [][]float64
-		ours := make([]finding, len(peerHourly))
-		for h, hourly := range peerHourly {
-			ours[h] = finding{Change: c.name, Package: leeway, Detector: c.calm.rule(), Variant: fmt.Sprintf("%.0f rows an hour", hourly)}
-		}
-		for range trials {
-			t := c.trial(random.Rand)
-			references, rows, to.At = append(references, t.reference), append(rows, t.rows), append(to.At, t.change)
-			for h, hourly := range peerHourly {
-				delay, early, err := b.replayed(random, c.calm, t, hourly)
-				if err != nil {
-					return spec, nil, err
-				}
-				ours[h].Delays, ours[h].Early = append(ours[h].Delays, delay), ours[h].Early+early
-			}
-		}
-		found = append(found, ours...)
-		if c.calm.kind == wrong {
-			for _, hourly := range peerHourly {
-				found = append(found, b.quality(random.Rand, c, hourly, trials))
-			}
-		}
-		if !written[c.calm.name] {
-			written[c.calm.name] = true
-			between, err := b.delivered(c.calm, peerHourly[0])
-			if err != nil {
-				return spec, nil, err
-			}
-			spec.Calms = append(spec.Calms, peerCalms{c.calm.name, c.calm.kind, between})
-			if err := save(filepath.Join(folder, "references-"+c.calm.name+".f8"), references...); err != nil {
-				return spec, nil, err
-			}
-			if err := save(filepath.Join(folder, "calm-"+c.calm.name+".f8"), c.calm.draw(random.Rand, max(peerCalm, spec.Nulls*slices.Max(peerSizes)))); err != nil {
-				return spec, nil, err
-			}
+		var rows [][]float64
+		var list []trial
+		for _, reference := range references[c.calm.name] {
+			t := c.trial(random.Rand, reference)
+			list, rows, to.At = append(list, t), append(rows, t.rows), append(to.At, t.change)
 		}
 		if err := save(filepath.Join(folder, to.File+".f8"), rows...); err != nil {
 			return spec, nil, err
 		}
 		spec.Changes = append(spec.Changes, to)
+		its, err := b.leeway(random, c, list)
+		if err != nil {
+			return spec, nil, err
+		}
+		found = append(found, its...)
 	}
 	data, err := json.Marshal(spec)
 	if err != nil {
@@ -168,13 +167,21 @@ func (b *bench) peerStreams(ctx context.Context, folder string, changes []change
 	return spec, found, os.WriteFile(filepath.Join(folder, "spec.json"), data, 0o600)
 }
 
-// draw draws rows that do not change.
-func (c *calm) draw(r *rand.Rand, n int) []float64 {
-	rows := make([]float64, n)
+// peerCalm writes what thresholds are found on: training data, rows that do not
+// change, and how many there are to be between false alarms.
+func (b *bench) peerCalm(folder string, spec *peerSpec, c *calm, references [][]float64, r *rand.Rand) error {
+	between, err := b.delivered(c, peerHourly[0])
+	if err != nil {
+		return err
+	}
+	spec.Calms = append(spec.Calms, peerCalms{c.name, c.kind, between, c.real})
+	rows := make([]float64, max(peerCalm, spec.Nulls*slices.Max(peerSizes)))
 	for i := range rows {
 		rows[i] = c.value(r)
 	}
-	return rows
+	return errors.Join(
+		save(filepath.Join(folder, "references-"+c.name+".f8"), references...),
+		save(filepath.Join(folder, "calm-"+c.name+".f8"), rows))
 }
 
 // What of ours sees a change of a column. The ladder does not look at wrong
@@ -193,6 +200,28 @@ func (c *calm) rule() string {
 	return ladderRule
 }
 
+// leeway is what the rules find in the trials of a change.
+func (b *bench) leeway(random simulate.Random, c change, trials []trial) (findings, error) {
+	var found findings
+	for _, hourly := range peerHourly {
+		f := finding{Change: c.name, Package: leeway, Detector: c.calm.rule(), Variant: atRate(hourly)}
+		for _, t := range trials {
+			delay, early, err := b.replayed(random, c.calm, t, hourly)
+			if err != nil {
+				return nil, err
+			}
+			f.Delays, f.Early = append(f.Delays, delay), f.Early+early
+		}
+		found = append(found, f)
+		if c.calm.kind == wrong {
+			found = append(found, b.quality(random.Rand, c, hourly, len(trials)))
+		}
+	}
+	return found, nil
+}
+
+func atRate(hourly float64) string { return fmt.Sprintf("%.0f rows an hour", hourly) }
+
 // quality is when the rule about wrong answers sees a change, in rows.
 func (b *bench) quality(r *rand.Rand, c change, hourly float64, trials int) finding {
 	q := b.values.Quality
@@ -200,7 +229,7 @@ func (b *bench) quality(r *rand.Rand, c change, hourly float64, trials int) find
 		Window: time.Duration(q.Window), Interval: time.Duration(q.Interval), For: time.Duration(q.For),
 		MinLabels: q.MinLabels, Factor: q.Factor, Sigmas: q.Sigmas,
 	}
-	f := finding{Change: c.name, Package: leeway, Detector: qualityRule, Variant: fmt.Sprintf("%.0f rows an hour", hourly)}
+	f := finding{Change: c.name, Package: leeway, Detector: qualityRule, Variant: atRate(hourly)}
 	answers := make([]bool, int((rule.Window+2*rule.For).Hours()*hourly))
 	for range trials {
 		for i := range answers {

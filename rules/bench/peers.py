@@ -1,8 +1,8 @@
 """Lets the drift detectors of one package loose on the streams that peers.go has written.
 
-    python peers.py PACKAGE FOLDER
+    python peers.py PACKAGE FOLDER COLUMN...
 
-FOLDER/spec.json says what there is. Each detector is first given the threshold at which it has as many rows between
+FOLDER/spec.json says what there is, COLUMN which of the columns in it are tried. Each detector is first given the threshold at which it has as many rows between
 false alarms as is asked for, on rows that do not change; then it is timed. A line of JSON for each detector, setting and
 stream goes to standard output: rows from the change to the alarm for each trial (0: none), and alarms before it.
 
@@ -26,7 +26,7 @@ from scipy import stats
 warnings.filterwarnings("ignore")
 logging.disable(logging.WARNING)
 
-PACKAGE, FOLDER = sys.argv[1:]
+PACKAGE, FOLDER, COLUMNS = sys.argv[1], sys.argv[2], sys.argv[3:]
 with open(os.path.join(FOLDER, "spec.json")) as spec_file:
     SPEC = json.load(spec_file)
 SIZES, NULLS, REFERENCE = SPEC["sizes"], SPEC["nulls"], SPEC["reference"]
@@ -144,6 +144,7 @@ def alibi_methods(kind):
 
 
 def windowed(calm, methods, name):
+    batch = 16 if name == "nannyml" else 1  # it takes many chunks at once
     for title, is_p, squared, on in methods:
         prepared = [on(r) for r in calm.references]
         for size in SIZES:
@@ -171,7 +172,7 @@ def windowed(calm, methods, name):
                 for k, (at, rows) in enumerate(zip(change["at"], calm.streams(change))):
                     begin = max((at - SPEC["before"]) // size, 0) * size
                     windows = [rows[i : i + size] for i in range(begin, len(rows) - size + 1, size)]
-                    delay, i, step = 0, 0, 8  # a few at once, so that little is scored after the alarm
+                    delay, i, step = 0, 0, batch  # so that little is scored after the alarm
                     while i < len(windows) and delay == 0:
                         for j, hit in enumerate(beyond(scores(k % len(prepared), windows[i : i + step]))):
                             end = begin + (i + j + 1) * size
@@ -180,7 +181,7 @@ def windowed(calm, methods, name):
                             elif hit:
                                 delay = end - at
                                 break
-                        i, step = i + step, min(2 * step, 32)
+                        i += step
                     delays.append(delay)
                 emit(
                     change=change["name"], package=name, detector=title, values=False,
@@ -322,7 +323,7 @@ def kswin(calm):
 METHODS = {"evidently": evidently_methods, "nannyml": nannyml_methods, "alibi-detect": alibi_methods}
 
 emit(version=importlib.metadata.version(PACKAGE), package=PACKAGE)
-for calm_spec in SPEC["calms"]:
+for calm_spec in (c for c in SPEC["calms"] if c["name"] in COLUMNS):
     began = time.process_time()
     calm = Calm(calm_spec)
     if PACKAGE == "river":

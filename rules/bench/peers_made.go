@@ -16,19 +16,10 @@ type change struct {
 // calm is a column that does not change.
 type calm struct {
 	name string
+	real bool
 	kind string // number; category, a code; error, 1 where an answer is wrong
 	// value of a row before a change.
 	value func(r *rand.Rand) float64
-	// reference draws a row of the training data, where these are not the rows
-	// that come later.
-	reference func(r *rand.Rand) float64
-}
-
-func (c *calm) train(r *rand.Rand) float64 {
-	if c.reference != nil {
-		return c.reference(r)
-	}
-	return c.value(r)
 }
 
 const (

@@ -82,7 +82,7 @@ func (s findings) best() (finding, bool) {
 // ours is a rule of Leeway's at so many rows an hour.
 func ours(detector string, hourly float64) func(finding) bool {
 	return func(f finding) bool {
-		return f.Package == leeway && f.Detector == detector && f.Variant == fmt.Sprintf("%.0f rows an hour", hourly)
+		return f.Package == leeway && f.Detector == detector && f.Variant == atRate(hourly)
 	}
 }
 
@@ -91,8 +91,8 @@ func ours(detector string, hourly float64) func(finding) bool {
 func (b *bench) printPeers(spec peerSpec, all findings) {
 	var versions []string
 	for _, f := range all {
-		if f.Version != "" {
-			versions = append(versions, f.Package+" "+f.Version)
+		if name := f.Package + " " + f.Version; f.Version != "" && !slices.Contains(versions, name) {
+			versions = append(versions, name)
 		}
 	}
 	fmt.Printf("\n### Rows from a change to the alarm, beside %s\n\nMedian of %d trials, training data of %d rows. Peers: the soonest of their detectors and sizes, in hindsight. Mean rows between false alarms, for all:",

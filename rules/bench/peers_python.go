@@ -14,7 +14,9 @@ import (
 )
 
 //go:embed peers.py
-var peersScript string
+var peersScript []byte
+
+const peersFile = "peers.py"
 
 // peer is a package with drift detectors, what is installed for it, and the module that must be importable. Each has an
 // environment of its own: together they don't resolve.
@@ -100,13 +102,10 @@ type finding struct {
 	Early  int
 }
 
-// run has the detectors of a package tried on the streams in a folder.
-func (p peer) run(ctx context.Context, python, folder string) ([]finding, error) {
-	script := filepath.Join(folder, "peers.py")
-	if err := os.WriteFile(script, []byte(peersScript), 0o600); err != nil {
-		return nil, err
-	}
-	cmd := exec.CommandContext(ctx, python, script, p.name, folder)
+// run has the detectors of a package tried on the streams of some columns in a
+// folder, where the script is too.
+func (p peer) run(ctx context.Context, python, folder string, columns []string) (findings, error) {
+	cmd := exec.CommandContext(ctx, python, append([]string{filepath.Join(folder, peersFile), p.name, folder}, columns...)...)
 	cmd.Env = append(os.Environ(), "OMP_NUM_THREADS=1", "OPENBLAS_NUM_THREADS=1", "DO_NOT_TRACK=1", "NML_DISABLE_USAGE_LOGGING=1")
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
@@ -124,8 +123,8 @@ func (p peer) run(ctx context.Context, python, folder string) ([]finding, error)
 }
 
 // parseFindings reads lines of JSON; what is no object is said by a package itself.
-func parseFindings(r io.Reader) ([]finding, error) {
-	var out []finding
+func parseFindings(r io.Reader) (findings, error) {
+	var out findings
 	lines := bufio.NewScanner(r)
 	for lines.Scan() {
 		if !strings.HasPrefix(lines.Text(), "{") {

@@ -38,13 +38,13 @@ func realChanges(ctx context.Context, flights, bikes string) ([]change, error) {
 		list  []regimes
 	}{
 		{flights, byMonth, []regimes{
-			{"flights", "humid", "1", "2", number}, {"flights", "wind_speed", "1", "7", number}, {"flights", "dest", "1", "7", category},
+			{"flights", "humid", "1", "2", number}, {"flights", "wind_speed", "1", "7", number},
 		}},
 		{bikes, byDate, []regimes{
-			{"bikes", "humidity", "2012-01", "2012-07", number}, {"bikes", "temp", "2012-03", "2012-04", number}, {"bikes", "weather", "2012-01", "2012-07", category},
+			{"bikes", "humidity", "2012-01", "2012-07", number}, {"bikes", "weather", "2012-01", "2012-07", category},
 		}},
 		{air, byDate, []regimes{
-			{"air", "no2", "2001-04", "2001-07", number}, {"air", "ws", "2001-04", "2001-05", number}, {"air", "wd", "2001-04", "2001-07", number},
+			{"air", "no2", "2001-04", "2001-07", number}, {"air", "ws", "2001-04", "2001-05", number},
 		}},
 	} {
 		for _, g := range s.list {
@@ -98,7 +98,7 @@ func (g regimes) change(months map[string][]float64) (change, error) {
 	if len(before) == 0 || len(after) == 0 {
 		return change{}, fmt.Errorf("%s: no rows of %s in %s or %s", g.stream, g.column, g.from, g.to)
 	}
-	c := &calm{name: g.stream + " " + g.column + " " + g.from, kind: g.kind, value: func(r *rand.Rand) float64 { return before[r.IntN(len(before))] }}
+	c := &calm{name: g.stream + " " + g.column + " " + g.from, real: true, kind: g.kind, value: func(r *rand.Rand) float64 { return before[r.IntN(len(before))] }}
 	return change{
 		name: fmt.Sprintf("%s: %s, %s to %s", g.stream, g.column, g.from, g.to), calm: c,
 		value: func(r *rand.Rand, _ int) float64 { return after[r.IntN(len(after))] },

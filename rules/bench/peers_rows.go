@@ -29,11 +29,17 @@ type trial struct {
 	change          int // the first row after it
 }
 
-func (c change) trial(r *rand.Rand) trial {
-	t := trial{reference: make([]float64, peerReference), rows: make([]float64, peerBefore+peerPhase+peerAfter)}
-	for i := range t.reference {
-		t.reference[i] = c.calm.train(r)
+// training draws rows of the training data.
+func (c *calm) training(r *rand.Rand) []float64 {
+	rows := make([]float64, peerReference)
+	for i := range rows {
+		rows[i] = c.value(r)
 	}
+	return rows
+}
+
+func (c change) trial(r *rand.Rand, reference []float64) trial {
+	t := trial{reference: reference, rows: make([]float64, peerBefore+peerPhase+peerAfter)}
 	t.change = peerBefore + r.IntN(peerPhase)
 	for i := range t.rows {
 		if i < t.change {
@@ -134,7 +140,7 @@ func (b *bench) delivered(c *calm, hourly float64) (float64, error) {
 	r := rand.New(rand.NewPCG(b.seed, 77))
 	rows := make([]float64, 200_000)
 	for i := range rows {
-		rows[i] = c.train(r)
+		rows[i] = c.value(r)
 	}
 	binner, err := c.binner(rows)
 	if err != nil {
