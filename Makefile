@@ -62,7 +62,7 @@ bench-profile: ## what profiling a file costs, against pandas and whylogs: a min
 bench-match: ## how well versions are chosen by their data, on real and standard streams: 10 minutes; ARGS="-streams flights" for less
 	$(GO) run ./registry/bench $(ARGS)
 
-bench-rules: ## false alarms, delays and cost of the drift rules: half an hour; ARGS="-parts delay" for less
+bench-rules: ## false alarms, delays (beside other detectors) and cost of the drift rules: an hour; ARGS="-parts delay" for less
 	$(GO) run ./rules/bench $(ARGS)
 
 verify: ## ten million requests through the sidecar, each compared byte for byte: some minutes

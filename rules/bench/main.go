@@ -1,8 +1,9 @@
 // Command bench measures the drift rules: how many false alarms they raise for
-// one that is promised, how soon they notice a change, and what a round of them
-// costs in Prometheus' own engine. Alarms and delays are simulated on counts
-// (rules/simulate), with the windows and the budget of the values; the goals
-// stand beside what is measured.
+// one that is promised, how soon they notice a change, by themselves and beside
+// the detectors of other packages, and what a round of them costs in Prometheus'
+// own engine. Alarms and delays are simulated on counts (rules/simulate), with
+// the windows and the budget of the values; the goals stand beside what is
+// measured. Other packages are installed by pip, in the user's cache.
 package main
 
 import (
@@ -23,7 +24,7 @@ import (
 func main() {
 	var b bench
 	values := flag.String("f", "", "values `FILE`; else the defaults")
-	parts := flag.String("parts", "statistic,rule,traffic,delay,cost", "what to measure")
+	parts := flag.String("parts", "statistic,rule,traffic,delay,peers,cost", "what to measure")
 	flag.IntVar(&b.references, "references", 500, "columns with a reference of their own, in each cell of statistic and rule")
 	flag.IntVar(&b.draws, "draws", 60, "windows drawn for each of them and each window of the ladder")
 	flag.IntVar(&b.days, "days", 90, "days of traffic")
