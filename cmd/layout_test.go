@@ -73,6 +73,7 @@ var allowed = map[string][]string{
 	"registry/receipt":   {},
 	"registry/atlas":     {},
 	"rules":              {},
+	"rules/bench":        {"rules", "registry"},
 	"dashboards":         {"rules"},
 	"examples":           {"agent/v1alpha1", "registry/v1alpha1"},
 	"agent/decide":       {},
