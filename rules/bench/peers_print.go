@@ -71,8 +71,10 @@ func (s findings) of(change string, keep func(finding) bool) findings {
 	return out
 }
 
-// best is the soonest, in hindsight.
+// best is the soonest, in hindsight, of those whose false alarms before the
+// change are no more than one: more is not what they were to have.
 func (s findings) best() (finding, bool) {
+	s = slices.DeleteFunc(slices.Clone(s), func(f finding) bool { return f.Early > 1 })
 	if len(s) == 0 {
 		return finding{}, false
 	}
@@ -95,7 +97,7 @@ func (b *bench) printPeers(spec peerSpec, all findings) {
 			versions = append(versions, name)
 		}
 	}
-	fmt.Printf("\n### Rows from a change to the alarm, beside %s\n\nMedian of %d trials, training data of %d rows. Peers: the soonest of their detectors and sizes, in hindsight. Mean rows between false alarms, for all:",
+	fmt.Printf("\n### Rows from a change to the alarm, beside %s\n\nMedian of %d trials, training data of %d rows. Peers: the soonest of their detectors and sizes, in hindsight, that had at most one false alarm before the change. Mean rows between false alarms, for all:",
 		strings.Join(versions, ", "), len(spec.Changes[0].At), spec.Reference)
 	for _, c := range spec.Calms {
 		fmt.Printf(" %s %.2g;", c.Name, c.Between)

@@ -149,6 +149,10 @@ func TestParseFindings(t *testing.T) {
 	if best, ok := findings(found).of("mean 1 sd", func(finding) bool { return true }).best(); !ok || best.Detector != "ADWIN" {
 		t.Errorf("the soonest is %+v", best)
 	}
+	adwin.Early = 9
+	if best, ok := (findings{adwin, psi}).best(); !ok || best.Detector != "PSI" {
+		t.Errorf("the soonest is %+v, that fires always", best)
+	}
 	for _, bad := range []string{`{"change": "mean 1 sd", "delays": []}`, `{"change": 1}`, `{`} {
 		if _, err := parseFindings(strings.NewReader(bad)); err == nil {
 			t.Errorf("%s is taken for a finding", bad)
