@@ -62,7 +62,7 @@ bench-profile: ## what profiling a file costs, against pandas and whylogs: a min
 bench-match: ## how well versions are chosen by their data, on real and standard streams: 10 minutes; ARGS="-streams flights" for less
 	$(GO) run ./registry/bench $(ARGS)
 
-bench-rules: ## false alarms, delays and cost of the drift rules, expected errors beside NannyML's: hours; ARGS="-parts delay" for less
+bench-rules: ## false alarms, delays and cost of the drift rules, also beside other tools: hours; ARGS="-parts delay" for less
 	$(GO) run ./rules/bench $(ARGS)
 
 bench-incidents: ## 1,000 incidents of known cause through rules and decisions: half an hour; ARGS="-incidents 100" for less

@@ -1,9 +1,10 @@
 // Command bench measures the rules: how many false alarms those about drift raise
-// for one that is promised, how soon they notice a change, what a round of them
-// costs in Prometheus' own engine; and how near the error that is expected without
-// labels is to the true one, beside NannyML. Alarms and delays are simulated on
-// counts (rules/simulate), with the windows and the budget of the values; the
-// goals stand beside what is measured.
+// for one that is promised, how soon they notice a change, by themselves and beside
+// the detectors of other packages, what a round of them costs in Prometheus' own
+// engine; and how near the error that is expected without labels is to the true
+// one, beside NannyML. Alarms and delays are simulated on counts (rules/simulate),
+// with the windows and the budget of the values; the goals stand beside what is
+// measured. Other packages are installed by pip, in the user's cache.
 package main
 
 import (
@@ -24,12 +25,13 @@ import (
 func main() {
 	var b bench
 	values := flag.String("f", "", "values `FILE`; else the defaults")
-	parts := flag.String("parts", "statistic,rule,traffic,real,correlated,change,delay,cost,expected", "what to measure")
+	parts := flag.String("parts", "statistic,rule,traffic,real,correlated,change,delay,peers,cost,expected", "what to measure")
 	flag.IntVar(&b.references, "references", 500, "columns with a reference of their own, in each cell of statistic and rule")
 	flag.IntVar(&b.draws, "draws", 60, "windows drawn for each of them and each window of the ladder")
 	flag.IntVar(&b.days, "days", 90, "days of traffic")
 	flag.Float64Var(&b.scale, "scale", 1, "factor on the number of streams of traffic, of changes, and of repeats of expected (10)")
 	series := flag.String("series", "50000,150000,500000", "bin series of a round of rules")
+	packages := flag.String("packages", "river,evidently,nannyml,alibi-detect", "with whose detectors peers compares")
 	flag.Uint64Var(&b.seed, "seed", 1, "of all that is drawn")
 	flag.StringVar(&b.root, "root", ".", "`FOLDER` of the sources, which hold real streams")
 	flag.StringVar(&b.streamNames, "streams", "", "names of the real streams to replay, with commas between them; else all")
@@ -37,6 +39,7 @@ func main() {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
+	b.packages = strings.Split(*packages, ",")
 	if err := b.run(ctx, *values, *series, strings.Split(*parts, ",")); err != nil {
 		fmt.Fprintln(os.Stderr, "bench-rules:", err)
 		os.Exit(1)
@@ -50,6 +53,7 @@ type bench struct {
 	references, draws, days int
 	scale                   float64
 	seed                    uint64
+	packages                []string
 	series                  []int
 	goals                   []goal
 	root, folder            string
@@ -81,7 +85,7 @@ func (b *bench) run(ctx context.Context, values, series string, parts []string) 
 	all := []struct {
 		name string
 		do   func(context.Context) error
-	}{{"statistic", b.statistic}, {"rule", b.rule}, {"traffic", b.traffic}, {"real", b.real}, {"correlated", b.correlated}, {"change", b.change}, {"delay", b.delay}, {"cost", b.cost}, {"expected", b.expected}}
+	}{{"statistic", b.statistic}, {"rule", b.rule}, {"traffic", b.traffic}, {"real", b.real}, {"correlated", b.correlated}, {"change", b.change}, {"delay", b.delay}, {"peers", b.peers}, {"cost", b.cost}, {"expected", b.expected}}
 	began := time.Now()
 	for _, part := range all {
 		if !slices.Contains(parts, part.name) {

@@ -18,6 +18,12 @@ import (
 	"github.com/leeway-dev/leeway/rules/simulate"
 )
 
+// Real streams in the sources.
+const (
+	bikesFile   = "registry/bench/data/bikes.csv.gz"
+	flightsFile = "registry/profile/testdata/flights-8000-per-month.csv.gz"
+)
+
 // recorded is a real stream of rows in order of time.
 type recorded struct {
 	name    string
@@ -199,8 +205,8 @@ func loadStreams(root, folder string) ([]*recorded, error) {
 		return err
 	}
 	if err := errors.Join(
-		add(loadBikes(filepath.Join(root, "registry/bench/data/bikes.csv.gz"))),
-		add(loadFlights(filepath.Join(root, "registry/profile/testdata/flights-8000-per-month.csv.gz"))),
+		add(loadBikes(filepath.Join(root, bikesFile))),
+		add(loadFlights(filepath.Join(root, flightsFile))),
 	); err != nil || folder == "" {
 		return out, err
 	}

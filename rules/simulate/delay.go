@@ -102,49 +102,69 @@ func Delays(r Random, ladder []Clocked, s Shift, hourly float64, columns, traini
 	return first
 }
 
-// delays are cumulated counts on a grid that is fine only near the change.
+// delays draws counts of a column that changes.
 type delays struct {
 	Random
+	grid
 	shift  Shift
 	hourly float64
 	column *Column
-	times  []time.Duration
-	counts [][]float64
 }
 
 // pass lets time go on by a step.
 func (d *delays) pass(at time.Duration) time.Duration {
-	step, shares := hour, d.shift.To
-	switch away := at.Abs(); {
-	case at < 0 && away <= hour, at >= 0 && away < 4*hour:
-		step = 15 * time.Second
-	case away <= 4*hour || at >= 0 && away < 2*day:
-		step = 5 * time.Minute
-	}
+	step, shares := fineness(at), d.shift.To
 	if at < 0 {
 		shares = d.shift.Kind.Shares
 	}
-	counts := append([]float64{}, d.counts[len(d.counts)-1]...)
+	counts := make([]float64, len(shares))
 	for b, p := range shares {
-		counts[b] += float64(d.Poisson(d.hourly * step.Hours() * p))
+		counts[b] = float64(d.Poisson(d.hourly * step.Hours() * p))
 	}
-	d.times, d.counts = append(d.times, at+step), append(d.counts, counts)
-	return at + step
+	return d.add(at+step, counts)
+}
+
+// grid are cumulated counts on times that are close together only near the
+// change.
+type grid struct {
+	times  []time.Duration
+	counts [][]float64
+}
+
+// fineness is the step that begins at a time after the change.
+func fineness(at time.Duration) time.Duration {
+	switch away := at.Abs(); {
+	case at < 0 && away <= hour, at >= 0 && away < 4*hour:
+		return 15 * time.Second
+	case away <= 4*hour || at >= 0 && away < 2*day:
+		return 5 * time.Minute
+	}
+	return hour
+}
+
+// add appends what came until a time.
+func (g *grid) add(at time.Duration, step []float64) time.Duration {
+	counts := append([]float64{}, g.counts[len(g.counts)-1]...)
+	for b, n := range step {
+		counts[b] += n
+	}
+	g.times, g.counts = append(g.times, at), append(g.counts, counts)
+	return at
 }
 
 // window fills in the counts of a window that ends now.
-func (d *delays) window(length time.Duration, counts []float64) {
-	end := len(d.times) - 1
-	begin := d.times[end] - length
+func (g *grid) window(length time.Duration, counts []float64) {
+	end := len(g.times) - 1
+	begin := g.times[end] - length
 	low, high := 0, end // the last time that is no later than begin
 	for low < high {
-		if middle := (low + high + 1) / 2; d.times[middle] <= begin {
+		if middle := (low + high + 1) / 2; g.times[middle] <= begin {
 			low = middle
 		} else {
 			high = middle - 1
 		}
 	}
 	for b := range counts {
-		counts[b] = d.counts[end][b] - d.counts[low][b]
+		counts[b] = g.counts[end][b] - g.counts[low][b]
 	}
 }
