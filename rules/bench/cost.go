@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -11,13 +10,9 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql"
-	"github.com/prometheus/prometheus/promql/parser"
 	prules "github.com/prometheus/prometheus/rules"
 	"github.com/prometheus/prometheus/tsdb"
-
-	"github.com/leeway-dev/leeway/rules"
 )
 
 // cost prints what a round of all rules about the drift of features costs in
@@ -128,26 +123,12 @@ func (b *bench) round(ctx context.Context, series int) ([]took, error) {
 	return out, nil
 }
 
+// groups are those of the rules about features, in the order in which they rest on
+// each other.
 func (b *bench) groups(dir string, db *tsdb.DB, engine *promql.Engine) ([]*prules.Group, error) {
-	files, err := rules.Render(b.values)
+	byName, err := load(dir, "feature-drift.yaml", b.values, db, engine)
 	if err != nil {
 		return nil, err
-	}
-	path := filepath.Join(dir, "feature-drift.yaml")
-	if err := os.WriteFile(path, files["feature-drift.yaml"], 0o600); err != nil {
-		return nil, err
-	}
-	m := prules.NewManager(&prules.ManagerOptions{
-		QueryFunc:    prules.EngineQueryFunc(engine, db),
-		NotifyFunc:   func(context.Context, string, ...*prules.Alert) {},
-		AppendableV2: db,
-		Queryable:    db,
-		Logger:       slog.New(slog.DiscardHandler),
-		Parser:       parser.NewParser(parser.Options{}),
-	})
-	byName, errs := m.LoadGroups(time.Minute, labels.EmptyLabels(), "", nil, false, path)
-	if len(errs) > 0 {
-		return nil, errs[0]
 	}
 	var out []*prules.Group
 	order := []string{"reference"}

@@ -20,11 +20,9 @@ import (
 	"github.com/leeway-dev/leeway/rules"
 )
 
-const nannymlVersion = "0.13.1"
-
 // nannymlPackages are NannyML and what it is run with.
 var nannymlPackages = []string{
-	"nannyml==" + nannymlVersion, "scikit-learn==1.5.2", "numpy==1.26.4", "pandas==2.3.3", "scipy==1.13.1",
+	"nannyml==0.13.1", "scikit-learn==1.5.2", "numpy==1.26.4", "pandas==2.3.3", "scipy==1.13.1",
 	"statsmodels==0.15.0", "category-encoders==2.6.4", // which NannyML needs, but does not ask for
 }
 
@@ -51,7 +49,7 @@ type expectedWindow struct {
 // expected prints how far the error that is expected without labels is from the
 // true one, beside NannyML's CBPE.
 func (b *bench) expected(ctx context.Context) error {
-	python, err := nannymlPython(ctx)
+	python, err := installed(ctx, nannymlPackages, "nannyml")
 	if err != nil {
 		fmt.Println("\nNannyML takes no part:", err)
 		return ctx.Err()
@@ -147,28 +145,4 @@ func (c *expectedCase) judge(ctx context.Context, dir string, i int, rule expect
 		c.Windows[k].ours = a
 	}
 	return err
-}
-
-// nannymlPython is a Python that has NannyML, in a folder that is kept.
-func nannymlPython(ctx context.Context) (string, error) {
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return "", err
-	}
-	dir := filepath.Join(cache, "leeway", "nannyml-"+nannymlVersion)
-	python := filepath.Join(dir, "bin", "python")
-	if exec.CommandContext(ctx, python, "-c", "import nannyml").Run() == nil {
-		return python, nil
-	}
-	fmt.Fprintln(os.Stderr, "installing NannyML into", dir)
-	for _, args := range [][]string{
-		{"python3", "-m", "venv", "--clear", dir},
-		append([]string{python, "-m", "pip", "install", "--quiet"}, nannymlPackages...),
-		{python, "-c", "import nannyml"},
-	} {
-		if out, err := exec.CommandContext(ctx, args[0], args[1:]...).CombinedOutput(); err != nil {
-			return "", fmt.Errorf("%s: %w: %.500s", args[0], err, out)
-		}
-	}
-	return python, nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -12,8 +11,6 @@ import (
 
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql"
-	"github.com/prometheus/prometheus/promql/parser"
-	prules "github.com/prometheus/prometheus/rules"
 	"github.com/prometheus/prometheus/storage"
 	"github.com/prometheus/prometheus/tsdb"
 
@@ -71,25 +68,9 @@ func (e expectedRule) expected(ctx context.Context, c profile.Column, windows []
 }
 
 func (e expectedRule) evaluate(ctx context.Context, dir string, db *tsdb.DB, engine *promql.Engine, at time.Time, windows int) ([]float64, error) {
-	files, err := rules.Render(e.values)
+	groups, err := load(dir, "expected-error.yaml", e.values, db, engine)
 	if err != nil {
 		return nil, err
-	}
-	path := filepath.Join(dir, "expected-error.yaml")
-	if err := os.WriteFile(path, files["expected-error.yaml"], 0o600); err != nil {
-		return nil, err
-	}
-	m := prules.NewManager(&prules.ManagerOptions{
-		QueryFunc:    prules.EngineQueryFunc(engine, db),
-		NotifyFunc:   func(context.Context, string, ...*prules.Alert) {},
-		AppendableV2: db,
-		Queryable:    db,
-		Logger:       slog.New(slog.DiscardHandler),
-		Parser:       parser.NewParser(parser.Options{}),
-	})
-	groups, errs := m.LoadGroups(time.Minute, labels.EmptyLabels(), "", nil, false, path)
-	if len(errs) > 0 {
-		return nil, errs[0]
 	}
 	for _, g := range groups {
 		g.Eval(ctx, at)

@@ -102,7 +102,7 @@ func (b *bench) runPeers(ctx context.Context, folder string, spec peerSpec) (fin
 		if !slices.Contains(b.packages, p.name) {
 			continue
 		}
-		python, err := p.python(ctx)
+		python, err := installed(ctx, p.packages, p.imports)
 		if err != nil {
 			fmt.Fprintf(os.Stderr, "%s takes no part: %v\n", p.name, err)
 			continue

@@ -2,18 +2,12 @@ package main
 
 import (
 	"context"
-	"encoding/csv"
-	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/leeway-dev/leeway/registry/dataset"
 )
 
 // regimes are two months of a real stream, and a column that differs.
@@ -72,7 +66,7 @@ func realChanges(ctx context.Context, root string) ([]change, error) {
 func monthly(path string, key func(get func(string) string) string, column, kind string) (map[string][]float64, error) {
 	codes := map[string]int{}
 	out := map[string][]float64{}
-	err := eachRow(path, func(get func(string) string) error {
+	err := eachRow(path, nil, func(get func(string) string) error {
 		cell := get(column)
 		if kind == category {
 			if cell == "" {
@@ -107,41 +101,4 @@ func (g regimes) change(months map[string][]float64) (change, error) {
 		name: fmt.Sprintf("%s: %s, %s to %s", g.stream, g.column, g.from, g.to), calm: c,
 		value: func(r *rand.Rand, _ int) float64 { return after[r.IntN(len(after))] },
 	}, nil
-}
-
-// eachRow reads a CSV file, gzip or not.
-func eachRow(path string, f func(get func(string) string) error) error {
-	file, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	in, done, err := dataset.Unpack(file)
-	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	defer done()
-	lines := csv.NewReader(in)
-	header, err := lines.Read()
-	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	lines.ReuseRecord = true
-	for n := 2; ; n++ {
-		record, err := lines.Read()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err == nil {
-			err = f(func(name string) string {
-				if i := slices.Index(header, name); i >= 0 {
-					return record[i]
-				}
-				return ""
-			})
-		}
-		if err != nil {
-			return fmt.Errorf("%s: line %d: %w", path, n, err)
-		}
-	}
 }

@@ -2,11 +2,8 @@ package main
 
 import (
 	"bytes"
-	"encoding/csv"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -93,55 +90,29 @@ const streamSuffix = ".csv.gz"
 // read reads a CSV file; line makes an observation of a line, but for its cells.
 // Without a list of columns there are all but those of an observation.
 func (s *recorded) read(path string, line func(get func(string) string) (observation, error)) error {
-	file, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	in, done, err := dataset.Unpack(file)
-	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	defer done()
-	r := csv.NewReader(in)
-	header, err := r.Read()
-	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	at := map[string]int{}
-	all := s.columns == nil
-	for i, name := range header {
-		at[name] = i
-		if all && !slices.Contains([]string{"time", "rows", "seconds"}, name) {
-			s.columns = append(s.columns, name)
-		}
-	}
-	for _, name := range s.columns {
-		if _, ok := at[name]; !ok {
-			return fmt.Errorf("%s: no column %s", path, name)
-		}
-	}
-	for n := 2; ; n++ {
-		record, err := r.Read()
-		if err == io.EOF {
-			break
-		}
-		var o observation
-		if err == nil {
-			o, err = line(func(name string) string {
-				if i, ok := at[name]; ok {
-					return record[i]
-				}
-				return ""
+	head := func(header []string) error {
+		if s.columns == nil {
+			s.columns = slices.DeleteFunc(slices.Clone(header), func(name string) bool {
+				return slices.Contains([]string{"time", "rows", "seconds"}, name)
 			})
 		}
-		if err != nil {
-			return fmt.Errorf("%s:%d: %w", path, n, err)
-		}
 		for _, name := range s.columns {
-			o.cells = append(o.cells, record[at[name]])
+			if !slices.Contains(header, name) {
+				return fmt.Errorf("no column %s", name)
+			}
+		}
+		return nil
+	}
+	err := eachRow(path, head, func(get func(string) string) error {
+		o, err := line(get)
+		for _, name := range s.columns {
+			o.cells = append(o.cells, get(name))
 		}
 		s.rows = append(s.rows, o)
+		return err
+	})
+	if err != nil {
+		return err
 	}
 	slices.SortStableFunc(s.rows, func(a, b observation) int { return a.at.Compare(b.at) })
 	if len(s.rows) == 0 {
