@@ -137,7 +137,7 @@ explains what Leeway decided on a cluster.
 	a.cluster.addFlags(flags)
 	root.AddCommand(
 		newProfile(a), newRegister(a), newEvaluate(a), newAdopt(a), newVersions(a), newShow(a), newMatch(a), newDiff(a), newReject(a), newRetire(a), newCopy(a), newGC(a),
-		newRules(a), newBacktest(a), newExplain(a), newPatch(a), newGuards(a), newFeedback(a),
+		newRules(a), newBacktest(a), newExplain(a), newPatch(a), newGuards(a), newScorecard(a), newFeedback(a),
 	)
 	a.addCompletions(root)
 	return root
