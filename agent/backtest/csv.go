@@ -206,7 +206,7 @@ func (c *CSV) Metrics(context.Context) ([]string, error) {
 	}
 	for _, s := range c.served {
 		for _, f := range s.facts {
-			if name := f.labels.Get(model.MetricNameLabel); !slices.Contains(names, name) {
+			if name := f.Series.Get(model.MetricNameLabel); !slices.Contains(names, name) {
 				names = append(names, name)
 			}
 		}

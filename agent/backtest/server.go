@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 
@@ -38,7 +37,7 @@ type server struct {
 	last     time.Time // of the rows
 	info     labels.Labels
 	requests labels.Labels
-	facts    []fact // what it was trained on
+	facts    []reference.Sample // what it was trained on
 
 	predicted int // cell of the first prediction, -1 without
 	label     int
@@ -55,11 +54,6 @@ type counter struct {
 }
 
 type single struct {
-	labels labels.Labels
-	value  float64
-}
-
-type fact struct {
 	labels labels.Labels
 	value  float64
 }
@@ -125,38 +119,14 @@ func (s *server) counter(kind, label string, c profile.Column, cell int, series 
 
 // facts are the metrics of what a version was trained on, as a controller
 // exports them.
-func facts(c *CSV, version string, p *profile.Profile, v *registry.Version) ([]fact, error) {
+func facts(c *CSV, version string, p *profile.Profile, v *registry.Version) ([]reference.Sample, error) {
 	metrics := map[string]float64{}
 	for name, text := range v.Spec.Metrics {
 		if x, err := strconv.ParseFloat(text, 64); err == nil {
 			metrics[name] = x
 		}
 	}
-	e := reference.New()
-	e.Set(reference.Version{Namespace: c.Namespace, Model: c.Model, Version: version}, p, reference.Facts{Metrics: metrics})
-	reg := prometheus.NewRegistry()
-	if err := reg.Register(e); err != nil {
-		return nil, err
-	}
-	families, err := reg.Gather()
-	if err != nil {
-		return nil, err
-	}
-	var out []fact
-	for _, f := range families {
-		for _, m := range f.GetMetric() {
-			b := labels.NewScratchBuilder(8)
-			b.Add(model.MetricNameLabel, f.GetName())
-			for _, l := range m.GetLabel() {
-				if l.GetValue() != "" {
-					b.Add(l.GetName(), l.GetValue())
-				}
-			}
-			b.Sort()
-			out = append(out, fact{b.Labels(), m.GetGauge().GetValue()})
-		}
-	}
-	return out, nil
+	return reference.Samples(reference.Version{Namespace: c.Namespace, Model: c.Model, Version: version}, p, reference.Facts{Metrics: metrics})
 }
 
 // count counts a row, as a sidecar does.
@@ -223,7 +193,7 @@ func (c *CSV) scrape(at time.Time, sink Sink) error {
 			continue
 		}
 		for _, f := range s.facts {
-			if err := sink(f.labels, t, f.value); err != nil {
+			if err := sink(f.Series, t, f.Value); err != nil {
 				return err
 			}
 		}

@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	prom "github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 
@@ -111,31 +110,12 @@ func (s *server) trained(p *profile.Profile) ([]series, error) {
 		}
 		metrics[name] = x
 	}
-	e := reference.New()
-	e.Set(reference.Version{Namespace: namespace, Model: s.m.name, Version: strconv.Itoa(s.index + 1)}, p, reference.Facts{Metrics: metrics})
-	reg := prometheus.NewRegistry()
-	if err := reg.Register(e); err != nil {
-		return nil, err
-	}
-	families, err := reg.Gather()
-	if err != nil {
-		return nil, err
-	}
+	samples, err := reference.Samples(reference.Version{Namespace: namespace, Model: s.m.name, Version: strconv.Itoa(s.index + 1)}, p, reference.Facts{Metrics: metrics})
 	var out []series
-	for _, f := range families {
-		for _, x := range f.GetMetric() {
-			b := labels.NewScratchBuilder(8)
-			b.Add(prom.MetricNameLabel, f.GetName())
-			for _, l := range x.GetLabel() {
-				if l.GetValue() != "" {
-					b.Add(l.GetName(), l.GetValue())
-				}
-			}
-			b.Sort()
-			out = append(out, series{b.Labels(), x.GetGauge().GetValue()})
-		}
+	for _, x := range samples {
+		out = append(out, series{x.Series, x.Value})
 	}
-	return out, nil
+	return out, err
 }
 
 // count counts one row that was answered.
