@@ -202,7 +202,8 @@ func diagnose(m model, alerts []evidence.Alert, now time.Time) string {
 		}
 	}
 	e := decide.Evidence{
-		Namespace: "ml", Model: m.name, Active: "2", SettledAt: settled, RolloutSince: settled, RolloutRequests: 1e6, Load: rowsASecond, LoadBefore: rowsASecond,
+		Namespace: "ml", Model: m.name, Active: "2", SettledAt: settled, RolloutSince: settled, RolloutRequests: 1e6,
+		Load: decide.Load{Requests: rowsASecond, RequestsBefore: rowsASecond},
 		History: []decide.Served{
 			{Version: "2", SettledAt: settled},
 			{Version: "1", SettledAt: settled.Add(-24 * time.Hour), ReplacedAt: settled},
