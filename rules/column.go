@@ -23,7 +23,6 @@ type column struct {
 	budget Budget
 	floor  float64
 	binary float64
-	few    bool // columns to a model
 }
 
 func features(v Values) column {
@@ -36,7 +35,7 @@ func features(v Values) column {
 func outputs(v Values) column {
 	return column{
 		kind: "prediction", label: "output", alert: "LeewayPredictionDrift", cause: "prediction_drift", noun: "output",
-		budget: v.Budgets.Outputs, floor: v.Floors.Outputs, binary: v.Floors.Binary, few: true,
+		budget: v.Budgets.Outputs, floor: v.Floors.Outputs, binary: v.Floors.Binary,
 	}
 }
 
@@ -67,7 +66,6 @@ func newText(c column, window Duration, assumed float64) text {
 		// What the training data says, whatever the window.
 		"q":        level + "_bin:reference_share",
 		"q0":       level + "_bin:reference_filled",
-		"empty":    level + "_bin:reference_empty",
 		"M":        level + ":reference_rows",
 		"used":     level + ":reference_bins",
 		"logQ":     level + ":reference_log_share",
@@ -93,7 +91,6 @@ func newText(c column, window Duration, assumed float64) text {
 		"t":          level + "_model_drift:t" + w,
 		"c":          level + "_model_drift:z_critical" + w,
 		"j":          level + "_drift:js_distance" + w,
-		"dayPaired":  level + "_bin:day_paired" + w,
 		"dayRatio":   level + ":day_noise_ratio" + w,
 		"clustering": level + ":clustering" + w,
 		"weekRows":   level + ":week_relative_rows" + w,

@@ -63,9 +63,9 @@ begins late or has a gap tells less than is reckoned with.`, r.Window, scrapes, 
 // reference is what the training data says, independent of any window.
 func reference(v Values, c column) group {
 	t := newText(c, 0, v.Clustering.Assumed)
-	interval := Duration(60e9) // it changes with versions alone
+	interval := Duration(60e9)
 	for _, r := range v.Ladder() {
-		interval = min(interval, 4*r.Interval)
+		interval = min(interval, r.Interval)
 	}
 	return group{
 		name: "leeway-" + c.kind + "-reference", interval: interval,
@@ -77,7 +77,6 @@ func reference(v Values, c column) group {
 				record:  t.names["q0"],
 				expr:    t.sprint("$q > 0\nor\n(0 * $q + 0.5) / on ($F) group_left () $M"),
 			},
-			{record: t.names["empty"], expr: t.sprint("$q == 0")},
 			{record: t.names["used"], expr: t.sprint("count by ($F) ($q > 0)")},
 			{
 				comment: "Sums of q ln q.",
@@ -109,8 +108,7 @@ func recordedHours(c column) group {
 func driftGroup(v Values, c column, r Rung, rungs int) group {
 	t := newText(c, r.Window, v.Clustering.Assumed)
 	t.with("shorterClustering", "leeway:"+c.kind+":clustering"+r.shorter.String())
-	t.with("partRows", "leeway:"+c.kind+"_bin:rows"+r.part.String())
-	t.with("covered", number(r.covered(v.ScrapeInterval)))
+	t.with("covered", number(covered(r.Window, v.ScrapeInterval)))
 	rules := append(counts(t, r), statistic(t, r)...)
 	rules = append(rules, critical(t, r, c, rungs)...)
 	rules = append(rules, distance(t)...)
@@ -138,11 +136,11 @@ func counts(t text, r Rung) []rule {
 		rows.expr = t.sprint(`sum_over_time($hourRows[$w:1h])
 and
 count_over_time($hourRows[$w:1h]) >= $complete`)
-	case r.part > 0:
-		rows.comment = "n: rows in a bin, from recorded windows of " + r.part.String() + " back from now."
-		rows.expr = t.sprint("$partRows")
-		for back := r.part; back < r.Window; back += r.part {
-			rows.expr += t.sprint("\n+ $partRows offset ") + back.String()
+	case r.Window > hour:
+		rows.comment = "n: rows in a bin, from recorded hours back from now."
+		rows.expr = t.sprint("$hourRows")
+		for back := hour; back < r.Window; back += hour {
+			rows.expr += t.sprint("\n+ $hourRows offset ") + back.String()
 		}
 	}
 	return []rule{
@@ -153,11 +151,8 @@ count_over_time($hourRows[$w:1h]) >= $complete`)
 			record:  t.names["E"],
 			expr:    t.sprint("$N * $covered\n/ on ($F)\n") + clusteringOf(t, r),
 		},
-		{
-			comment: "The sum of p ln p, p = n/N the shares of the bins.",
-			record:  t.names["logP"],
-			expr:    t.sprint("sum by ($F) (") + xlogx(t.names["n"]) + t.sprint(")\n/ ($N > 0)\n- ln($N)"),
-		},
+		{comment: "p: share of a bin.", record: t.names["p"], expr: t.sprint("$n / on ($F) group_left () ($N > 0)")},
+		{comment: "The sum of p ln p.", record: t.names["logP"], expr: t.sprint("sum by ($F) (") + xlogx(t.names["p"]) + ")"},
 	}
 }
 
@@ -185,18 +180,14 @@ func clusteringOf(t text, r Rung) string {
 func statistic(t text, r Rung) []rule {
 	out := []rule{
 		{comment: "Effective rows for a row of the training data.", record: t.names["kappa"], expr: t.sprint("$E / on ($F) $M")},
-		{
-			comment: "Both together, bin by bin: k p + q.",
-			record:  t.names["pooled"],
-			expr:    t.sprint("$n * on ($F) group_left () ($kappa / ($N > 0))\n+ on ($B)\n$q0"),
-		},
+		{comment: "Both together, bin by bin.", record: t.names["pooled"], expr: t.sprint("$p * on ($F) group_left () $kappa\n+ on ($B)\n$q0")},
 		{
 			comment: "Degrees of freedom: bins with rows in either, less one.",
 			record:  t.names["df"],
 			expr: t.sprint(`clamp_min(
   $used - 1
   + (
-    count by ($F) ($n > 0 and on ($B) $empty)
+    count by ($F) ($q == 0 and on ($B) $p > 0)
     or
     $used * 0
   ),
@@ -264,18 +255,8 @@ func critical(t text, r Rung, c column, rungs int) []rule {
 	}
 }
 
-// distance is computed bin by bin where it decides: of features, of which there
-// are many, where they are beyond noise; of all outputs, which are few.
 func distance(t text) []rule {
-	share := rule{
-		comment: "p: share of a bin, in columns that are beyond noise.",
-		record:  t.names["p"],
-		expr:    t.sprint("$n\n/ on ($F) group_left ()\n($N and $z > on ($K) group_left () $c)"),
-	}
-	if t.few {
-		share.comment, share.expr = "p: share of a bin.", t.sprint("$n / on ($F) group_left () ($N > 0)")
-	}
-	return []rule{share, {
+	return []rule{{
 		comment: "Jensen-Shannon distance, base 2: the square root of the divergence, 0 to 1.",
 		record:  t.names["j"],
 		expr: t.sprint("sqrt(clamp_min(\n  1\n  + (\n    $logP + $logQ\n    - sum by ($F) (") +

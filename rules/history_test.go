@@ -37,7 +37,7 @@ func (s shares) recorded(feature string) []sample {
 	for _, n := range s {
 		log += n / rows * math.Log(n/rows)
 	}
-	return append(s.samples(feature, "leeway:feature_bin:rows1h", 1),
+	return append(s.samples(feature, "leeway:feature_bin:share1h", 1/rows),
 		sample{model("leeway:feature:rows1h", "churn", "feature", feature), rows},
 		sample{model("leeway:feature:log_share1h", "churn", "feature", feature), log})
 }

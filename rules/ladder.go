@@ -13,8 +13,6 @@ const (
 	// Longer ones are added up of whole hours of the day, which costs less and
 	// changes once an hour.
 	slidingHours = 4 * hour
-	// maxParts are the most recorded windows of which a longer one is added up.
-	maxParts = 4
 )
 
 // Rung is one window of the ladder that an enabled clock looks through, and how
@@ -30,10 +28,6 @@ type Rung struct {
 	Interval, For Duration
 	// shorter is the longest shorter window whose clustering is measured.
 	shorter Duration
-	// part is the recorded window of which this one is added up. 0: it is read from
-	// the counters themselves, as the longest of up to an hour is, which so has
-	// something to say of a version that is younger; or of whole hours.
-	part Duration
 	// last says that this is the longest window of the clock.
 	last bool
 }
@@ -55,26 +49,10 @@ func (v Values) Ladder() []Rung {
 			out = append(out, r)
 		}
 	}
-	longest := Duration(0) // that is read from the counters
-	for _, r := range out {
-		if r.Window <= hour {
-			longest = max(longest, r.Window)
-		}
-	}
 	for i := range out {
-		r := &out[i]
-		if r.Window > hour && r.Window <= slidingHours {
-			r.part = hour
-		}
 		for _, other := range out {
-			if other.Window >= r.Window {
-				continue
-			}
-			if other.History {
-				r.shorter = max(r.shorter, other.Window)
-			}
-			if r.Window < longest && r.Window%other.Window == 0 && r.Window <= maxParts*other.Window {
-				r.part = max(r.part, other.Window)
+			if other.History && other.Window < out[i].Window {
+				out[i].shorter = max(out[i].shorter, other.Window)
 			}
 		}
 	}
@@ -110,10 +88,6 @@ func (r Rung) Promised(b Budget, rungs int) float64 {
 // covered is the part of a window that increase() has counts of: between the
 // first scrape and the last. It makes up for the rest in the counts, but not in
 // what they tell.
-func (r Rung) covered(scrape Duration) float64 {
-	read := r.part
-	if read == 0 {
-		read = min(r.Window, hour)
-	}
-	return 1 - scrape.Seconds()/read.Seconds()
+func covered(window, scrape Duration) float64 {
+	return 1 - scrape.Seconds()/min(window, hour).Seconds()
 }

@@ -76,9 +76,7 @@ func TestSimulationIsTheRule(t *testing.T) {
 		agree(t, "df of "+c.name, df[c.name], d)
 		agree(t, "G of "+c.name, y[c.name], g/d)
 		agree(t, "z of "+c.name, z[c.name], simulate.Z(g/simulate.Discount(total(c.live)/c.clustering/total(c.training)), d, rung.For.Seconds()/rung.Window.Seconds()))
-		if distance, there := j[c.name]; there {
-			agree(t, "the distance of "+c.name, distance, s.Distance(c.live))
-		}
+		agree(t, "the distance of "+c.name, j[c.name], s.Distance(c.live))
 		week, there := last[c.name]
 		if there != (z[c.name] > critical) {
 			t.Errorf("%s is compared with last week: %v, with z %.2f where %.2f is allowed", c.name, there, z[c.name], critical)

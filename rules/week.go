@@ -2,6 +2,14 @@ package rules
 
 import "fmt"
 
+// between is G of a window and an earlier one, as statistic has it, for a
+// sum of x(p + k·p') that is already there; k are the rows of the earlier
+// window for one of this, p' its shares.
+func between(t text, k, earlier, pooled string) string {
+	return t.sprint("2 * $N * (\n  $logP\n  + "+k+" * $logP "+earlier+"\n  - ") + pooled +
+		"\n  + " + xlogx("1 + "+k) + "\n)"
+}
+
 // enough is the share of a window's rows that last week must have had to be
 // compared with. A fifth tells a third of what as many rows would. Of two windows
 // on a rainy and a dry day one may well have a third of the rows.
@@ -19,13 +27,13 @@ func lastWeek(t text, r Rung) []rule {
 		{
 			comment: "Both together, bin by bin.",
 			record:  t.names["weekPooled"],
-			expr:    t.sprint("$p\n+\n$n offset 7d * on ($F) group_left () ($weekRows / $N offset 7d)"),
+			expr:    t.sprint("$p\n+\n$p offset 7d * on ($F) group_left () $weekRows"),
 		},
 		{
 			comment: "The same statistic against the same window last week.",
 			record:  t.names["weekRatio"],
-			expr: t.sprint("2 * $N * (\n  $logP\n  + $weekRows * $logP offset 7d\n  - sum by ($F) (") + xlogx(t.names["weekPooled"]) +
-				")\n  + " + xlogx(t.sprint("1 + $weekRows")) + t.sprint("\n)\n* $covered / $df\n/ ") + clusteringOf(t, r),
+			expr: between(t, t.names["weekRows"], "offset 7d", t.sprint("sum by ($F) (")+xlogx(t.names["weekPooled"])+")") +
+				t.sprint("\n* $covered / $df\n/ ") + clusteringOf(t, r),
 		},
 		{record: t.names["weekRoot"], expr: rootOf(t, "$weekRatio")},
 		{record: t.names["weekZ"], expr: zOf(t, "$weekRatio", "$weekRoot", "$weekRoot")},
@@ -36,16 +44,17 @@ func lastWeek(t text, r Rung) []rule {
 // a day before: what differs between two such windows is noise and clustering.
 func clusteringGroup(v Values, c column, r Rung) group {
 	t := newText(c, r.Window, v.Clustering.Assumed).with("minMeasured", fmt.Sprint(minMeasured))
-	t.with("covered", number(r.covered(v.ScrapeInterval)))
+	t.with("covered", number(covered(r.Window, v.ScrapeInterval)))
+	rows := t.sprint("($N offset 1d / $N)")
+	pooled := t.sprint("$p + $p offset 1d * on ($F) group_left () " + rows)
 	return group{
 		name: fmt.Sprintf("leeway-%s-clustering-%s", c.kind, r.Window), interval: clusteringInterval,
 		comment: "Clustering: the week's median of G between a window and the same window a day\nbefore, over what independent rows would show. Believed after a day.",
 		rules: []rule{
-			{comment: "Rows of both, bin by bin.", record: t.names["dayPaired"], expr: t.sprint("$n + $n offset 1d > 0")},
 			{
 				record: t.names["dayRatio"],
-				expr: t.sprint("2 * (\n  $N * $logP\n  + $N offset 1d * $logP offset 1d\n  - sum by ($F) (") + xlogx(t.names["dayPaired"]) +
-					")\n  + " + xlogx(t.sprint("$N + $N offset 1d")) + t.sprint("\n)\n* $covered / (count by ($F) ($dayPaired) - 1 > 0)"),
+				expr: between(t, rows, "offset 1d", t.sprint("sum by ($F) (\n    ")+xlogx(pooled)+"\n  )") +
+					t.sprint("\n* $covered / (count by ($F) ($p + $p offset 1d > 0) - 1 > 0)"),
 			},
 			{
 				record: t.names["clustering"],

@@ -82,8 +82,8 @@ func (f *filler) features(ctx context.Context, at time.Time, metric string, valu
 // more or less, so that nothing drifts.
 func total(i, scrape int) float64 { return float64(5*scrape + (i*7+scrape*13)%3) }
 
-// past writes recorded hours of a week, the windows of a day and of a week ago,
-// and the short ones of which a longer one is added up, oldest first.
+// past writes recorded hours of a week and the windows of a day and of a week
+// ago, oldest first.
 func (f *filler) past(ctx context.Context, ladder []rules.Rung) error {
 	longest := time.Duration(0)
 	for _, r := range ladder {
@@ -100,13 +100,10 @@ func (f *filler) past(ctx context.Context, ladder []rules.Rung) error {
 				continue
 			}
 			w, at := r.Window.String(), at.Add(f.scrape/2) // which is read a scrape later, too
-			rows := f.rows(r.Window)
-			if r.Window != rules.Duration(time.Hour) {
-				if err := f.bins(ctx, at, "leeway:feature_bin:rows"+w, func(int) float64 { return rows / costBins }); err != nil {
-					return err
-				}
+			if err := f.bins(ctx, at, "leeway:feature_bin:share"+w, func(int) float64 { return 1.0 / costBins }); err != nil {
+				return err
 			}
-			if err := f.features(ctx, at, "leeway:feature:rows"+w, rows); err != nil {
+			if err := f.features(ctx, at, "leeway:feature:rows"+w, 12000*r.Window.Seconds()/3600); err != nil {
 				return err
 			}
 			if err := f.features(ctx, at, "leeway:feature:log_share"+w, -math.Log(costBins)); err != nil {
@@ -114,23 +111,7 @@ func (f *filler) past(ctx context.Context, ladder []rules.Rung) error {
 			}
 		}
 	}
-	for ago := time.Hour; ago > 0; ago -= 5 * time.Minute {
-		for _, r := range ladder {
-			w := time.Duration(r.Window)
-			if w >= time.Hour || ago%w != 0 {
-				continue
-			}
-			if err := f.bins(ctx, f.now.Add(f.scrape/2-ago), "leeway:feature_bin:rows"+r.Window.String(), func(int) float64 { return f.rows(r.Window) / costBins }); err != nil {
-				return err
-			}
-		}
-	}
 	return nil
-}
-
-// rows of a column in a window.
-func (f *filler) rows(w rules.Duration) float64 {
-	return w.Seconds() / f.scrape.Seconds() * 5 * costPods * costBins
 }
 
 // scraped writes counters and references as a scrape has them.

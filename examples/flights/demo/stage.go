@@ -152,7 +152,7 @@ The cluster is still up. To look around:
   %s/cluster kubectl get modelguards,modeldecisions,modelversions -n %s
   %s/leeway explain --namespace %s flights
   curl -s -H "Authorization: Bearer $(%s/cluster kubectl create token -n %s flights-labels --audience leeway)" \
-    '%s/api/v1/query?query=leeway:feature_drift:z30s'
+    '%s/api/v1/query?query=leeway:feature_drift:js_distance30s'
   Dashboards: import manifests/components/grafana/*.json into any Grafana; the URL above is its Prometheus.
 
   make demo-down   takes it down.
