@@ -48,8 +48,7 @@ func Onsets(alerts []Alert, e Evidence, now time.Time) []Onset {
 	for subject, at := range first {
 		onsets = append(onsets, Onset{e.Namespace, e.Model, subject, at})
 	}
-	slices.SortFunc(onsets, compareOnsets)
-	return onsets
+	return SortOnsets(onsets)
 }
 
 func compareOnsets(a, b Onset) int {
@@ -61,28 +60,44 @@ func compareOnsets(a, b Onset) int {
 // which most models are. The record of a decision holds what it returns, so it can
 // be asked again.
 func AtOnce(onsets []Onset, namespace, model string) []Onset {
-	sorted := slices.SortedFunc(slices.Values(onsets), compareOnsets)
+	if !slices.IsSortedFunc(onsets, compareOnsets) {
+		onsets = SortOnsets(slices.Clone(onsets))
+	}
+	own := modelName{namespace, model}
+	span := map[modelName]int{} // the onsets from begin to end
 	var best []Onset
-	most := 0
-	for i := range sorted {
-		end := i
-		for end < len(sorted) && sorted[end].At.Sub(sorted[i].At) <= CorrelatedWithin {
+	most, end := CorrelatedModels-1, 0
+	for begin, o := range onsets {
+		for end < len(onsets) && onsets[end].At.Sub(o.At) <= CorrelatedWithin {
+			span[onsets[end].of()]++
 			end++
 		}
-		span := sorted[i:end]
-		own := slices.ContainsFunc(span, func(o Onset) bool { return o.Namespace == namespace && o.Model == model })
-		if n := Models(span); own && n >= CorrelatedModels && n > most {
-			best, most = span, n
+		if span[own] > 0 && len(span) > most {
+			best, most = onsets[begin:end], len(span)
+		}
+		if span[o.of()]--; span[o.of()] == 0 {
+			delete(span, o.of())
 		}
 	}
 	return best
 }
 
+// SortOnsets puts the oldest first. A leader asks AtOnce for each guard, of all
+// onsets: those of a round are sorted once.
+func SortOnsets(onsets []Onset) []Onset {
+	slices.SortFunc(onsets, compareOnsets)
+	return onsets
+}
+
+type modelName struct{ namespace, model string }
+
+func (o Onset) of() modelName { return modelName{o.Namespace, o.Model} }
+
 // Models counts the models that onsets are of.
 func Models(onsets []Onset) int {
-	names := map[[2]string]bool{}
+	names := map[modelName]bool{}
 	for _, o := range onsets {
-		names[[2]string{o.Namespace, o.Model}] = true
+		names[o.of()] = true
 	}
 	return len(names)
 }

@@ -36,7 +36,7 @@ func Onsets(guards []v1alpha1.ModelGuard, alerts []decide.Alert, now time.Time) 
 		}
 		onsets = append(onsets, decide.Onsets(list, e, now)...)
 	}
-	return onsets
+	return decide.SortOnsets(onsets)
 }
 
 // maxOnsets are kept in a record.
