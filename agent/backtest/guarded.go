@@ -84,10 +84,8 @@ func (j *judged) visit(ctx context.Context, at time.Time, alerts []decide.Alert,
 		return err
 	}
 	evidence.Note(&status.History[0], &e, j.policy, at)
-	newer := false
-	m, decided, err := evidence.Judge(&e, j.policy, at, func(from time.Time) (*evidence.Match, decide.Reason, string, error) {
+	m, decided, err := evidence.Judge(&e, j.policy, at, func(from time.Time, newer bool) (*evidence.Match, decide.Reason, string, error) {
 		m, err := j.match(ctx, from, at, newer)
-		newer = true // there is a second question only about the newer half
 		return m, "", "", err
 	})
 	if err != nil {

@@ -57,16 +57,21 @@ func (r Record) Document() *v1alpha1.ModelDecision {
 	return d
 }
 
-// Level is the guard's for the kind of act.
-func Level(a v1alpha1.Autonomy, cause decide.Cause, action decide.Action) v1alpha1.AutonomyLevel {
-	level := a.Default
+// Kind is the field of spec.autonomy that an act is under.
+func Kind(cause decide.Cause, action decide.Action) string {
 	switch {
 	case action == decide.Train || action == decide.Redeploy:
-		level = cmp.Or(a.Retrain, level)
+		return "retrain"
 	case cause == decide.BadRelease:
-		level = cmp.Or(a.BadRelease, level)
+		return "badRelease"
 	case cause == decide.InputDrift:
-		level = cmp.Or(a.InputDrift, level)
+		return "inputDrift"
 	}
-	return cmp.Or(level, v1alpha1.Observe)
+	return "default"
+}
+
+// Level is the guard's for the kind of act.
+func Level(a v1alpha1.Autonomy, cause decide.Cause, action decide.Action) v1alpha1.AutonomyLevel {
+	own := map[string]v1alpha1.AutonomyLevel{"retrain": a.Retrain, "badRelease": a.BadRelease, "inputDrift": a.InputDrift}
+	return cmp.Or(own[Kind(cause, action)], a.Default, v1alpha1.Observe)
 }

@@ -7,9 +7,10 @@ import (
 	"github.com/leeway-dev/leeway/agent/v1alpha1"
 )
 
-// Asker asks the registry which versions are at home in the rows since a time.
-// Without rows it says why instead.
-type Asker func(from time.Time) (m *Match, blind decide.Reason, detail string, err error)
+// Asker asks the registry which versions are at home in the rows since a time: all
+// of them, or the newer half of those that were asked about before. Without rows it
+// says why instead.
+type Asker func(from time.Time, newer bool) (m *Match, blind decide.Reason, detail string, err error)
 
 // Judge diagnoses and, where the diagnosis asks for a match, has it asked for.
 // What can't be matched makes the evidence blind. decided is then to decide, on
@@ -19,7 +20,7 @@ func Judge(e *decide.Evidence, p decide.Policy, now time.Time, ask Asker) (m *Ma
 		return decide.Decide(decide.Diagnose(e, p, now), m.Judged(), e, p, now)
 	}
 	if d := decide.Diagnose(*e, p, now); d.NeedsMatch {
-		found, reason, detail, err := ask(d.MatchFrom)
+		found, reason, detail, err := ask(d.MatchFrom, false)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -44,7 +45,7 @@ func newerHalf(m *Match, r decide.Decision, now time.Time, ask Asker) error {
 	if r.Action != decide.Train || r.Reason != decide.ReasonNoneFits {
 		return nil
 	}
-	newer, _, _, err := ask(m.From.Add(now.Sub(m.From) / 2))
+	newer, _, _, err := ask(m.From.Add(now.Sub(m.From)/2), true)
 	if newer != nil && newer.Live != nil && newer.Live.Rows > 0 {
 		m.Newer = newer
 	}

@@ -28,9 +28,9 @@ type choice struct {
 // decision that waited can be made again by it.
 func (v *visit) choose(ctx context.Context) (choice, error) {
 	var m *matched
-	_, decided, err := evidence.Judge(&v.evidence, v.policy, v.now, func(from time.Time) (*evidence.Match, decide.Reason, string, error) {
-		found, reason, detail, err := v.match(ctx, from, m != nil)
-		if m == nil {
+	_, decided, err := evidence.Judge(&v.evidence, v.policy, v.now, func(from time.Time, newer bool) (*evidence.Match, decide.Reason, string, error) {
+		found, reason, detail, err := v.match(ctx, from, newer)
+		if !newer {
 			m = found
 		}
 		return found.answer(), reason, detail, err

@@ -157,8 +157,11 @@ func (v *visit) profileFor(ctx context.Context, o retrain.Order) []byte {
 // taint notes that input was broken while the training ran, or changed with that of
 // several models at once: the version will be registered and not deployed.
 func (v *visit) taint(ctx context.Context, d *v1alpha1.ModelDecision) error {
+	if journal.Has(d, stepTainted) {
+		return nil
+	}
 	why := v.garbage()
-	if why == "" || journal.Has(d, stepTainted) {
+	if why == "" {
 		return nil
 	}
 	journal.Step(d, stepTainted, v.Now(), why)
