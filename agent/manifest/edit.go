@@ -32,12 +32,8 @@ func (e *editor) apply() []byte {
 	return out
 }
 
-// put sets a key of a mapping below a mapping, each of which may be missing.
-func (e *editor) put(parent *yaml.Node, name, key, value string) error {
-	return e.putAll(parent, name, [][2]string{{key, value}})
-}
-
-func (e *editor) putAll(parent *yaml.Node, name string, pairs [][2]string) error {
+// put sets keys of a mapping below a mapping, each of which may be missing.
+func (e *editor) put(parent *yaml.Node, name string, pairs [][2]string) error {
 	mapping := at(parent, name)
 	if mapping == nil || mapping.Kind != yaml.MappingNode || len(mapping.Content) == 0 {
 		if k, v := entry(parent, name); k != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"slices"
 
 	"go.yaml.in/yaml/v3"
 
@@ -27,20 +28,26 @@ type Object struct {
 // of a file without the object is ErrOther; a field that is written in a way that
 // can't be edited safely is an error that says where it stands.
 func Set(text []byte, o Object, ref v1alpha1.ArtifactRef, to workload.Fields) ([]byte, error) {
+	doc, err := o.find(text)
+	if err != nil {
+		return nil, err
+	}
+	e := editor{text: text}
+	if err := e.set(doc, o, ref, to); err != nil {
+		return nil, err
+	}
+	out := e.apply()
+	return out, verify(out, o, ref, to)
+}
+
+// find is the object's document.
+func (o Object) find(text []byte) (*yaml.Node, error) {
 	docs, err := documents(text)
 	if err != nil {
 		return nil, err
 	}
-	for _, doc := range docs {
-		if !o.is(doc) {
-			continue
-		}
-		e := editor{text: text}
-		if err := e.set(doc, o, ref, to); err != nil {
-			return nil, err
-		}
-		out := e.apply()
-		return out, verify(out, o, ref, to)
+	if i := slices.IndexFunc(docs, o.is); i >= 0 {
+		return docs[i], nil
 	}
 	return nil, ErrOther
 }
@@ -81,14 +88,14 @@ func (e *editor) set(doc *yaml.Node, o Object, ref v1alpha1.ArtifactRef, to work
 	if metadata == nil {
 		return fmt.Errorf("%s %s has no spec.template.metadata, which is to say the version (%s)", o.Kind, o.Name, v1alpha1.LabelVersion)
 	}
-	if err := e.put(metadata, "labels", v1alpha1.LabelVersion, to.Version); err != nil {
+	if err := e.put(metadata, "labels", [][2]string{{v1alpha1.LabelVersion, to.Version}}); err != nil {
 		return err
 	}
 	stamps := [][2]string{{v1alpha1.AnnotationProfileDigest, to.ProfileDigest}}
 	if value(metadata, "annotations", v1alpha1.AnnotationArtifactDigest) != "" {
 		stamps = append(stamps, [2]string{v1alpha1.AnnotationArtifactDigest, to.ArtifactDigest})
 	}
-	return e.putAll(metadata, "annotations", stamps)
+	return e.put(metadata, "annotations", stamps)
 }
 
 func artifactNode(template *yaml.Node, o Object, ref v1alpha1.ArtifactRef) (*yaml.Node, error) {
@@ -111,31 +118,25 @@ func artifactNode(template *yaml.Node, o Object, ref v1alpha1.ArtifactRef) (*yam
 
 // verify reads what was written: an edit that went wrong must not be committed.
 func verify(text []byte, o Object, ref v1alpha1.ArtifactRef, to workload.Fields) error {
-	docs, err := documents(text)
+	doc, err := o.find(text)
 	if err != nil {
-		return fmt.Errorf("the manifest can't be edited: what came out is no YAML: %w", err)
+		return fmt.Errorf("the manifest can't be edited: what came out does not read as it did: %w", err)
 	}
-	for _, doc := range docs {
-		if !o.is(doc) {
-			continue
-		}
-		template := at(doc, "spec", "template")
-		artifact, err := artifactNode(template, o, ref)
-		if err != nil {
-			return err
-		}
-		for _, f := range []struct{ name, got, want string }{
-			{path.Join(ref.Container, ref.Env), artifact.Value, to.Artifact},
-			{v1alpha1.LabelVersion, value(template, "metadata", "labels", v1alpha1.LabelVersion), to.Version},
-			{v1alpha1.AnnotationProfileDigest, value(template, "metadata", "annotations", v1alpha1.AnnotationProfileDigest), to.ProfileDigest},
-		} {
-			if f.got != f.want {
-				return fmt.Errorf("the manifest can't be edited: %s reads %q then, not %q: change it by hand", f.name, f.got, f.want)
-			}
-		}
-		return nil
+	template := at(doc, "spec", "template")
+	artifact, err := artifactNode(template, o, ref)
+	if err != nil {
+		return err
 	}
-	return ErrOther
+	for _, f := range []struct{ name, got, want string }{
+		{path.Join(ref.Container, ref.Env), artifact.Value, to.Artifact},
+		{v1alpha1.LabelVersion, value(template, "metadata", "labels", v1alpha1.LabelVersion), to.Version},
+		{v1alpha1.AnnotationProfileDigest, value(template, "metadata", "annotations", v1alpha1.AnnotationProfileDigest), to.ProfileDigest},
+	} {
+		if f.got != f.want {
+			return fmt.Errorf("the manifest can't be edited: %s reads %q then, not %q: change it by hand", f.name, f.got, f.want)
+		}
+	}
+	return nil
 }
 
 // at walks down mappings by their keys; nil where there is none.

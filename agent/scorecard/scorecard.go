@@ -113,19 +113,6 @@ func New(g v1alpha1.ModelGuard, decisions []v1alpha1.ModelDecision, since, now t
 	return c
 }
 
-// kind is the autonomy that an act is under.
-func kind(cause decide.Cause, action decide.Action) string {
-	switch {
-	case action == decide.Train || action == decide.Redeploy:
-		return "retrain"
-	case cause == decide.BadRelease:
-		return "badRelease"
-	case cause == decide.InputDrift:
-		return "inputDrift"
-	}
-	return "default"
-}
-
 // during is the stay, by its place in the history, in which a decision was made;
 // -1: it is no longer kept.
 func during(history []v1alpha1.ServedVersion, d v1alpha1.ModelDecision) int {
@@ -140,7 +127,7 @@ func judge(d v1alpha1.ModelDecision, history []v1alpha1.ServedVersion, stay int,
 	s := d.Spec
 	l := Line{
 		Decision: d.Name, At: s.DecidedAt.Time, Cause: s.Cause, Action: s.Action, From: s.From, To: s.To,
-		Kind: kind(decide.Cause(s.Cause), decide.Action(s.Action)), By: d.Status.ApprovedBy, Outcome: d.Status.Outcome,
+		Kind: evidence.Kind(decide.Cause(s.Cause), decide.Action(s.Action)), By: d.Status.ApprovedBy, Outcome: d.Status.Outcome,
 		Verdict: Open,
 	}
 	end := now
@@ -215,7 +202,7 @@ func sum(name string, lines []Line, a v1alpha1.Autonomy) (k Kind, any bool) {
 		k.Level = evidence.Level(a, decide.Cause(l.Cause), decide.Action(l.Action))
 		k.Count[l.Verdict]++
 		k.BadSeconds += l.BadSeconds
-		if l.Outcome == "worse" || l.Outcome == "undone" {
+		if l.Outcome == string(decide.Worse) || l.Outcome == "undone" {
 			k.Worse++
 		}
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -65,40 +66,66 @@ func (a *app) explainFile(name string) (string, error) {
 }
 
 func (a *app) explainObject(cmd *cobra.Command, name string) (string, error) {
+	n, err := a.named(cmd.Context(), name)
+	if err != nil {
+		return "", err
+	}
+	if n.guard == nil {
+		return explain.Decision(*n.decision), nil
+	}
+	text := explain.Guard(*n.guard)
+	switch last := n.guard.Status.Decision; {
+	case last == nil:
+		return text + "It has decided nothing yet.\n", nil
+	case n.decision == nil:
+		return text + fmt.Sprintf("Its last decision, %s, is no longer kept.\n", last.Name), nil
+	}
+	return text + "\n" + explain.Decision(*n.decision), nil
+}
+
+// named is what a name in a namespace stands for: a decision; or a guard and its
+// last decision, if that is kept.
+type named struct {
+	client   client.Client
+	guard    *v1alpha1.ModelGuard
+	decision *v1alpha1.ModelDecision
+}
+
+func (a *app) named(ctx context.Context, name string) (n named, err error) {
 	c, namespace, err := a.cluster.connect()
 	if err != nil {
-		return "", clusterError(err)
+		return n, clusterError(err)
 	}
-	key := client.ObjectKey{Namespace: namespace, Name: name}
-	var d v1alpha1.ModelDecision
-	err = c.Get(cmd.Context(), key, &d)
-	if err == nil {
-		return explain.Decision(d), nil
+	n.client = c
+	if n.decision, err = get[v1alpha1.ModelDecision](ctx, c, namespace, name); err != nil || n.decision != nil {
+		return n, err
 	}
-	if !apierrors.IsNotFound(err) {
-		return "", clusterError(err)
+	if n.guard, err = get[v1alpha1.ModelGuard](ctx, c, namespace, name); err != nil {
+		return n, err
 	}
-	var g v1alpha1.ModelGuard
-	err = c.Get(cmd.Context(), key, &g)
+	if n.guard == nil {
+		return n, fmt.Errorf("namespace %s has neither a decision nor a guard %s: \"kubectl get modelguards,modeldecisions -A\" lists them", namespace, name)
+	}
+	if last := n.guard.Status.Decision; last != nil {
+		n.decision, err = get[v1alpha1.ModelDecision](ctx, c, namespace, last.Name)
+	}
+	return n, err
+}
+
+// get reads an object; nil where there is none.
+func get[T any, P interface {
+	*T
+	client.Object
+}](ctx context.Context, c client.Client, namespace, name string) (P, error) {
+	o := P(new(T))
+	err := c.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, o)
 	if apierrors.IsNotFound(err) {
-		return "", fmt.Errorf("namespace %s has neither a decision nor a guard %s: \"kubectl get modelguards,modeldecisions -A\" lists them", namespace, name)
+		return nil, nil
 	}
 	if err != nil {
-		return "", clusterError(err)
+		return nil, clusterError(err)
 	}
-	text := explain.Guard(g)
-	if g.Status.Decision == nil {
-		return text + "It has decided nothing yet.\n", nil
-	}
-	key.Name = g.Status.Decision.Name
-	err = c.Get(cmd.Context(), key, &d)
-	if apierrors.IsNotFound(err) {
-		return text + fmt.Sprintf("Its last decision, %s, is no longer kept.\n", key.Name), nil
-	}
-	if err != nil {
-		return "", clusterError(err)
-	}
-	return text + "\n" + explain.Decision(d), nil
+	return o, nil
 }
 
 // clusterError says what to do about a cluster that does not answer.

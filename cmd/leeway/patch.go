@@ -11,8 +11,6 @@ import (
 
 	"github.com/aymanbagabas/go-udiff"
 	"github.com/spf13/cobra"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
 	"github.com/leeway-dev/leeway/agent/manifest"
@@ -64,8 +62,8 @@ style stay. -f takes files and folders, which are searched for the workload.`,
 // decidedChange is the change of a decision.
 type decidedChange struct {
 	work     *workload.Workload
-	decision v1alpha1.ModelDecision
-	guard    v1alpha1.ModelGuard
+	decision *v1alpha1.ModelDecision
+	guard    *v1alpha1.ModelGuard
 	to       workload.Fields
 }
 
@@ -76,37 +74,32 @@ func (p *decidedChange) what() string {
 
 // decided reads what a decision changes: by its own name, or its guard's.
 func (a *app) decided(ctx context.Context, name string) (*decidedChange, error) {
-	c, namespace, err := a.cluster.connect()
+	n, err := a.named(ctx, name)
 	if err != nil {
-		return nil, clusterError(err)
+		return nil, err
 	}
-	p := &decidedChange{}
-	key := client.ObjectKey{Namespace: namespace, Name: name}
-	if err = c.Get(ctx, key, &p.decision); apierrors.IsNotFound(err) {
-		if err = c.Get(ctx, key, &p.guard); apierrors.IsNotFound(err) {
-			return nil, fmt.Errorf("namespace %s has neither a decision nor a guard %s: \"kubectl get modelguards,modeldecisions -A\" lists them", namespace, name)
+	if n.decision == nil {
+		if last := n.guard.Status.Decision; last != nil {
+			return nil, fmt.Errorf("the last decision of guard %s, %s, is no longer kept", name, last.Name)
 		}
-		if err == nil && p.guard.Status.Decision == nil {
-			return nil, fmt.Errorf("guard %s has decided nothing yet", name)
-		}
-		if err == nil {
-			key.Name = p.guard.Status.Decision.Name
-			err = c.Get(ctx, key, &p.decision)
-		}
+		return nil, fmt.Errorf("guard %s has decided nothing yet", name)
 	}
-	if err == nil {
-		key.Name = p.decision.Spec.Guard
-		err = c.Get(ctx, key, &p.guard)
-	}
-	if err != nil {
-		return nil, clusterError(err)
+	p := &decidedChange{decision: n.decision, guard: n.guard}
+	if p.guard == nil {
+		p.guard, err = get[v1alpha1.ModelGuard](ctx, n.client, p.decision.Namespace, p.decision.Spec.Guard)
+		if err != nil {
+			return nil, err
+		}
+		if p.guard == nil {
+			return nil, fmt.Errorf("guard %s of decision %s is gone: what it says of the manifest is not known", p.decision.Spec.Guard, name)
+		}
 	}
 	s := p.decision.Spec
 	if s.ToArtifact == "" || s.To == "" {
 		return nil, fmt.Errorf("decision %s is to %s (%s) and chose no version: there is no change to commit", p.decision.Name, s.Action, s.Reason)
 	}
 	p.to = workload.Fields{Version: s.To, Artifact: s.ToArtifact, ProfileDigest: s.ToProfileDigest}
-	if p.work, err = workload.Get(ctx, c, namespace, s.Workload); err != nil {
+	if p.work, err = workload.Get(ctx, n.client, p.decision.Namespace, s.Workload); err != nil {
 		return nil, clusterError(err)
 	}
 	if p.work.Template.Annotations[v1alpha1.AnnotationArtifactDigest] == "" {

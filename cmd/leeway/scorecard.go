@@ -9,7 +9,6 @@ import (
 
 	"github.com/prometheus/common/model"
 	"github.com/spf13/cobra"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/leeway-dev/leeway/agent/scorecard"
@@ -44,20 +43,19 @@ alert.`,
 			if err != nil {
 				return clusterError(err)
 			}
-			var g v1alpha1.ModelGuard
-			err = c.Get(cmd.Context(), client.ObjectKey{Namespace: namespace, Name: args[0]}, &g)
-			if apierrors.IsNotFound(err) {
+			g, err := get[v1alpha1.ModelGuard](cmd.Context(), c, namespace, args[0])
+			if err != nil {
+				return err
+			}
+			if g == nil {
 				return fmt.Errorf("namespace %s has no guard %s: \"kubectl leeway guards -A\" lists them", namespace, args[0])
 			}
 			var list v1alpha1.ModelDecisionList
-			if err == nil {
-				err = c.List(cmd.Context(), &list, client.InNamespace(namespace))
-			}
-			if err != nil {
+			if err := c.List(cmd.Context(), &list, client.InNamespace(namespace)); err != nil {
 				return clusterError(err)
 			}
 			now := time.Now()
-			card := scorecard.New(g, list.Items, now.Add(-time.Duration(span)), now)
+			card := scorecard.New(*g, list.Items, now.Add(-time.Duration(span)), now)
 			return f.print(a.out, card, func(w io.Writer) { writeCard(w, card, since) })
 		},
 	}

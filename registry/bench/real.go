@@ -5,6 +5,8 @@ import (
 	"math"
 	"strconv"
 	"time"
+
+	"github.com/leeway-dev/leeway/registry/dataset"
 )
 
 // loadFlights reads the flights of 2013: 8,000 a month. air is the time in the
@@ -19,7 +21,7 @@ func loadFlights(path, delays string) (*stream, error) {
 		s.columns = append(s.columns, column{name: name, categories: []string{}})
 	}
 	var late []float64
-	if err := table(delays, func(get func(string) string) error {
+	if err := dataset.EachRow(delays, nil, func(get func(string) string) error {
 		x, err := strconv.ParseFloat(get("arr_delay"), 64)
 		late = append(late, x)
 		return err
@@ -27,7 +29,7 @@ func loadFlights(path, delays string) (*stream, error) {
 		return nil, err
 	}
 	code, read := newCoder(s), 0
-	err := table(path, func(get func(string) string) error {
+	err := dataset.EachRow(path, nil, func(get func(string) string) error {
 		month, err1 := strconv.Atoi(get("month"))
 		day, err2 := strconv.Atoi(get("day"))
 		minute, err3 := strconv.Atoi(get("sched_dep_min"))
@@ -64,7 +66,7 @@ func loadBikes(path string) (*stream, error) {
 		s.columns = append(s.columns, column{name: name, categories: []string{}})
 	}
 	code := newCoder(s)
-	err := table(path, func(get func(string) string) error {
+	err := dataset.EachRow(path, nil, func(get func(string) string) error {
 		at, err := time.Parse(time.DateOnly, get("date"))
 		if err != nil {
 			return err

@@ -3,11 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/csv"
-	"fmt"
-	"io"
 	"math"
-	"os"
-	"slices"
 	"strconv"
 	"time"
 
@@ -74,43 +70,6 @@ func (s *stream) describe(rows []row) (*profile.Profile, error) {
 	out.Flush()
 	p, _, err := dataset.FromCSV(s.name, &text, dataset.Options{Types: types})
 	return p, err
-}
-
-// table reads a CSV file, gzip or not, and calls f with each row by name.
-func table(path string, f func(get func(string) string) error) error {
-	file, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	in, done, err := dataset.Unpack(file)
-	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	defer done()
-	r := csv.NewReader(in)
-	r.ReuseRecord = true
-	header, err := r.Read()
-	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	header = slices.Clone(header)
-	at := map[string]int{}
-	for i, name := range header {
-		at[name] = i
-	}
-	for {
-		record, err := r.Read()
-		if err == io.EOF {
-			return nil
-		}
-		if err == nil {
-			err = f(func(name string) string { return record[at[name]] })
-		}
-		if err != nil {
-			return fmt.Errorf("%s: %w", path, err)
-		}
-	}
 }
 
 // coder gives categories their numbers.

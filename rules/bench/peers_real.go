@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/leeway-dev/leeway/registry/dataset"
 )
 
 // regimes are two months of a real stream, and a column that differs.
@@ -66,7 +68,7 @@ func realChanges(ctx context.Context, root string) ([]change, error) {
 func monthly(path string, key func(get func(string) string) string, column, kind string) (map[string][]float64, error) {
 	codes := map[string]int{}
 	out := map[string][]float64{}
-	err := eachRow(path, nil, func(get func(string) string) error {
+	err := dataset.EachRow(path, nil, func(get func(string) string) error {
 		cell := get(column)
 		if kind == category {
 			if cell == "" {

@@ -103,7 +103,7 @@ func (s *recorded) read(path string, line func(get func(string) string) (observa
 		}
 		return nil
 	}
-	err := eachRow(path, head, func(get func(string) string) error {
+	err := dataset.EachRow(path, head, func(get func(string) string) error {
 		o, err := line(get)
 		for _, name := range s.columns {
 			o.cells = append(o.cells, get(name))

@@ -57,6 +57,8 @@ func newSource(r Random, t Traffic, step time.Duration) *source {
 	}
 	if t.Daily != 0 || t.Weekend != 0 || t.Moved != 0 {
 		s.cycle = s.cycles(0)
+	}
+	if t.Moved != 0 {
 		s.moved = s.cycles(t.Moved)
 	}
 	return s
@@ -114,7 +116,7 @@ func (s *source) next(at time.Duration, counts []float64) {
 	if s.cycle != nil {
 		h := int(at/hour) % 168
 		rows, base = rows*s.volume[h], s.cycle[h]
-		if at > s.MovedAfter {
+		if s.moved != nil && at > s.MovedAfter {
 			base = s.moved[h]
 		}
 	}

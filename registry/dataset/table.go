@@ -1,4 +1,4 @@
-package main
+package dataset
 
 import (
 	"encoding/csv"
@@ -7,19 +7,17 @@ import (
 	"io"
 	"os"
 	"slices"
-
-	"github.com/leeway-dev/leeway/registry/dataset"
 )
 
-// eachRow reads a CSV file, packed or not: its head, if that is wanted, and each
+// EachRow reads a CSV file, packed or not: its head, if that is wanted, and each
 // row by the names of its columns, of which those that are not there are empty.
-func eachRow(path string, head func(header []string) error, row func(get func(string) string) error) error {
+func EachRow(path string, head func(header []string) error, row func(get func(string) string) error) error {
 	file, err := os.Open(path)
 	if err != nil {
 		return err
 	}
 	defer file.Close()
-	in, done, err := dataset.Unpack(file)
+	in, done, err := Unpack(file)
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
