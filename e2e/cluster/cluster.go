@@ -69,6 +69,17 @@ func Open(dir string) (*Cluster, error) {
 	return c, nil
 }
 
+// Alive says whether any machine of the cluster runs, or an Up still makes it.
+// One that was killed with the computer that it ran on is on record only.
+func (c *Cluster) Alive() bool {
+	for n := 0; n <= c.o.Nodes; n++ {
+		if livePID(c.pidFile(n)) != 0 {
+			return true
+		}
+	}
+	return livePID(c.owner()) != 0
+}
+
 // Kubeconfig is the path of the administrator's kubeconfig.
 func (c *Cluster) Kubeconfig() string { return c.pki("admin.kubeconfig") }
 

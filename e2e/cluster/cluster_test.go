@@ -1,7 +1,9 @@
 package cluster
 
 import (
+	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -65,6 +67,42 @@ func TestOpenWithoutACluster(t *testing.T) {
 	}
 	if err := Down(t.TempDir()); err != nil {
 		t.Errorf("down without a cluster: %v", err)
+	}
+}
+
+// A cluster that ended with its computer is found on record, isn't alive, and is
+// taken down as one that is.
+func TestClusterOnRecordOnly(t *testing.T) {
+	o, err := Options{Dir: t.TempDir(), NodeNet: "10.255.255"}.withDefaults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := json.Marshal(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &Cluster{o}
+	self := fmt.Sprintf("%d %s\n", os.Getpid(), born(os.Getpid()))
+	for _, err := range []error{write(c.record(), b), write(c.pidFile(1), "1 0\n"), write(c.pidFile(2), self)} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	up, err := Open(o.Dir)
+	if err != nil || !up.Alive() {
+		t.Fatalf("error is %v, alive is %v: want one whose second node runs", err, up.Alive())
+	}
+	if err := os.Remove(c.pidFile(2)); err != nil {
+		t.Fatal(err)
+	}
+	if up.Alive() {
+		t.Error("alive, where the one process on record was born at another time")
+	}
+	if err := up.Down(); err != nil {
+		t.Error("down:", err)
+	}
+	if _, err := Open(o.Dir); !errors.Is(err, ErrNotUp) {
+		t.Errorf("error is %v, want ErrNotUp", err)
 	}
 }
 
