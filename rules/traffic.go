@@ -118,16 +118,16 @@ model, its own included, before this window.`}
 	t := traffic(l.Window).
 		with("p", fmt.Sprintf("leeway:model:latency_p%s_%s", percent(l.Quantile), l.Window)).
 		with("base", fmt.Sprintf("leeway:model:latency_p%s_baseline%s", percent(l.Quantile), l.Window)).
-		with("quantile", number(l.Quantile)).with("twice", number(max(math.Round(1e9*(2*l.Quantile-1))/1e9, 0))).with("long", l.Baseline.String()).with("ago", l.BaselineOffset.String()).
+		with("quantile", number(l.Quantile)).with("beyond", number(fourTimesBeyond(l.Quantile))).with("long", l.Baseline.String()).with("ago", l.BaselineOffset.String()).
 		with("factor", number(l.Factor)).with("margin", number(l.Margin.Seconds())).with("min", number(l.MinRequests))
 	alert := alertRule{
 		name: "LeewayLatency", cause: "latency", severity: l.Severity, window: l.Window, hold: l.For,
-		comment: "Twice as many answers as should be are beyond the baseline, too: buckets are wide,\nand a few answers more beyond an edge move a quantile that lies near it by half.",
+		comment: "Four times as many answers as should be are beyond the baseline, too: buckets are wide,\nand a few answers more beyond an edge move a quantile that lies near it by half.",
 		expr: t.sprint(`$p > $factor * $base
 and
 $p > $base + $margin
 and
-histogram_quantile($twice, sum by ($K, le) (rate($bucket{code="2xx"}[$w]))) > $base
+histogram_quantile($beyond, sum by ($K, le) (rate($bucket{code="2xx"}[$w]))) > $base
 and
 $answers >= $min`),
 		summary: fmt.Sprintf("%s is slow:\nthe p%s over the last %s is {{ $value | humanizeDuration }}, against %s before.",
@@ -155,6 +155,12 @@ min by (namespace, model_name) (quantile_over_time(0.5, $p[$long] offset $w))`)}
 		},
 	}}
 	return f
+}
+
+// fourTimesBeyond is the quantile beyond which four times as many answers are as
+// beyond q, or half of those within q where there aren't four times as many.
+func fourTimesBeyond(q float64) float64 {
+	return math.Round(1e9*max(1-4*(1-q), q/2)) / 1e9
 }
 
 // percent names a quantile: 99, 99.9 as 999.

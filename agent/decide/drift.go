@@ -1,7 +1,9 @@
 package decide
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 )
@@ -44,34 +46,38 @@ func inputDrift(v view) (Diagnosis, found) {
 		}
 		return Diagnosis{Cause: InputDrift, Alerts: waiting}, pending
 	}
+	noticed := v.noticed(firing)
 	d := Diagnosis{
 		Cause: InputDrift, Action: Wait, Reason: ReasonInputDrift, Alerts: firing, Columns: subjects(firing),
-		NeedsMatch: true, MatchFrom: v.onset(firing),
+		NeedsMatch: true, MatchFrom: v.onset(noticed), Latest: &noticed[len(noticed)-1],
 	}
 	d.Message = fmt.Sprintf("inputs of version %s differ from its training data in %s since %s",
 		v.Active, columns(d.Columns), clock(d.MatchFrom))
 	return d, holds
 }
 
-// onset is since when the rows are of today's kind: when half of the drifted
-// columns had been noticed, by the page clock if that was first. Rows from
-// before are left out: a mixture of two regimes is at home nowhere, so that the
-// match would find that nothing fits. The earliest column is not taken because
-// it may have been off for weeks, the latest not because it may come and go.
-func (v view) onset(firing []Alert) time.Time {
-	noticed := map[string]time.Time{}
-	for _, a := range append(append([]Alert{}, firing...), v.page[AlertInputDrift]...) {
-		t, ok := noticed[a.Subject]
-		if (ok || a.Clock != Page) && (!ok || a.ActiveAt.Before(t)) {
-			noticed[a.Subject] = a.ActiveAt
+// noticed are the alerts that were the first to see each drifted column, by the
+// page clock if that was first; the earliest first.
+func (v view) noticed(firing []Alert) []Alert {
+	first := map[string]Alert{}
+	for _, a := range slices.Concat(firing, v.page[AlertInputDrift]) {
+		before, ok := first[a.Subject]
+		if (ok || a.Clock != Page) && (!ok || a.ActiveAt.Before(before.ActiveAt)) {
+			first[a.Subject] = a
 		}
 	}
-	var times []time.Time
-	for _, t := range noticed {
-		times = append(times, t)
-	}
-	slices.SortFunc(times, time.Time.Compare)
-	from := times[len(times)/2]
+	return slices.SortedFunc(maps.Values(first), func(a, b Alert) int {
+		return cmp.Or(a.ActiveAt.Compare(b.ActiveAt), cmp.Compare(a.Subject, b.Subject))
+	})
+}
+
+// onset is since when the rows are of today's kind: when half of the drifted
+// columns had been noticed. Rows from before are left out: a mixture of two
+// regimes is at home nowhere, so that the match would find that nothing fits.
+// The earliest column is not taken because it may have been off for weeks, the
+// latest not because it may come and go.
+func (v view) onset(noticed []Alert) time.Time {
+	from := noticed[len(noticed)/2].ActiveAt
 	if broken := v.stay.LastAlert[AlertBrokenInput]; broken.After(from) {
 		from = broken
 	}
