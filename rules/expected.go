@@ -73,7 +73,7 @@ func expectedReference(t text) []rule {
 			comment: "And beyond it, by the bins of each class: 0 in the mean of the reference.",
 			record:  t.names["excess"], expr: t.sprint("max by ($B) (leeway_prediction_bin_excess_error)"),
 		},
-		{record: t.names["q"], expr: t.sprint("max by ($B) ($ratio)\nand\n($rate or $excess)")},
+		{record: t.names["q"], expr: t.sprint("max by ($B) ($ratio)\nand on ($B)\n($rate or $excess)")},
 		{record: t.names["reference"], expr: t.sprint("sum by ($F) ($q * $rate)\n/ sum by ($F) ($q)")},
 	}
 }
@@ -84,7 +84,7 @@ func expectedCounts(t text) []rule {
 	return []rule{
 		{
 			comment: "Rows in bins of which an error is known.",
-			record:  t.names["bins"], expr: t.sprint("sum by ($B) (increase($raw[$u]))\nand\n($rate or $excess)"),
+			record:  t.names["bins"], expr: t.sprint("sum by ($B) (increase($raw[$u]))\nand on ($B)\n($rate or $excess)"),
 		},
 		{record: t.names["rowsUnit"], expr: t.sprint("sum by ($F) ($bins)")},
 		{record: t.names["wrongUnit"], expr: t.sprint("sum by ($F) ($bins * $rate)")},
@@ -114,21 +114,21 @@ func expectedExcess(t text) []rule {
 		{record: t.names["moreSquareUnit"], expr: ofAnswer(t, "$bins * $excess ^ 2")},
 		{
 			record: t.names["moreVagueUnit"],
-			expr: ofAnswer(t, `(
-    ($bins / on ($F) group_left () ($rowsUnit > 0) - $q) ^ 2
-    / on ($F) group_left ()
-    max by ($F) ($samples)
-    / ($q > 0)
-  )
+			expr: ofAnswer(t, `
+  ($bins / on ($F) group_left () ($rowsUnit > 0) - $q) ^ 2
+  / on ($F) group_left ()
+  max by ($F) ($samples)
+  / ($q > 0)
   and
-  $excess`) + t.sprint("\n* ($reference * (1 - $reference))"),
+  $excess
+`) + t.sprint("\n* on ($F)\n($reference * (1 - $reference))"),
 		},
 	}
 }
 
 // ofAnswer sums over the bins of all classes.
 func ofAnswer(t text, expr string) string {
-	return t.sprint("label_replace(\n  sum by ($K) (\n  " + expr + "\n  ),\n  \"output\", \"[highest]\", \"\", \"\"\n)")
+	return t.sprint(`label_replace(sum by ($K) (` + expr + `), "output", "[highest]", "", "")`)
 }
 
 func expectedEstimate(v Values, t text) []rule {
@@ -158,19 +158,19 @@ $E >= $minRows`),
 		{record: t.names["E"], expr: t.sprint("$N\n/ on ($F) group_left ()\n") + nearestClustering(v, t)},
 		{record: t.names["expected"], expr: t.sprint("clamp_min($wrong + ($more or $wrong * 0), 0) / ($N > 0)")},
 		{
-			comment: "Of what the classes add: parts that are taken to vary each for itself.",
+			comment: "Of what the classes add, as if each varied for itself.",
 			record:  t.names["excessVariance"],
-			expr:    t.sprint("$moreSquare / ($N > 0) / $E\n+\n") + ofAnswer(t, "$q * $excess ^ 2") + t.sprint("\n/ max by ($F) ($samples)\n+\n$moreVague"),
+			expr:    t.sprint("$moreSquare / ($N > 0) / $E\n+ on ($F)\n") + ofAnswer(t, "$q * $excess ^ 2") + t.sprint("\n/ max by ($F) ($samples)\n+ on ($F)\n$moreVague"),
 		},
 		{
 			comment: "Of the difference: the live rows, the reference's, and the errors of the bins.",
 			record:  t.names["error"],
 			expr: t.sprint(`sqrt(
   clamp_min($square / ($N > 0) - ($wrong / ($N > 0)) ^ 2, 0) / $E
-  + clamp_min(sum by ($F) ($q * $rate ^ 2) / sum by ($F) ($q) - $reference ^ 2, 0)
+  + on ($F) clamp_min(sum by ($F) ($q * $rate ^ 2) / sum by ($F) ($q) - on ($F) $reference ^ 2, 0)
   / max by ($F) ($samples)
-  + $vague
-  + ($excessVariance or $vague * 0)
+  + on ($F) $vague
+  + on ($F) ($excessVariance or $vague * 0)
 )`),
 		},
 		alert.rule(v),

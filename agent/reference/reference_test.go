@@ -144,6 +144,40 @@ func TestExpectedErrors(t *testing.T) {
 	}
 }
 
+// What the bins of classes add is exported with their output; of one probability
+// alone there is nothing to add.
+func TestExcessErrors(t *testing.T) {
+	rows := strings.Repeat("1,0.9,0.1,a\n2,0.8,0.2,a\n3,0.9,0.1,a\n4,0.1,0.9,a\n5,0.2,0.8,b\n6,0.1,0.9,a\n", 50)
+	for _, tt := range []struct {
+		predictions []string
+		want        int
+	}{{[]string{"p_a", "p_b"}, 8}, {[]string{"p_a"}, 0}} {
+		o := dataset.Options{Label: "truth", Predictions: tt.predictions}
+		if tt.want == 0 {
+			o.Ignore = []string{"p_b"}
+		}
+		p, _, err := dataset.FromCSV("train.csv", strings.NewReader("x,p_a,p_b,truth\n"+rows), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := reference.New()
+		e.Set(reference.Version{Namespace: "ml", Model: "eta", Version: "3"}, p, reference.Facts{})
+		if n := testutil.CollectAndCount(e, "leeway_prediction_bin_excess_error"); n != tt.want {
+			t.Errorf("%v: %d series of an excess, want %d", tt.predictions, n, tt.want)
+		}
+		if tt.want == 0 {
+			continue
+		}
+		for _, c := range p.Predictions[:2] {
+			// More are wrong where b is answered, and less where a is.
+			low, high := *c.Bins[0].Excess, *c.Bins[3].Excess
+			if wrongHigh := c.Name == "p_b"; (high > 0.05) != wrongHigh || (low < -0.05) != wrongHigh {
+				t.Errorf("%s: excess %v in the lowest bin, %v in the highest", c.Name, low, high)
+			}
+		}
+	}
+}
+
 // The bins that a reader sees are those that the sidecar counts into.
 func TestBinsAreNamedAsTheSidecarNamesThem(t *testing.T) {
 	e := reference.New()
