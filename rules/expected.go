@@ -128,7 +128,7 @@ func expectedExcess(t text) []rule {
 
 // ofAnswer sums over the bins of all classes.
 func ofAnswer(t text, expr string) string {
-	return t.sprint(`label_replace(sum by ($K) (` + expr + `), "output", "[highest]", "", "")`)
+	return t.sprint(`label_replace(sum by ($K) (` + expr + `), "output", "[highest]", "output", "")`)
 }
 
 func expectedEstimate(v Values, t text) []rule {
