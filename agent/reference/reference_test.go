@@ -2,6 +2,7 @@ package reference_test
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -144,19 +145,21 @@ func TestExpectedErrors(t *testing.T) {
 	}
 }
 
-// What the bins of classes add is exported with their output; of one probability
-// alone there is nothing to add.
+// What the bins of classes add is exported with their output, also those of the
+// answer itself; of one probability alone there is nothing to add.
 func TestExcessErrors(t *testing.T) {
-	rows := strings.Repeat("1,0.9,0.1,a\n2,0.8,0.2,a\n3,0.9,0.1,a\n4,0.1,0.9,a\n5,0.2,0.8,b\n6,0.1,0.9,a\n", 50)
+	rows := strings.Repeat("1,0.9,0.1,a,a\n2,0.8,0.2,a,a\n3,0.9,0.1,a,a\n4,0.1,0.9,b,a\n5,0.2,0.8,b,b\n6,0.1,0.9,b,a\n", 50)
 	for _, tt := range []struct {
-		predictions []string
-		want        int
-	}{{[]string{"p_a", "p_b"}, 8}, {[]string{"p_a"}, 0}} {
-		o := dataset.Options{Label: "truth", Predictions: tt.predictions}
-		if tt.want == 0 {
-			o.Ignore = []string{"p_b"}
-		}
-		p, _, err := dataset.FromCSV("train.csv", strings.NewReader("x,p_a,p_b,truth\n"+rows), o)
+		predictions, ignore []string
+		want                int
+	}{
+		{[]string{"p_a", "p_b"}, []string{"answer"}, 8},
+		{[]string{"p_a", "p_b", "answer"}, nil, 10},
+		{[]string{"p_a"}, []string{"p_b", "answer"}, 0},
+		{[]string{"answer"}, []string{"p_a", "p_b"}, 0},
+	} {
+		o := dataset.Options{Label: "truth", Predictions: tt.predictions, Ignore: tt.ignore}
+		p, _, err := dataset.FromCSV("train.csv", strings.NewReader("x,p_a,p_b,answer,truth\n"+rows), o)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -168,10 +171,12 @@ func TestExcessErrors(t *testing.T) {
 		if tt.want == 0 {
 			continue
 		}
-		for _, c := range p.Predictions[:2] {
+		for k := range tt.predictions {
 			// More are wrong where b is answered, and less where a is.
-			low, high := *c.Bins[0].Excess, *c.Bins[3].Excess
-			if wrongHigh := c.Name == "p_b"; (high > 0.05) != wrongHigh || (low < -0.05) != wrongHigh {
+			c := p.Predictions[k]
+			last := slices.IndexFunc(c.Bins, func(b profile.Bin) bool { return b.Excess == nil }) - 1
+			low, high := *c.Bins[0].Excess, *c.Bins[last].Excess
+			if wrongHigh := c.Name != "p_a"; (high > 0.02) != wrongHigh || (low < -0.02) != wrongHigh {
 				t.Errorf("%s: excess %v in the lowest bin, %v in the highest", c.Name, low, high)
 			}
 		}
