@@ -57,6 +57,7 @@ func Catalogue() []Metric {
 		{Name: "leeway_sidecar_limit", Kind: "gauge", Labels: with(version, "limit"), From: "sidecar"},
 		{Name: "leeway_model_reference_error", Kind: "gauge", Labels: with(owned, "metric"), From: "controller"},
 		{Name: "leeway_prediction_bin_expected_error", Kind: "gauge", Labels: with(owned, "output", "bin", "metric"), From: "controller"},
+		{Name: "leeway_prediction_bin_excess_error", Kind: "gauge", Labels: with(owned, "output", "bin"), From: "controller"},
 		{Name: "leeway_model_training_data_end_timestamp_seconds", Kind: "gauge", Labels: owned, From: "controller"},
 		{Name: "leeway_feedback_outcomes_total", Kind: "counter", Labels: with(owned, "actual", "predicted"), From: "controller"},
 		{Name: "leeway_feedback_rows_total", Kind: "counter", Labels: owned, From: "controller"},

@@ -3,6 +3,7 @@ package rules
 import (
 	"fmt"
 	"math"
+	"slices"
 )
 
 // expectedError is the rule file about quality without labels.
@@ -13,7 +14,9 @@ func expectedError(v Values) file {
 The error that a version showed on its labelled rows in each bin of its
 predictions, weighted with the shares that the bins have now: an estimate of
 today's error that needs no labels. Against the same sum over the version's own
-reference. It sees rows that move to where the model is weak, never that the
+reference. Of several classes the bins are those of the highest probability, and
+the bins of each class add how much more often it is wrong where they hold the
+row. It sees rows that move to where the model is weak, never that the
 truth about them has changed. For a regression it is wrong wherever the error
 depends on more than the prediction, so there is none.`}
 	if !e.Enabled {
@@ -22,7 +25,7 @@ depends on more than the prediction, so there is none.`}
 	t := expectedText(v)
 	f.groups = []group{{
 		name: "leeway-expected-error", interval: e.Interval,
-		rules: append(append(expectedReference(t), expectedCounts(t)...), expectedEstimate(v, t)...),
+		rules: slices.Concat(expectedReference(t), expectedCounts(t), expectedExcess(t), expectedEstimate(v, t)),
 	}}
 	return f
 }
@@ -36,6 +39,8 @@ func expectedText(v Values) text {
 		with("rate", "leeway:prediction_bin:error_rate").
 		with("q", "leeway:prediction_error_bin:reference_ratio").
 		with("reference", "leeway:prediction:reference_expected_error").
+		with("excess", "leeway:prediction_bin:excess_error").
+		with("excessVariance", "leeway:prediction_error:excess_variance"+w).
 		with("expected", "leeway:prediction:expected_error"+w).
 		with("error", "leeway:prediction:expected_error_standard_error"+w).
 		with("E", "leeway:prediction_error:effective_rows"+w).
@@ -43,11 +48,14 @@ func expectedText(v Values) text {
 		with("factor", number(e.Factor)).with("points", number(e.Points)).with("sigmas", number(e.Sigmas)).
 		with("minRows", number(e.MinEffectiveRows)).
 		with("complete", number(math.Ceil(float64(e.Window/hour)*22/24)))
-	for name, series := range map[string]string{"rows": "rows", "wrong": "expected_wrong", "square": "expected_square", "vague": "rate_variance"} {
+	for name, series := range map[string]string{
+		"rows": "rows", "wrong": "expected_wrong", "square": "expected_square", "vague": "rate_variance",
+		"more": "excess_wrong", "moreSquare": "excess_square", "moreVague": "excess_rate_variance",
+	} {
 		unitSeries := "leeway:prediction_error:" + series + u
 		t.with(name+"Unit", unitSeries).with(name, unitSeries)
 		if e.Window > unit {
-			over := map[bool]string{true: "avg_over_time", false: "sum_over_time"}[name == "vague"]
+			over := map[bool]string{true: "avg_over_time", false: "sum_over_time"}[name == "vague" || name == "moreVague"]
 			t.with(name, t.sprint(over+"("+unitSeries+"[$w:1h])"))
 		}
 	}
@@ -61,7 +69,11 @@ func expectedReference(t text) []rule {
 			comment: "Measured, bin by bin, on the labelled rows of the version's profile.",
 			record:  t.names["rate"], expr: t.sprint(`max by ($B) (leeway_prediction_bin_expected_error{metric="error_rate"})`),
 		},
-		{record: t.names["q"], expr: t.sprint("max by ($B) ($ratio)\nand\n$rate")},
+		{
+			comment: "And beyond it, by the bins of each class: 0 in the mean of the reference.",
+			record:  t.names["excess"], expr: t.sprint("max by ($B) (leeway_prediction_bin_excess_error)"),
+		},
+		{record: t.names["q"], expr: t.sprint("max by ($B) ($ratio)\nand on ($B)\n($rate or $excess)")},
 		{record: t.names["reference"], expr: t.sprint("sum by ($F) ($q * $rate)\n/ sum by ($F) ($q)")},
 	}
 }
@@ -72,7 +84,7 @@ func expectedCounts(t text) []rule {
 	return []rule{
 		{
 			comment: "Rows in bins of which an error is known.",
-			record:  t.names["bins"], expr: t.sprint("sum by ($B) (increase($raw[$u]))\nand\n$rate"),
+			record:  t.names["bins"], expr: t.sprint("sum by ($B) (increase($raw[$u]))\nand on ($B)\n($rate or $excess)"),
 		},
 		{record: t.names["rowsUnit"], expr: t.sprint("sum by ($F) ($bins)")},
 		{record: t.names["wrongUnit"], expr: t.sprint("sum by ($F) ($bins * $rate)")},
@@ -89,6 +101,34 @@ func expectedCounts(t text) []rule {
 )`),
 		},
 	}
+}
+
+// expectedExcess are the same sums over the bins of the classes, which are about
+// the answer, and so about the output that is the highest of them.
+func expectedExcess(t text) []rule {
+	return []rule{
+		{
+			comment: "What the bins of each class add to the errors of the answer.",
+			record:  t.names["moreUnit"], expr: ofAnswer(t, "$bins * $excess"),
+		},
+		{record: t.names["moreSquareUnit"], expr: ofAnswer(t, "$bins * $excess ^ 2")},
+		{
+			record: t.names["moreVagueUnit"],
+			expr: ofAnswer(t, `
+  ($bins / on ($F) group_left () ($rowsUnit > 0) - $q) ^ 2
+  / on ($F) group_left ()
+  max by ($F) ($samples)
+  / ($q > 0)
+  and
+  $excess
+`) + t.sprint("\n* on ($F)\n($reference * (1 - $reference))"),
+		},
+	}
+}
+
+// ofAnswer sums over the bins of all classes.
+func ofAnswer(t text, expr string) string {
+	return t.sprint(`label_replace(sum by ($K) (` + expr + `), "output", "[highest]", "output", "")`)
 }
 
 func expectedEstimate(v Values, t text) []rule {
@@ -116,15 +156,21 @@ $E >= $minRows`),
 	return []rule{
 		{record: t.names["N"], expr: rows},
 		{record: t.names["E"], expr: t.sprint("$N\n/ on ($F) group_left ()\n") + nearestClustering(v, t)},
-		{record: t.names["expected"], expr: t.sprint("$wrong / ($N > 0)")},
+		{record: t.names["expected"], expr: t.sprint("clamp_min($wrong + ($more or $wrong * 0), 0) / ($N > 0)")},
+		{
+			comment: "Of what the classes add, as if each varied for itself.",
+			record:  t.names["excessVariance"],
+			expr:    t.sprint("$moreSquare / ($N > 0) / $E\n+ on ($F)\n") + ofAnswer(t, "$q * $excess ^ 2") + t.sprint("\n/ max by ($F) ($samples)\n+ on ($F)\n$moreVague"),
+		},
 		{
 			comment: "Of the difference: the live rows, the reference's, and the errors of the bins.",
 			record:  t.names["error"],
 			expr: t.sprint(`sqrt(
-  clamp_min($square / ($N > 0) - $expected ^ 2, 0) / $E
-  + clamp_min(sum by ($F) ($q * $rate ^ 2) / sum by ($F) ($q) - $reference ^ 2, 0)
+  clamp_min($square / ($N > 0) - ($wrong / ($N > 0)) ^ 2, 0) / $E
+  + on ($F) clamp_min(sum by ($F) ($q * $rate ^ 2) / sum by ($F) ($q) - on ($F) $reference ^ 2, 0)
   / max by ($F) ($samples)
-  + $vague
+  + on ($F) $vague
+  + on ($F) ($excessVariance or $vague * 0)
 )`),
 		},
 		alert.rule(v),

@@ -8,7 +8,10 @@ import (
 	"testing"
 	"time"
 
+	prules "github.com/prometheus/prometheus/rules"
+
 	"github.com/leeway-dev/leeway/rules"
+	"github.com/leeway-dev/leeway/rules/promapi"
 )
 
 const (
@@ -138,4 +141,80 @@ func trueError(kind int) float64 {
 		weight += density
 	}
 	return sum / weight
+}
+
+// What the bins of each class add counts for the answer, also where a server
+// holds the series of several clusters.
+func TestExpectedErrorOfClasses(t *testing.T) {
+	v := rules.Defaults()
+	v.Clustering.Assumed = 1
+	v.ExpectedError.Window, v.ExpectedError.For = rules.Duration(time.Hour), 0
+	files, err := rules.Render(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	matchers, err := promapi.ParseMatchers(`cluster="eu-1"`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours, err := rules.ForCluster(map[string][]byte{"expected-error.yaml": files["expected-error.yaml"]}, matchers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := newRig(t, v)
+	const rows, training = 1000, 5000
+	outputs := []struct {
+		name                      string
+		live, ratio, rate, excess [2]float64
+	}{
+		{"[highest]", [2]float64{.5, .5}, [2]float64{.3, .7}, [2]float64{.4, .1}, [2]float64{}},
+		{"p_a", [2]float64{.2, .8}, [2]float64{.5, .5}, [2]float64{.1, .2}, [2]float64{-.03, .03}},
+		{"answer", [2]float64{.6, .4}, [2]float64{.8, .2}, [2]float64{}, [2]float64{.01, -.04}},
+	}
+	end := midnight.Add(time.Hour)
+	for m := 0.0; m <= 60; m += 5 {
+		var samples []sample
+		for _, o := range outputs {
+			add := func(name string, value float64, more ...string) {
+				samples = append(samples, sample{model(name, "m", append(more, "output", o.name, "cluster", "eu-1")...), value})
+			}
+			add("leeway_prediction_reference_samples", training)
+			for b := range 2 {
+				bin := []string{"bin", fmt.Sprintf("%02d", b)}
+				add("leeway_prediction_observations_total", o.live[b]*rows*m/60, bin...)
+				add("leeway_prediction_reference_ratio", o.ratio[b], bin...)
+				if o.rate != [2]float64{} {
+					add("leeway_prediction_bin_expected_error", o.rate[b], append(bin, "metric", "error_rate")...)
+				}
+				if o.excess != [2]float64{} {
+					add("leeway_prediction_bin_excess_error", o.excess[b], bin...)
+				}
+			}
+		}
+		r.append(midnight.Add(time.Duration(m)*time.Minute), samples...)
+	}
+
+	expected, reference := .5*.4+.5*.1+(.2*-.03+.8*.03)+(.6*.01+.4*-.04), .3*.4+.7*.1
+	variance := (.5*.4*.4 + .5*.1*.1 - .25*.25) / rows
+	variance += (.3*.4*.4 + .7*.1*.1 - reference*reference) / training
+	variance += (.2*.2*.4*.6/.3 + .2*.2*.1*.9/.7) / training
+	variance += (.03*.03 + .6*.01*.01 + .4*.04*.04) / rows
+	variance += (.03*.03 + .8*.01*.01 + .2*.04*.04) / training
+	variance += (.3*.3/.5 + .3*.3/.5 + .2*.2/.8 + .2*.2/.2) * reference * (1 - reference) / training
+	want := map[string]float64{
+		`leeway:prediction:expected_error1h{cluster=%q}`:                expected,
+		`leeway:prediction:reference_expected_error{cluster=%q}`:        reference,
+		`leeway:prediction:expected_error_standard_error1h{cluster=%q}`: math.Sqrt(variance),
+		`ALERTS{alertname="LeewayExpectedError",cluster=%q}`:            1,
+	}
+	for cluster, groups := range map[string]map[string]*prules.Group{"": r.groups, "eu-1": r.load("cluster.yaml", ours["expected-error.yaml"])} {
+		r.groups = groups
+		r.eval(end, "leeway-expected-error")
+		for query, value := range want {
+			query = fmt.Sprintf(query, cluster)
+			if got, ok := r.query(end, query, "output")["[highest]"]; !ok || math.Abs(got-value) > 1e-9 {
+				t.Errorf("%s is %v (%v), want %v", query, got, ok, value)
+			}
+		}
+	}
 }

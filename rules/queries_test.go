@@ -32,6 +32,7 @@ var exports = map[string]string{
 	"leeway_prediction_reference_samples":              "output",
 	"leeway_feature_bin_info":                          "feature bin lower upper category",
 	"leeway_prediction_bin_expected_error":             "output bin metric",
+	"leeway_prediction_bin_excess_error":               "output bin",
 	"leeway_model_reference_error":                     "metric",
 	"leeway_model_training_data_end_timestamp_seconds": "",
 	"leeway_feedback_outcomes_total":                   "actual predicted",

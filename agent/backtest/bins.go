@@ -59,7 +59,7 @@ func binColumn(c profile.Column, counts map[string]int64) profile.Column {
 	live.Bins = slices.Clone(c.Bins)
 	for i := range live.Bins {
 		n := counts[live.Bins[i].Name]
-		live.Bins[i].Count, live.Bins[i].Error = n, nil
+		live.Bins[i].Count, live.Bins[i].Error, live.Bins[i].Excess = n, nil, nil
 		live.Rows += n
 		if live.Bins[i].Name == profile.Missing {
 			live.Missing = n

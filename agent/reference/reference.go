@@ -34,6 +34,7 @@ type Exporter struct {
 	modelError    *prometheus.Desc
 	dataUntil     *prometheus.Desc
 	expectedError *prometheus.Desc
+	excessError   *prometheus.Desc
 
 	mu       sync.RWMutex
 	versions map[Version]reference
@@ -58,6 +59,7 @@ func New() *Exporter {
 		versions:      map[Version]reference{},
 		modelError:    desc("leeway_model_reference_error", "Metric of the version on its own hold-out rows, as registered.", "metric"),
 		expectedError: desc("leeway_prediction_bin_expected_error", "Error of the labelled rows of the version's profile whose prediction lay in a bin: the share of wrong answers, or the mean absolute error.", "output", "bin", "metric"),
+		excessError:   desc("leeway_prediction_bin_excess_error", "What rows whose prediction lay in a bin add to the share of wrong answers that the bins of the highest class probability let expect.", "output", "bin"),
 		dataUntil:     desc("leeway_model_training_data_end_timestamp_seconds", "Time of the last row that the version was trained on, as registered."),
 	}
 	for i, n := range []struct{ name, label string }{{"feature", "feature"}, {"prediction", "output"}} {
@@ -101,6 +103,7 @@ func (e *Exporter) Versions() []Version {
 func (e *Exporter) Describe(ch chan<- *prometheus.Desc) {
 	ch <- e.modelError
 	ch <- e.expectedError
+	ch <- e.excessError
 	ch <- e.dataUntil
 	for _, h := range e.halves {
 		ch <- h.ratio
@@ -132,6 +135,7 @@ func (e *Exporter) Collect(ch chan<- prometheus.Metric) {
 		}
 		for _, c := range ref.profile.Predictions {
 			s.errors(e.expectedError, c)
+			s.excess(e.excessError, c)
 		}
 	}
 }
@@ -180,6 +184,15 @@ func (s series) errors(d *prometheus.Desc, c profile.Column) {
 			s.gauge(d, *b.Error.Rate, c.Name, b.Name, "error_rate")
 		case b.Error.MAE != nil:
 			s.gauge(d, *b.Error.MAE, c.Name, b.Name, "mae")
+		}
+	}
+}
+
+// excess writes what was measured of each bin beside the highest.
+func (s series) excess(d *prometheus.Desc, c profile.Column) {
+	for _, b := range c.Bins {
+		if b.Excess != nil {
+			s.gauge(d, *b.Excess, c.Name, b.Name)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package reference_test
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -140,6 +141,44 @@ func TestExpectedErrors(t *testing.T) {
 		}
 		if err := testutil.CollectAndCompare(e, strings.NewReader(want), "leeway_prediction_bin_expected_error"); err != nil {
 			t.Errorf("%s: %v", tt.name, err)
+		}
+	}
+}
+
+// What the bins of classes add is exported with their output, also those of the
+// answer itself; of one probability alone there is nothing to add.
+func TestExcessErrors(t *testing.T) {
+	rows := strings.Repeat("1,0.9,0.1,a,a\n2,0.8,0.2,a,a\n3,0.9,0.1,a,a\n4,0.1,0.9,b,a\n5,0.2,0.8,b,b\n6,0.1,0.9,b,a\n", 50)
+	for _, tt := range []struct {
+		predictions, ignore []string
+		want                int
+	}{
+		{[]string{"p_a", "p_b"}, []string{"answer"}, 8},
+		{[]string{"p_a", "p_b", "answer"}, nil, 10},
+		{[]string{"p_a"}, []string{"p_b", "answer"}, 0},
+		{[]string{"answer"}, []string{"p_a", "p_b"}, 0},
+	} {
+		o := dataset.Options{Label: "truth", Predictions: tt.predictions, Ignore: tt.ignore}
+		p, _, err := dataset.FromCSV("train.csv", strings.NewReader("x,p_a,p_b,answer,truth\n"+rows), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := reference.New()
+		e.Set(reference.Version{Namespace: "ml", Model: "eta", Version: "3"}, p, reference.Facts{})
+		if n := testutil.CollectAndCount(e, "leeway_prediction_bin_excess_error"); n != tt.want {
+			t.Errorf("%v: %d series of an excess, want %d", tt.predictions, n, tt.want)
+		}
+		if tt.want == 0 {
+			continue
+		}
+		for k := range tt.predictions {
+			// More are wrong where b is answered, and less where a is.
+			c := p.Predictions[k]
+			last := slices.IndexFunc(c.Bins, func(b profile.Bin) bool { return b.Excess == nil }) - 1
+			low, high := *c.Bins[0].Excess, *c.Bins[last].Excess
+			if wrongHigh := c.Name != "p_a"; (high > 0.02) != wrongHigh || (low < -0.02) != wrongHigh {
+				t.Errorf("%s: excess %v in the lowest bin, %v in the highest", c.Name, low, high)
+			}
 		}
 	}
 }

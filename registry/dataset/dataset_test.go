@@ -137,6 +137,7 @@ func FuzzFromCSV(f *testing.F) {
 	f.Add("a,b\n1e308,0.5\n-1e308,1\n5e-324,0\n", "", "b")
 	f.Add("a,b,c\n\"q\"\"q\",1,\xff\n", "b", "c")
 	f.Add("v,p,q\n\"[1,2]\",0.25,0.75\n\"[3,null]\",0.5,0.5\n\"[5]\",1,0\n", "", "p q")
+	f.Add("v,p,q,y\n1,0.25,0.75,q\n2,0.5,0.5,p\n3,1,0,q\n4,0,1,q\n", "y", "p q")
 	f.Fuzz(func(t *testing.T, file, label, predictions string) {
 		p, _, err := dataset.FromCSV("f.csv", strings.NewReader(file), dataset.Options{Label: label, Predictions: strings.Fields(predictions)})
 		if err != nil {

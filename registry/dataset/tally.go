@@ -61,6 +61,12 @@ func (r *run) tally(ctx context.Context, p *profile.Profile) (*profile.Profile, 
 		}
 		workers[0].errors[k].Apply(&p.Predictions[k])
 	}
+	if excess := workers[0].excess; excess != nil {
+		for _, w := range workers[1:] {
+			excess.Merge(w.excess)
+		}
+		excess.Apply()
+	}
 	return p, nil
 }
 
@@ -141,6 +147,7 @@ func tallyColumns(c column, m mode) []tallyColumn {
 type tallyWorker struct {
 	*tally
 	errors  []*profile.Errors // by prediction
+	excess  *profile.Excess   // of classes; nil for none
 	bins    [][]uint8         // by column, then row
 	row     []uint8
 	known   []map[string]uint8 // bins of categories that were seen
@@ -151,6 +158,9 @@ func (t *tally) worker(p *profile.Profile) *tallyWorker {
 	w := &tallyWorker{tally: t, bins: make([][]uint8, len(t.columns)), row: make([]uint8, len(t.columns)), known: make([]map[string]uint8, len(t.columns))}
 	for k := range t.errors {
 		w.errors = append(w.errors, profile.NewErrors(p.Predictions[k]))
+	}
+	if t.errors != nil && t.class >= 0 {
+		w.excess = profile.NewExcess(p.Predictions)
 	}
 	return w
 }
@@ -266,6 +276,9 @@ func (w *tallyWorker) classErrors(b *batch, row int, label []byte) {
 	}
 	last := len(w.errors) - 1
 	w.errors[last].Answer(w.bins[w.class][row], first == right)
+	if w.excess != nil {
+		w.excess.Answer(first == right, func(k int) uint8 { return w.bins[w.first+k][row] })
+	}
 	for k, c := range w.columns[w.first:w.class] {
 		for n, slot := range w.classes {
 			if c.slot == slot {

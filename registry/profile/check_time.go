@@ -100,6 +100,9 @@ func checkErrors(bins []Bin) error {
 		rows += b.Count
 	}
 	for i, b := range bins {
+		if v := b.Excess; v != nil && !(*v >= -1 && *v <= 1) {
+			return fmt.Errorf("bins[%d].excess: %v is not between -1 and 1", i, *v)
+		}
 		if b.Error == nil {
 			continue
 		}

@@ -123,6 +123,7 @@ func TestParseErrors(t *testing.T) {
 		{"error of more rows", edit(training, `"count":1}`, `"count":1,"error":{"rows":999,"rate":0}}`), `feature "n": bins[0].error: rows: 999 is not between`},
 		{"error of no kind", edit(training, `"count":1}`, `"count":1,"error":{"rows":1,"mae":1}}`), `bins[0].error: want a rate, or mae and rmse`},
 		{"error of two kinds", edit(training, `"count":1}`, `"count":1,"error":{"rows":1,"mae":1,"rate":0}}`), `bins[0].error: rate: beside mae`},
+		{"excess", edit(training, `"count":1}`, `"count":1,"excess":-1.5}`), `feature "n": bins[0].excess: -1.5 is not between -1 and 1`},
 		{"error rate", edit(training, `"count":1}`, `"count":1,"error":{"rows":1,"rate":1.5}}`), `bins[0].error: rate: 1.5`},
 		{"times", edit(live, `"from":"2013`, `"from":"2014`), `to: 2013-07-01`},
 		{"sketch k", sketch(set(4, 0, 1)), `feature "n": sketch: not a KLL sketch`},

@@ -140,6 +140,10 @@ type Bin struct {
 	Count    int64    `json:"count"`
 	// Error of the rows of a prediction's bin, as far as their truth is known.
 	Error *BinError `json:"error,omitempty"`
+	// Excess of a prediction's bin beside the highest of classes' probabilities:
+	// the share of wrong answers that its rows add to the error of the bin of the
+	// highest, from -1 to 1.
+	Excess *float64 `json:"excess,omitempty"`
 }
 
 // CategoryCount counts the rows of one category.

@@ -85,6 +85,8 @@ func TestSchemaAgrees(t *testing.T) {
 		{"a count that is text", `"count":1}`, `"count":"1"}`, false},
 		{"clustering below 1", `"name":"a",`, `"name":"a","clustering":{"1h":0.5},`, false},
 		{"clustering of no window", `"name":"a",`, `"name":"a","clustering":{"1s":1.5},`, false},
+		{"an excess", `"count":1}`, `"count":1,"excess":-0.25}`, true},
+		{"an excess beyond 1", `"count":1}`, `"count":1,"excess":1.25}`, false},
 		{"clustering", `"name":"a",`, `"name":"a","clustering":{"1h":1.5},`, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -113,10 +113,12 @@ func (c *expectedCase) judge(ctx context.Context, dir string, i int, rule expect
 	if err != nil {
 		return err
 	}
-	column := p.Predictions[len(p.Predictions)-1] // the highest of several classes
-	binner, err := profile.NewBinner(column)
-	if err != nil {
-		return err
+	// The highest of several classes comes after them.
+	binners := make([]*profile.Binner, len(p.Predictions))
+	for k, column := range p.Predictions {
+		if binners[k], err = profile.NewBinner(column); err != nil {
+			return err
+		}
 	}
 	f, err := os.Open(filepath.Join(dir, fmt.Sprintf("scores-%d.f64", i)))
 	if err != nil {
@@ -125,22 +127,29 @@ func (c *expectedCase) judge(ctx context.Context, dir string, i int, rule expect
 	defer f.Close()
 	scores := bufio.NewReaderSize(f, 1<<20)
 	row := make([]byte, 8*len(c.Columns))
-	var counts [][]int64
+	var counts [][][]int64
 	for _, w := range c.Windows {
-		n := make([]int64, len(column.Bins))
+		n := make([][]int64, len(p.Predictions))
+		for k, column := range p.Predictions {
+			n[k] = make([]int64, len(column.Bins))
+		}
 		for range w.Rows {
 			if _, err := io.ReadFull(scores, row); err != nil {
 				return err
 			}
 			highest := math.Inf(-1)
 			for k := range c.Columns {
-				highest = max(highest, math.Float64frombits(binary.LittleEndian.Uint64(row[8*k:])))
+				v := math.Float64frombits(binary.LittleEndian.Uint64(row[8*k:]))
+				highest = max(highest, v)
+				n[k][binners[k].Number(v)]++
 			}
-			n[binner.Number(highest)]++
+			if k := len(c.Columns); k < len(n) {
+				n[k][binners[k].Number(highest)]++
+			}
 		}
 		counts = append(counts, n)
 	}
-	answers, err := rule.expected(ctx, column, counts)
+	answers, err := rule.expected(ctx, p.Predictions, counts)
 	for k, a := range answers {
 		c.Windows[k].ours = a
 	}

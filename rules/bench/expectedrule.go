@@ -25,9 +25,9 @@ type expectedRule struct {
 	values rules.Values
 }
 
-// expected is what the rule says of windows, by their counts in the bins of a
-// prediction; each is a model of its own.
-func (e expectedRule) expected(ctx context.Context, c profile.Column, windows [][]int64) ([]float64, error) {
+// expected is what the rule says of the last prediction of windows, by their
+// counts in the bins of each; every window is a model of its own.
+func (e expectedRule) expected(ctx context.Context, predictions []profile.Column, windows [][][]int64) ([]float64, error) {
 	dir, err := os.MkdirTemp(e.dir, "engine-")
 	if err != nil {
 		return nil, err
@@ -40,7 +40,7 @@ func (e expectedRule) expected(ctx context.Context, c profile.Column, windows []
 	defer db.Close()
 	end := time.Unix(1_699_920_000, 0)
 	app := db.AppenderV2(ctx)
-	add := func(at time.Time, name string, window int, value float64, more ...string) {
+	add := func(at time.Time, name string, window int, c profile.Column, value float64, more ...string) {
 		series := labels.FromStrings(append([]string{
 			"__name__", name, "namespace", "ml", "model_name", strconv.Itoa(window), "model_version", "1", "output", c.Name,
 		}, more...)...)
@@ -48,26 +48,31 @@ func (e expectedRule) expected(ctx context.Context, c profile.Column, windows []
 		err = errors.Join(err, e)
 	}
 	for i, counts := range windows {
-		for k, b := range c.Bins {
-			for m := range 13 {
-				add(end.Add(time.Duration(m-12)*5*time.Minute), "leeway_prediction_observations_total", i, float64(counts[k])*float64(m)/12, "bin", b.Name)
+		for j, c := range predictions {
+			for k, b := range c.Bins {
+				for m := range 13 {
+					add(end.Add(time.Duration(m-12)*5*time.Minute), "leeway_prediction_observations_total", i, c, float64(counts[j][k])*float64(m)/12, "bin", b.Name)
+				}
+				add(end, "leeway_prediction_reference_ratio", i, c, float64(b.Count)/float64(c.Rows), "bin", b.Name)
+				if b.Error != nil && b.Error.Rate != nil {
+					add(end, "leeway_prediction_bin_expected_error", i, c, *b.Error.Rate, "bin", b.Name, "metric", "error_rate")
+				}
+				if b.Excess != nil {
+					add(end, "leeway_prediction_bin_excess_error", i, c, *b.Excess, "bin", b.Name)
+				}
 			}
-			add(end, "leeway_prediction_reference_ratio", i, float64(b.Count)/float64(c.Rows), "bin", b.Name)
-			if b.Error != nil && b.Error.Rate != nil {
-				add(end, "leeway_prediction_bin_expected_error", i, *b.Error.Rate, "bin", b.Name, "metric", "error_rate")
-			}
+			add(end, "leeway_prediction_reference_samples", i, c, float64(c.Rows))
 		}
-		add(end, "leeway_prediction_reference_samples", i, float64(c.Rows))
 	}
 	if err := errors.Join(err, app.Commit()); err != nil {
 		return nil, err
 	}
 	engine := promql.NewEngine(promql.EngineOpts{MaxSamples: 50_000_000, Timeout: time.Minute})
 	defer engine.Close()
-	return e.evaluate(ctx, dir, db, engine, end, len(windows))
+	return e.evaluate(ctx, dir, db, engine, end, len(windows), predictions[len(predictions)-1].Name)
 }
 
-func (e expectedRule) evaluate(ctx context.Context, dir string, db *tsdb.DB, engine *promql.Engine, at time.Time, windows int) ([]float64, error) {
+func (e expectedRule) evaluate(ctx context.Context, dir string, db *tsdb.DB, engine *promql.Engine, at time.Time, windows int, output string) ([]float64, error) {
 	groups, err := load(dir, "expected-error.yaml", e.values, db, engine)
 	if err != nil {
 		return nil, err
@@ -80,7 +85,7 @@ func (e expectedRule) evaluate(ctx context.Context, dir string, db *tsdb.DB, eng
 			}
 		}
 	}
-	query, err := engine.NewInstantQuery(ctx, db, nil, "leeway:prediction:expected_error1h", at)
+	query, err := engine.NewInstantQuery(ctx, db, nil, fmt.Sprintf("leeway:prediction:expected_error1h{output=%q}", output), at)
 	if err != nil {
 		return nil, err
 	}
