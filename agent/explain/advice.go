@@ -42,7 +42,7 @@ func Advices() []Advice {
 		// There is no version to go to.
 		{decide.ReasonLiveFits, "Nothing: the version in service is at home in today's rows. If it goes on, rules.md says how to widen a floor or a budget."},
 		{decide.ReasonInputsMoving, "Wait: inputs are on their way to a version that is there."},
-		{decide.ReasonNoneFits, "See leeway match --explain for what is nearest and by how much it misses. After a training: what it made does not fit today's rows."},
+		{decide.ReasonNoneFits, "leeway match --explain says what is nearest, and by how much it misses. What was trained and does not fit today's rows stays registered."},
 		{decide.ReasonNoGoodVersion, "Deploy a version that you trust, or register one. Versions count that were live and clean for spec.verify.goodAfter, of the same features and compat."},
 		{decide.ReasonFirstVersion, "Mend this version, or register and deploy another: there is none to go back to."},
 		{decide.ReasonUnregistered, "Register the version that serves (leeway register), and set the label leeway.dev/version to its number."},

@@ -65,7 +65,7 @@ func (v *visit) show(d *v1alpha1.ModelDecision, message string) {
 	case v1alpha1.StateVerifying:
 		v.phase(v1alpha1.Verifying, decide.Reason(d.Spec.Reason), message)
 	case v1alpha1.AwaitingApproval:
-		v.phase(v1alpha1.Deciding, ReasonAwaitingApproval, fmt.Sprintf("decision %s waits for approval: %s", d.Name, message))
+		v.phase(v1alpha1.Deciding, ReasonAwaitingApproval, fmt.Sprintf("decision %s (%s) waits for approval: %s", d.Name, d.Spec.Reason, message))
 	case v1alpha1.Proposed:
 		v.phase(v1alpha1.Held, v.proposedReason(), fmt.Sprintf("would %s to version %s: %s", d.Spec.Action, d.Spec.To, message))
 	case v1alpha1.StateTraining:
