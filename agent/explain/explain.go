@@ -34,6 +34,7 @@ func Decision(d v1alpha1.ModelDecision) string {
 	paragraph(&b, "What it was taken for", append([]string{diagnosis(s)}, rests(s)...))
 	paragraph(&b, "What the registry answered", match(s))
 	paragraph(&b, "What was decided", []string{action(s)})
+	paragraph(&b, "What would have changed it", whatIf(&d))
 	paragraph(&b, "What happened", steps(d.Status))
 	paragraph(&b, "How it came out", outcome(d))
 	return b.String()

@@ -78,6 +78,7 @@ func TestGuard(t *testing.T) {
 	}
 	want := `Guard churn of model churn, which serves version 3, settled since 2026-01-02 03:04:05.000 UTC.
 Phase Held (no_traffic): 0 requests in 5m.
+What to do: Nothing, if the model is meant to be idle. Else look at the Service, at the client, and whether requests still pass the sidecar's port.
 Retraining: Training, Job churn-retrain-1.
 Valid is false (NoContainer): the workload has no container model.
 `

@@ -390,6 +390,11 @@ func TestEveryHoldIsSeen(t *testing.T) {
 			}) {
 				t.Errorf("no event that says what to do: %s", strings.Join(w.events, "\n"))
 			}
+			for _, d := range w.decisions() {
+				if told := explain.Decision(d); !strings.Contains(told, "Made again from this record alone, it comes out the same.") {
+					t.Errorf("the record does not say what it rests on:\n%s", told)
+				}
+			}
 			if !w.counted[reason] {
 				t.Errorf("no metric has it: %v", w.counted)
 			}

@@ -68,8 +68,8 @@ type world struct {
 	events           []string
 	conditions       []string        // that the guard has had
 	counted          map[string]bool // reasons that metrics have had
-	changes          int  // of the Deployment, dry runs left out
-	stuck            bool // the Deployment's controller does nothing
+	changes          int             // of the Deployment, dry runs left out
+	stuck            bool            // the Deployment's controller does nothing
 }
 
 // shown is what a version shows: over any window.
