@@ -199,28 +199,29 @@ func lessLoad(w *again) []string {
 		figure(x), figure(x/w.Load.RequestsBefore), figure(w.Load.Requests), figure(w.Load.Requests/w.Load.RequestsBefore), inShort(d))}
 }
 
-// laterOnset has all alerts begin later: what was clean for a while before is not
-// the release.
+// laterOnset has all alerts begin later, and the decision come as much later: what
+// was clean for a while before is not the release.
 func laterOnset(w *again) []string {
 	if w.was.Cause != decide.BadRelease || len(w.spec.Alerts) == 0 {
 		return nil
 	}
-	first := w.spec.Alerts[0].ActiveAt.Time
-	for _, a := range w.spec.Alerts {
-		if a.ActiveAt.Time.Before(first) {
-			first = a.ActiveAt.Time
+	first, longest := w.Alerts[0].ActiveAt, time.Duration(0)
+	for _, a := range w.Alerts[:len(w.spec.Alerts)] {
+		longest = max(longest, a.Window)
+		if a.ActiveAt.Before(first) {
+			first = a.ActiveAt
 		}
 	}
-	x, d, ok := w.turn(0, w.Now.Sub(first).Seconds(), func(c *decide.Case, x float64) {
-		c.Alerts = slices.Clone(c.Alerts)
+	x, d, ok := w.turn(0, 2*longest.Seconds(), func(c *decide.Case, x float64) {
+		c.Now, c.Alerts = c.Now.Add(seconds(x)), slices.Clone(c.Alerts)
 		for i := range c.Alerts {
 			c.Alerts[i].ActiveAt = c.Alerts[i].ActiveAt.Add(seconds(x))
 		}
 	})
 	if !ok {
-		return []string{fmt.Sprintf("Whenever within the %s before the decision they had begun, it would have been the release's.", span(w.Now.Sub(first)))}
+		return nil
 	}
-	return []string{fmt.Sprintf("Had they begun %s later, from %s on: %s.", span(seconds(x)), clock(first.Add(seconds(x))), inShort(d))}
+	return []string{fmt.Sprintf("Had they begun %s later, at %s: %s.", span(seconds(x)), clock(first.Add(seconds(x))), inShort(d))}
 }
 
 func moreRows(w *again) []string {

@@ -43,7 +43,11 @@ func (w *again) distance(c v1alpha1.CandidateEvidence) string {
 		return fmt.Sprintf("%s: what the record has of its distance does not say whether it fits.", sentence(name))
 	}
 	if x, d, ok := w.turn(at, 0, set); ok {
-		return fmt.Sprintf("%s was at distance %s; at %s or below: %s.", sentence(name), short(c.Distance), figure(x), inShort(d))
+		from := figure(x) + " or below"
+		if figure(x) == "0" {
+			from = "0 alone"
+		}
+		return fmt.Sprintf("%s was at distance %s; at %s: %s.", sentence(name), short(c.Distance), from, inShort(d))
 	}
 	if x, d, ok := w.turn(at, 1, set); ok {
 		return fmt.Sprintf("%s was at distance %s; above %s: %s.", sentence(name), short(c.Distance), figure(x), inShort(d))
