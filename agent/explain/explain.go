@@ -1,6 +1,8 @@
 // Package explain tells a decision in sentences with numbers, from its record
 // alone: no clock, no cluster, no registry. What it can't say, the record does
-// not hold, and a person who was not there can't know.
+// not hold, and a person who was not there can't know. What would have changed a
+// decision is found by making it again with one thing changed, so that no rule is
+// written down twice. It also holds what to do about each reason.
 package explain
 
 import (
@@ -16,7 +18,8 @@ import (
 )
 
 // Decision tells one decision: what was seen, what was made of it, what the
-// registry answered, what was decided, what happened, and how it came out.
+// registry answered, what was decided, what would have changed it, what happened,
+// and how it came out.
 func Decision(d v1alpha1.ModelDecision) string {
 	var b strings.Builder
 	s := d.Spec
