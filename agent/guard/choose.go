@@ -52,8 +52,9 @@ func (v *visit) choose(ctx context.Context) (choice, error) {
 	return c, nil
 }
 
-// usableTarget decides, and says on what evidence, and decides again without a version whose artifact is
+// usableTarget decides, and decides again without a version whose artifact is
 // gone or is not the one that was registered, until one is usable or none is left.
+// It returns the evidence that this was decided on, too.
 // A version that can't be looked at now is none of these: then it is held, for
 // the next best would be worse, and later nobody would know why it was taken.
 func (v *visit) usableTarget(ctx context.Context, m *matched, judge func(decide.Evidence) decide.Decision) (decide.Decision, decide.Evidence, error) {

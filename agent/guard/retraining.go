@@ -239,8 +239,11 @@ func (v *visit) endTraining(ctx context.Context, d *v1alpha1.ModelDecision, stat
 		return err
 	}
 	phase, trained := heldBack, metav1.ConditionFalse
-	if state == v1alpha1.Done || state == v1alpha1.Superseded {
+	switch state {
+	case v1alpha1.Done:
 		phase, trained = done, metav1.ConditionTrue
+	case v1alpha1.Superseded:
+		phase = done
 	}
 	v.condition(conditionTrained, trained, string(reason), explain.Advised(message, string(reason), maxCondition))
 	v.showTraining(d, phase)
