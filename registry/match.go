@@ -135,8 +135,7 @@ func (r *Result) judge() {
 			continue
 		}
 		if live >= 0 {
-			is := r.Candidates[live].Distance
-			c.Better = c.Distance <= c.Margin*is && c.Distance < is
+			c.Better = c.Nearer(r.Candidates[live].Distance)
 		}
 		if r.Best == "" && c.Fits && (c.Better || r.Live == "") {
 			r.Best = c.Version

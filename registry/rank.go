@@ -98,7 +98,7 @@ func (q *question) tolerances(v *prepared) (t profile.Tolerance, c Candidate) {
 // candidate is what a comparison makes of a version.
 func (q *question) candidate(v *prepared, d profile.Comparison, room *room) Candidate {
 	t, c := q.tolerances(v)
-	c.Distance, c.Fits = d.Mean.Distance, d.Mean.Distance <= c.Tolerance
+	c.Distance = d.Mean.Distance
 	order := q.falling(d.Columns, room.keys)
 	c.Columns, c.Interval = room.take()
 	*c.Interval = Interval{Low: d.Mean.Low, High: d.Mean.High, Clustering: ClusteringAssumed}
@@ -112,8 +112,8 @@ func (q *question) candidate(v *prepared, d profile.Comparison, room *room) Cand
 			tolerance = t.Column(i)
 		}
 		c.Columns[k] = Column{Name: q.features[i].name, Distance: d.Columns[i].Distance, Tolerance: tolerance}
-		c.Fits = c.Fits && d.Columns[i].Distance <= tolerance
 	}
+	c.Fits = c.Within()
 	return c
 }
 

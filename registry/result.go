@@ -97,6 +97,20 @@ const (
 // Calibrated says whether the tolerance is good enough to act on.
 func (c Candidate) Calibrated() bool { return c.Basis == BasisGiven || c.Basis == BasisBlocks }
 
+// Within says that the distance and each column's is within its tolerance.
+func (c Candidate) Within() bool {
+	within := c.Distance <= c.Tolerance
+	for _, one := range c.Columns {
+		within = within && one.Distance <= one.Tolerance
+	}
+	return within
+}
+
+// Nearer says that the distance is less than live's by the margin.
+func (c Candidate) Nearer(live float64) bool {
+	return c.Distance <= c.Margin*live && c.Distance < live
+}
+
 // Column is the distance of one feature.
 type Column struct {
 	Name      string  `json:"name"`

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"os"
 	"strings"
 )
 
@@ -12,7 +13,10 @@ type alertRule struct {
 	extra                        []pair
 	comment, expr                string
 	summary, description         string
-	noModel                      bool // it is about none, so no model's dashboard shows it
+	// threshold is a template for the most at which the rule is quiet, "" where
+	// there is no such number.
+	threshold string
+	noModel   bool // it is about none, so no model's dashboard shows it
 }
 
 // rule adds labels, and the annotations that point to the runbook and to the
@@ -32,6 +36,9 @@ func (a alertRule) rule(v Values) rule {
 		r.labels = append(r.labels, pair{name, v.Labels[name]})
 	}
 	r.annotations = []pair{{"summary", a.summary}, {"description", a.description}}
+	if a.threshold != "" {
+		r.annotations = append(r.annotations, pair{"threshold", a.threshold})
+	}
 	if v.RunbookURL != "" {
 		r.annotations = append(r.annotations, pair{"runbook_url", v.RunbookURL + "#" + strings.ToLower(a.name)})
 	}
@@ -69,6 +76,25 @@ func valueOf(series, format string, names ...string) string {
 		series, strings.Join(matchers, ","), strings.Join(args, " "), format)
 }
 
+// limit is a template that looks up the most at which an alert is quiet: an
+// expression of recorded series of the alert's own model. of names the labels that
+// a series has beside the version's. Nothing is printed when there is no such number.
+func limit(t text, expr string, of map[string][]string) string {
+	var args []string
+	expr = os.Expand(expr, func(name string) string {
+		series := t.names[name]
+		if !strings.Contains(series, ":") {
+			return series
+		}
+		var matchers []string
+		for _, label := range append([]string{"namespace", "model_name", "model_version"}, of[name]...) {
+			matchers, args = append(matchers, label+"=%q"), append(args, "$labels."+label)
+		}
+		return series + "{" + strings.Join(matchers, ",") + "}"
+	})
+	return fmt.Sprintf(`{{ with printf "%s" %s | query }}{{ . | first | value | printf "%%.6g" }}{{ end }}`, expr, strings.Join(args, " "))
+}
+
 func driftAlert(v Values, t text, r Rung) rule {
 	t.with("floor", number(t.floor)).with("binary", number(t.binary)).with("minRows", number(r.MinEffectiveRows))
 	expr := t.sprint(`$z > on ($K) group_left () $c
@@ -98,6 +124,7 @@ unless on ($F)
 		name: t.alert, cause: t.cause, clock: r.Name, severity: r.Severity, window: r.Window, hold: r.For, expr: expr,
 		summary: fmt.Sprintf("%s %s of %s\nis not what it was trained on: distance %s\nover the last %s, z {{ $value | printf \"%%.1f\" }} where %s is allowed.",
 			title(t.noun), column, subject, value(t.names["j"], t.label, `printf "%.3f"`), r.Window, value(t.names["c"], "", `printf "%.1f"`)),
+		threshold: limit(t, "$c", nil),
 		description: fmt.Sprintf("%s effective rows\n(%s rows) in %s were compared with the training data.\nCompare the shares of the bins before anything else.",
 			value(t.names["E"], t.label, `printf "%.0f"`), value(t.names["N"], t.label, `printf "%.0f"`), r.Window),
 	}.rule(v)

@@ -104,6 +104,8 @@ and on ($F)
 $N >= $minRows`),
 		summary: fmt.Sprintf("Feature {{ $labels.feature }} of %s is broken:\n%s of its values over the last %s are %s, {{ $value | humanizePercentage }} more than in training.",
 			subject, valueOf(t.names["bad"], "humanizePercentage", "namespace", "model_name", "model_version", "feature", "kind"), b.Window, brokenNoun()),
+		threshold: limit(t, "clamp_min($sigmas * sqrt($bad * (1 - $bad) / on ($F) group_left () $E), $points)",
+			map[string][]string{"bad": {"feature", "kind"}, "E": {"feature"}}),
 		description: fmt.Sprintf("Of %s rows.\nLook upstream of the model: a column that is gone, renamed, or in another unit.",
 			value(t.names["N"], "feature", `printf "%.0f"`)),
 	}.rule(v)
@@ -150,6 +152,7 @@ and
 $read >= $minRows`),
 		summary: fmt.Sprintf("Requests to %s can't be read:\n%s of those over the last %s are unparsable, {{ $value | humanizePercentage }} more than before.",
 			subject, value(t.names["share"], "", "humanizePercentage"), b.Window),
+		threshold: limit(t, "clamp_min($sigmas * sqrt($share * (1 - $share) * $assumed / $read), $points)", nil),
 		description: fmt.Sprintf("Of %s requests.\nTheir bodies, or those of their answers, are not what the protocol says, or fit no column of the profile.\nLook at what callers send, and whether the model's schema changed.",
 			value(t.names["read"], "", `printf "%.0f"`)),
 	}

@@ -78,6 +78,7 @@ func Catalogue() []Metric {
 		{Name: "leeway_node_targets", Kind: "gauge", From: "node"},
 		{Name: "leeway_node_reference_pushes_total", Kind: "counter", Labels: []string{"result"}, From: "node"},
 		{Name: "leeway_decisions_total", Kind: "counter", Labels: with(guard, "cause", "action", "reason"), From: "controller"},
+		{Name: "leeway_decisions_ended_total", Kind: "counter", Labels: with(guard, "action", "state", "reason"), From: "controller"},
 		{Name: "leeway_guard_phase", Kind: "gauge", Labels: with(guard, "phase", "reason"), From: "controller", Max: 1},
 		{Name: "leeway_guard_info", Kind: "gauge", Labels: with(guard, "workload"), From: "controller", Max: 1},
 	}

@@ -150,6 +150,8 @@ and
 $E >= $minRows`),
 		summary: fmt.Sprintf("Output {{ $labels.output }} of %s\nis expected to be wrong on {{ $value | humanizePercentage }} of the rows of the last %s, where %s is its reference.",
 			subject, e.Window, value(t.names["reference"], "output", "humanizePercentage")),
+		threshold: limit(t, "($factor * $reference > $reference + clamp_min($sigmas * $error, $points)) or $reference + clamp_min($sigmas * $error, $points)",
+			map[string][]string{"reference": {"output"}, "error": {"output"}}),
 		description: fmt.Sprintf("Estimated without labels, from %s rows: more of them are where the version was often wrong on its labelled rows.\nLabels say whether it is so.",
 			value(t.names["N"], "output", `printf "%.0f"`)),
 	}

@@ -132,6 +132,7 @@ $labels >= $minClass`),
 		summary: fmt.Sprintf("Of the rows that are {{ $labels.actual }}, %s\nfinds %s over the last %s, where %s is its reference.",
 			subject, valueOf(t.names["value"], "humanizePercentage", "namespace", "model_name", "model_version", "actual"), w,
 			valueOf(t.names["base"], "humanizePercentage", "namespace", "model_name", "model_version", "actual")),
+		threshold: limit(t, "clamp_min($sigmas * $error, $points)", map[string][]string{"error": {"actual"}}),
 		description: fmt.Sprintf("From %s labelled rows of that class.\nWhat they are taken for instead: leeway:model_outcome:labels%s, by predicted.",
 			value(t.names["labels"], "actual", `printf "%.0f"`), w),
 	}
@@ -166,6 +167,7 @@ and
 $labels >= $min`),
 		summary: fmt.Sprintf("The %s of %s\nis {{ $value | %s }} over the last %s, where %s is its reference.",
 			noun, subject, format, q.Window, value(t.names["base"], "", format)),
+		threshold: limit(t, "($factor * $base > $base + $sigmas * $error) or $base + $sigmas * $error", nil),
 		description: fmt.Sprintf("From %s labelled rows.\nInputs that did not change can't explain it: then what is predicted has changed.",
 			value(t.names["labels"], "", `printf "%.0f"`)),
 	}.rule(v)

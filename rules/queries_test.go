@@ -44,6 +44,7 @@ var exports = map[string]string{
 	"leeway_feedback_lag_seconds_count":                "",
 	"leeway_feedback_refused_rows_total":               "reason",
 	"leeway_decisions_total":                           "guard cause action reason",
+	"leeway_decisions_ended_total":                     "guard action state reason",
 	"leeway_guard_phase":                               "guard phase reason",
 	"leeway_guard_info":                                "guard",
 	"leeway_controller_leader":                         "",
@@ -239,6 +240,7 @@ func everything(begin time.Time, m float64) []sample {
 	}
 	own(1, "leeway_guard_phase", "namespace", "ml", "model_name", "churn", "guard", "g", "phase", "Held", "reason", "broken_input")
 	own(m, "leeway_decisions_total", "namespace", "ml", "model_name", "churn", "guard", "g", "cause", "broken_input", "action", "hold", "reason", "broken_input")
+	own(m, "leeway_decisions_ended_total", "namespace", "ml", "model_name", "churn", "guard", "g", "action", "retrain", "state", "Held", "reason", "gate_failed")
 	own(1, "leeway_controller_leader")
 	own(900, "leeway_controller_series")
 	own(1, "leeway_node_forward_lag_seconds", "replica", "leeway-controller-0")

@@ -51,6 +51,7 @@ and
 $requests >= $min`),
 		summary: fmt.Sprintf("%s answers %s of its requests\nwith an error, {{ $value | humanizePercentage }} more than before.",
 			subject, value(t.names["ratio"], "", "humanizePercentage")),
+		threshold: limit(t, "clamp_min($sigmas * sqrt($ratio * (1 - $ratio) / $requests), $points)", nil),
 		description: fmt.Sprintf("%s errors in %s requests over the last %s.",
 			value(t.names["errors"], "", `printf "%.0f"`), value(t.names["requests"], "", `printf "%.0f"`), e.Window),
 	}
@@ -132,6 +133,7 @@ and
 $answers >= $min`),
 		summary: fmt.Sprintf("%s is slow:\nthe p%s over the last %s is {{ $value | humanizeDuration }}, against %s before.",
 			subject, percent(l.Quantile), l.Window, value(t.names["base"], "", "humanizeDuration")),
+		threshold: limit(t, "$base + clamp_min(($factor - 1) * $base, $margin)", nil),
 		description: fmt.Sprintf("From %s good answers.\nSlower under more load, with the version unchanged, is not the model.",
 			value(t.names["answers"], "", `printf "%.0f"`)),
 	}

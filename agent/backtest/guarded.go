@@ -225,7 +225,7 @@ func (j *judged) record(ctx context.Context, c decide.Decision, m *evidence.Matc
 		since = e.RolloutSince
 	}
 	d := evidence.Record{
-		Guard: &j.Guard, Decision: c, Match: m, Level: level, From: e.Active, FromArtifact: j.artifact(e.Active), WorkloadUID: uid,
+		Guard: &j.Guard, Decision: c, Match: m, Evidence: e, Policy: j.policy, Level: level, From: e.Active, FromArtifact: j.artifact(e.Active), WorkloadUID: uid,
 		To: j.version(c.Target), Before: before, Since: since, Attempt: evidence.Attempt(j.decisions, trouble, c.Cause), Now: at,
 	}.Document()
 	d.Status.State, d.Status.Reason, d.Status.Message = v1alpha1.Proposed, d.Spec.Reason, c.Message

@@ -65,7 +65,10 @@ type Alert struct {
 	// Subject is the feature, output or code class that the alert is about.
 	Subject string
 	Value   float64
-	Summary string
+	// Threshold is the most that the value may be for the rule to be quiet, NaN or
+	// zero where the rule does not say it. Nothing is decided by it.
+	Threshold float64
+	Summary   string
 	// Estimated says that the alert rests on no label but on what the predictions
 	// let expect. No act rests on it.
 	Estimated bool

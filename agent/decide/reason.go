@@ -63,16 +63,3 @@ const (
 	ReasonWorse               Reason = "worse"
 	ReasonInconclusive        Reason = "inconclusive"
 )
-
-// Passes says that a hold for this reason may end by itself, without a change of
-// the guard, the registry or the workload: it is worth asking again.
-func (r Reason) Passes() bool {
-	switch r {
-	case ReasonNoTraffic, ReasonNoData, ReasonTooFewRows, ReasonPartialProfile, ReasonSourceUnreachable, ReasonSidecarMissing,
-		ReasonRollingOut, ReasonSettling, ReasonWaitsForHigherCause, ReasonCorrelated, ReasonBrokenInput, ReasonSaturation, ReasonServing, ReasonLiveFits, ReasonInputsMoving,
-		ReasonPredictionDrift, ReasonExpectedError, ReasonCooldown, ReasonChangesPerDay, ReasonRetrainsPerWeek, ReasonRetrainOpen,
-		ReasonOscillation, ReasonFleetLimit, ReasonArtifactUnreachable:
-		return true
-	}
-	return false
-}

@@ -14,8 +14,6 @@ func blind(v view) (Diagnosis, found) {
 		message += "it gets no requests"
 	case ReasonNoData:
 		message += "its metrics do not arrive"
-	case ReasonTooFewRows:
-		message += "there are too few rows"
 	case ReasonPartialProfile:
 		message += "the live profile lacks rows that the counters have"
 	case ReasonSourceUnreachable:
@@ -43,8 +41,12 @@ func humanChanged(v view) (Diagnosis, found) {
 	}
 	if k, ok := v.known(v.Active); ok && k.Rejected && v.Human && !v.HumanAt.Before(k.RejectedAt) {
 		d.Reason = ReasonRejectedReturned
-		d.Message = fmt.Sprintf("version %s was rejected, and %s put it back at %s: not fought, replace it or take the rejection back",
-			v.Active, who, clock(v.HumanAt))
+		rejected := "was rejected"
+		if !k.RejectedAt.IsZero() {
+			rejected += " at " + clock(k.RejectedAt)
+		}
+		d.Message = fmt.Sprintf("version %s %s, and %s put it back at %s: not fought, replace it or take the rejection back",
+			v.Active, rejected, who, clock(v.HumanAt))
 		return d, holds
 	}
 	if v.Mismatch != "" {

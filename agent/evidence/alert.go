@@ -30,7 +30,7 @@ func (a Alert) Judged() (decide.Alert, bool) {
 		Name: a.Labels["alertname"], Cause: decide.AlertCause(cause), Clock: decide.Clock(a.Labels["leeway_clock"]),
 		Firing: a.State == "firing", ActiveAt: a.ActiveAt,
 		Namespace: a.Labels["namespace"], Model: a.Labels["model_name"], Version: a.Labels["model_version"],
-		Value: a.Value, Summary: a.Annotations["summary"], Estimated: a.Labels["leeway_basis"] == "expected",
+		Value: a.Value, Threshold: zero(parse(a.Annotations["threshold"])), Summary: a.Annotations["summary"], Estimated: a.Labels["leeway_basis"] == "expected",
 	}
 	for _, label := range []string{"feature", "output", "code"} {
 		if s := a.Labels[label]; s != "" {
@@ -50,7 +50,10 @@ func (a Alert) Judged() (decide.Alert, bool) {
 func recordedAlert(a decide.Alert) v1alpha1.AlertEvidence {
 	e := v1alpha1.AlertEvidence{
 		Name: a.Name, State: "pending", ActiveAt: metav1.NewMicroTime(a.ActiveAt), Clock: string(a.Clock),
-		Window: Duration(a.Window), Subject: a.Subject, Value: decimal(a.Value), Summary: a.Summary,
+		Window: Duration(a.Window), Subject: a.Subject, Cause: string(a.Cause), Value: decimal(a.Value), Summary: a.Summary, Estimated: a.Estimated,
+	}
+	if a.Threshold > 0 {
+		e.Threshold = decimal(a.Threshold)
 	}
 	if a.Firing {
 		e.State = "firing"

@@ -16,6 +16,10 @@ type Record struct {
 	Guard *v1alpha1.ModelGuard
 	decide.Decision
 	Match *Match // nil: none was asked for
+	// Evidence and Policy that were judged, without the versions whose artifact is
+	// unusable.
+	Evidence decide.Evidence
+	Policy   decide.Policy
 	// Level is how far Leeway may go with it.
 	Level v1alpha1.AutonomyLevel
 	// From and FromArtifact are in service, on the workload with the UID.
@@ -43,6 +47,7 @@ func (r Record) Document() *v1alpha1.ModelDecision {
 			Cause: string(r.Cause), Action: string(r.Action), Reason: string(r.Reason), Autonomy: cmp.Or(r.Level, v1alpha1.Observe),
 			From: r.From, FromArtifact: r.FromArtifact, To: r.Target,
 			Columns: r.Columns, Onsets: recordedOnsets(r.Onsets, g.Namespace), Load: recordedLoad(r.Load), Match: r.Match.Recorded(r.To), Baseline: Baseline(r.Before),
+			Grounds: recordedGrounds(decide.Case{Evidence: r.Evidence, Match: r.Match.Judged(), Policy: r.Policy}, r.Alerts),
 		},
 	}
 	if r.To != nil {

@@ -17,7 +17,7 @@ type Asker func(from time.Time, newer bool) (m *Match, blind decide.Reason, deta
 // the evidence as it is or with less: it may be called more than once.
 func Judge(e *decide.Evidence, p decide.Policy, now time.Time, ask Asker) (m *Match, decided func(decide.Evidence) decide.Decision, err error) {
 	decided = func(e decide.Evidence) decide.Decision {
-		return decide.Decide(decide.Diagnose(e, p, now), m.Judged(), e, p, now)
+		return decide.Case{Evidence: e, Match: m.Judged(), Policy: p, Now: now}.Decide()
 	}
 	if d := decide.Diagnose(*e, p, now); d.NeedsMatch {
 		found, reason, detail, err := ask(d.MatchFrom, false)

@@ -1,6 +1,8 @@
 // Package explain tells a decision in sentences with numbers, from its record
 // alone: no clock, no cluster, no registry. What it can't say, the record does
-// not hold, and a person who was not there can't know.
+// not hold, and a person who was not there can't know. What would have changed a
+// decision is found by making it again with one thing changed, so that no rule is
+// written down twice. It also holds what to do about each reason.
 package explain
 
 import (
@@ -16,7 +18,8 @@ import (
 )
 
 // Decision tells one decision: what was seen, what was made of it, what the
-// registry answered, what was decided, what happened, and how it came out.
+// registry answered, what was decided, what would have changed it, what happened,
+// and how it came out.
 func Decision(d v1alpha1.ModelDecision) string {
 	var b strings.Builder
 	s := d.Spec
@@ -34,6 +37,7 @@ func Decision(d v1alpha1.ModelDecision) string {
 	paragraph(&b, "What it was taken for", append([]string{diagnosis(s)}, rests(s)...))
 	paragraph(&b, "What the registry answered", match(s))
 	paragraph(&b, "What was decided", []string{action(s)})
+	paragraph(&b, "What would have changed it", whatIf(&d))
 	paragraph(&b, "What happened", steps(d.Status))
 	paragraph(&b, "How it came out", outcome(d))
 	return b.String()

@@ -3,6 +3,7 @@ package explain_test
 import (
 	"encoding/json"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -78,10 +79,47 @@ func TestGuard(t *testing.T) {
 	}
 	want := `Guard churn of model churn, which serves version 3, settled since 2026-01-02 03:04:05.000 UTC.
 Phase Held (no_traffic): 0 requests in 5m.
+What to do: Nothing, if the model is meant to be idle. Else look at the Service, at the client, and whether requests still pass the sidecar's port.
 Retraining: Training, Job churn-retrain-1.
 Valid is false (NoContainer): the workload has no container model.
 `
 	if d := cmp.Diff(want, explain.Guard(g)); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
+	}
+}
+
+// docs/operations.md says what to do about every reason, in the same words as
+// conditions and events do, and about no other.
+func TestOperationsAdvise(t *testing.T) {
+	const page = "../../docs/operations.md"
+	b, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, ok := strings.Cut(string(b), "<!-- advice -->\n")
+	got, after, ok2 := strings.Cut(rest, "<!-- /advice -->\n")
+	if !ok || !ok2 {
+		t.Fatalf("%s has no place for the table", page)
+	}
+	var want strings.Builder
+	want.WriteString("| reason | what to do |\n| --- | --- |\n")
+	seen := map[string]bool{}
+	for _, a := range explain.Advices() {
+		reason := string(a.Reason)
+		if seen[reason] || a.ToDo == "" || strings.ContainsAny(a.ToDo, "|\n") || !strings.HasSuffix(a.ToDo, ".") {
+			t.Errorf("%s: %q is no advice, or it has two", reason, a.ToDo)
+		}
+		seen[reason] = true
+		fmt.Fprintf(&want, "| `%s` | %s |\n", reason, a.ToDo)
+	}
+	if *update {
+		got = want.String()
+		text := before + "<!-- advice -->\n" + got + "<!-- /advice -->\n" + after
+		if err := os.WriteFile(page, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if d := cmp.Diff(want.String(), got); d != "" {
+		t.Errorf("run \"go test ./agent/explain -update\" (-want +got):\n%s", d)
 	}
 }

@@ -31,6 +31,9 @@ func Guard(g v1alpha1.ModelGuard) string {
 		b.WriteString(": " + strings.TrimSuffix(s.Message, "."))
 	}
 	b.WriteString(".\n")
+	if todo := ToDo(s.Reason); todo != "" {
+		fmt.Fprintf(&b, "What to do: %s\n", todo)
+	}
 	if r := s.Retrain; r != nil && r.Phase != "" {
 		fmt.Fprintf(&b, "Retraining: %s", r.Phase)
 		if r.Reason != "" {

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/leeway-dev/leeway/agent/v1alpha1"
 )
 
@@ -150,14 +152,48 @@ func TestPersonPutsRejectedVersionBack(t *testing.T) {
 	w.alert("errors", "", "10s", "2", "")
 	w.tick(15)
 	w.wantPhase(v1alpha1.Held, "rejected_version_returned")
-	if m := w.guard().Status.Message; !strings.Contains(m, "kubectl-client-side-apply") {
-		t.Error("the message does not name the manager:", m)
+	var by metav1.ManagedFieldsEntry
+	for _, e := range w.deployment().ManagedFields {
+		if e.Manager == "kubectl-client-side-apply" && e.Subresource == "" {
+			by = e
+		}
+	}
+	if m := w.guard().Status.Message; !strings.Contains(m, "kubectl-client-side-apply put it back at "+returnedAt(w, by)) {
+		t.Errorf("the message names neither the manager nor when, which is %s: %s", by.Time, m)
 	}
 	w.wantServes("2")
 	if w.changes != 1 {
 		t.Errorf("%d changes", w.changes)
 	}
 	w.one()
+}
+
+// returnedAt is when a manager changed the model's fields: when it was seen, where
+// the API server's time, which is that of any change of its, is later.
+func returnedAt(w *world, by metav1.ManagedFieldsEntry) string {
+	at := w.guard().Status.History[0].BeganAt.Time
+	if by.Time != nil && by.Time.Before(&metav1.Time{Time: at}) {
+		at = by.Time.Time
+	}
+	return at.UTC().Format("2006-01-02 15:04:05Z")
+}
+
+// Who cleared the record of who owns what has not made it Leeway's change.
+func TestRejectedVersionReturnsWithoutAnOwner(t *testing.T) {
+	w := badRelease(t)
+	w.tick(1)
+	w.alerts = nil
+	w.settle(25)
+	w.deploy("2", "kubectl-client-side-apply")
+	d := w.deployment()
+	d.ManagedFields = []metav1.ManagedFieldsEntry{{}}
+	w.update(d)
+	w.tick(15)
+	w.wantPhase(v1alpha1.Held, "rejected_version_returned")
+	if m := w.guard().Status.Message; !strings.Contains(m, "somebody put it back at "+returnedAt(w, metav1.ManagedFieldsEntry{})) {
+		t.Error(m)
+	}
+	w.wantServes("2")
 }
 
 func TestPersonPutsItBackInTheMiddle(t *testing.T) {

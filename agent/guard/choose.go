@@ -20,6 +20,8 @@ import (
 type choice struct {
 	decide.Decision
 	match *matched
+	// judged is the evidence that it was judged by.
+	judged decide.Evidence
 	// level is how far Leeway may go with it.
 	level v1alpha1.AutonomyLevel
 }
@@ -39,11 +41,12 @@ func (v *visit) choose(ctx context.Context) (choice, error) {
 		return choice{}, err
 	}
 	v.conditionBlind()
-	r, err := v.usableTarget(ctx, m, decided)
+	r, judged, err := v.usableTarget(ctx, m, decided)
 	if err != nil {
 		return choice{}, err
 	}
 	c := v.allowed(r, m)
+	c.judged = judged
 	v.conditionArtifact(c)
 	v.conditionHealthy(c)
 	return c, nil
@@ -51,9 +54,10 @@ func (v *visit) choose(ctx context.Context) (choice, error) {
 
 // usableTarget decides, and decides again without a version whose artifact is
 // gone or is not the one that was registered, until one is usable or none is left.
+// It returns the evidence that this was decided on, too.
 // A version that can't be looked at now is none of these: then it is held, for
 // the next best would be worse, and later nobody would know why it was taken.
-func (v *visit) usableTarget(ctx context.Context, m *matched, judge func(decide.Evidence) decide.Decision) (decide.Decision, error) {
+func (v *visit) usableTarget(ctx context.Context, m *matched, judge func(decide.Evidence) decide.Decision) (decide.Decision, decide.Evidence, error) {
 	e := v.evidence
 	e.Versions = slices.Clone(e.Versions)
 	lost := map[string]decide.Reason{}
@@ -71,29 +75,29 @@ func (v *visit) usableTarget(ctx context.Context, m *matched, judge func(decide.
 				r.Reason = why
 			}
 			r.Message += out(lost)
-			return r, nil
+			return r, e, nil
 		}
 		reason, detail, err := v.artifactState(ctx, r.Target)
 		switch {
 		case err != nil:
-			return r, err
+			return r, e, err
 		case reason == decide.ReasonArtifactUnreachable:
 			r.Action, r.Proposed, r.Reason = decide.Hold, "", reason
 			r.Message += fmt.Sprintf("; but its artifact can't be looked at now (%s), and no other version is taken instead", detail)
 			fallthrough
 		case reason == "":
 			r.Message += out(lost)
-			return r, nil
+			return r, e, nil
 		}
 		last, lost[r.Target] = reason, reason
 		e.Versions = without(e.Versions, lost)
 		if m != nil {
 			if err := v.rank(m); err != nil {
-				return r, err
+				return r, e, err
 			}
 		}
 	}
-	return decide.Decision{}, fmt.Errorf("no end of versions whose artifact is unusable")
+	return decide.Decision{}, e, fmt.Errorf("no end of versions whose artifact is unusable")
 }
 
 // without marks versions as none that can be gone back to.

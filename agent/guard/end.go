@@ -25,6 +25,7 @@ func (v *visit) end(ctx context.Context, d *v1alpha1.ModelDecision, state v1alph
 	if err := v.journal.Write(ctx, d); err != nil {
 		return err
 	}
+	v.metrics.end(v.guard, d)
 	v.fleet.release(keyOf(v.guard))
 	v.log.Info("ended", zap.String("decision", d.Name), zap.String("state", string(state)), zap.String("reason", string(reason)),
 		zap.String("outcome", outcome), zap.String("message", message))
@@ -45,14 +46,22 @@ func (v *visit) supersede(ctx context.Context, d *v1alpha1.ModelDecision, reason
 // supersedeChanged ends a decision whose workload somebody else has changed in
 // the middle.
 func (v *visit) supersedeChanged(ctx context.Context, d *v1alpha1.ModelDecision, w *workload.Workload, f workload.Fields) error {
-	who := "somebody"
-	if o, ok := w.ChangedBy(v.guard.Spec.Artifact); ok {
-		who = fmt.Sprintf("%s (at %s)", o.Manager, o.Time.UTC().Format(time.RFC3339))
-	}
 	// What was between may never have been seen: this is a new stay all the same.
 	v.guard.Status.TemplateHash = ""
 	return v.supersede(ctx, d, decide.ReasonHumanChanged,
-		fmt.Sprintf("%s changed %s to version %s, %s, after this was decided", who, w.Ref(), f.Version, f.Artifact))
+		fmt.Sprintf("%s changed %s to version %s, %s, after this was decided", v.changer(w), w.Ref(), f.Version, f.Artifact))
+}
+
+// changer names who wrote the artifact last, and when.
+func (v *visit) changer(w *workload.Workload) string {
+	o, ok := w.ChangedBy(v.guard.Spec.Artifact)
+	switch {
+	case !ok:
+		return "somebody"
+	case o.Time.IsZero():
+		return o.Manager
+	}
+	return fmt.Sprintf("%s (at %s)", o.Manager, o.Time.UTC().Format(time.RFC3339))
 }
 
 // abandon ends what is open for a workload that is no more.
@@ -84,7 +93,7 @@ func (v *visit) abandon(ctx context.Context, h held) error {
 func (v *visit) await(ctx context.Context, d *v1alpha1.ModelDecision) error {
 	switch {
 	case v.fields.Version != d.Spec.From || !v.work.Is(d.Spec.WorkloadUID):
-		return v.supersede(ctx, d, decide.ReasonHumanChanged, fmt.Sprintf("the workload serves version %s now", v.fields.Version))
+		return v.supersede(ctx, d, decide.ReasonHumanChanged, fmt.Sprintf("%s changed %s to version %s", v.changer(v.work), v.work.Ref(), v.fields.Version))
 	case v.now.Sub(d.Spec.DecidedAt.Time) > approvalFor:
 		return v.supersede(ctx, d, ReasonApprovalExpired, "nobody approved it within "+approvalFor.String())
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -11,6 +12,7 @@ import (
 	"github.com/leeway-dev/leeway/agent/decide"
 	"github.com/leeway-dev/leeway/agent/evidence"
 	"github.com/leeway-dev/leeway/agent/journal"
+	"github.com/leeway-dev/leeway/agent/v1alpha1"
 	"github.com/leeway-dev/leeway/registry"
 )
 
@@ -68,12 +70,26 @@ func (v *visit) gather(ctx context.Context) error {
 func (v *visit) human(seen time.Time) (bool, string, time.Time) {
 	o, ok := v.work.ChangedBy(v.guard.Spec.Artifact)
 	switch {
-	case !ok:
+	case !ok && (v.work.OwnsArtifact(v.guard.Spec.Artifact, v1alpha1.FieldManager) || v.put()):
 		return false, "", time.Time{}
+	case !ok: // nobody is recorded: the fields' managers were cleared
+		return true, "", seen
 	case o.Time.IsZero() || o.Time.After(seen):
 		return true, o.Manager, seen
 	}
 	return true, o.Manager, o.Time.Add(min(seen.Sub(o.Time), time.Second-time.Microsecond))
+}
+
+// put says that the version in service was put there by the decision that the
+// workload is marked with.
+func (v *visit) put() bool {
+	name, step, _ := strings.Cut(v.work.Annotations[v1alpha1.AnnotationDecision], "/")
+	for i := range v.decisions {
+		if d := &v.decisions[i]; d.Name == name {
+			return d.Spec.To == v.fields.Version || step == journal.Undoing && d.Spec.From == v.fields.Version
+		}
+	}
+	return false
 }
 
 // mismatch is what the artifact field names, if that is not what the registry

@@ -12,6 +12,7 @@ import (
 // guard, so no two disagree.
 type metrics struct {
 	decisions   *prometheus.CounterVec
+	ended       *prometheus.CounterVec
 	phase, info *prometheus.GaugeVec
 
 	mu    sync.Mutex
@@ -28,6 +29,10 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 			Name: "leeway_decisions_total",
 			Help: "Decisions made, by what was found, what is done about it and why.",
 		}, []string{"namespace", "model_name", "guard", "cause", "action", "reason"}),
+		ended: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "leeway_decisions_ended_total",
+			Help: "Decisions that came to their end, by how and why.",
+		}, []string{"namespace", "model_name", "guard", "action", "state", "reason"}),
 		phase: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "leeway_guard_phase",
 			Help: "1 for the phase that the guard is in, with its reason; 0 for the others.",
@@ -38,7 +43,7 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		}, []string{"namespace", "model_name", "guard", "workload"}),
 		known: map[guardKey]projection{},
 	}
-	for _, c := range []prometheus.Collector{m.decisions, m.phase, m.info} {
+	for _, c := range []prometheus.Collector{m.decisions, m.ended, m.phase, m.info} {
 		if err := r.Register(c); err != nil {
 			return nil, err
 		}
@@ -50,6 +55,10 @@ func keyOf(g *v1alpha1.ModelGuard) guardKey { return guardKey{g.Namespace, g.Spe
 
 func (m *metrics) decided(g *v1alpha1.ModelGuard, d *v1alpha1.ModelDecision) {
 	m.decisions.WithLabelValues(g.Namespace, g.Spec.Model, g.Name, d.Spec.Cause, d.Spec.Action, d.Spec.Reason).Inc()
+}
+
+func (m *metrics) end(g *v1alpha1.ModelGuard, d *v1alpha1.ModelDecision) {
+	m.ended.WithLabelValues(g.Namespace, g.Spec.Model, g.Name, d.Spec.Action, string(d.Status.State), d.Status.Reason).Inc()
 }
 
 func (m *metrics) project(g *v1alpha1.ModelGuard) {

@@ -102,7 +102,7 @@ func (v *visit) document(ctx context.Context, c choice, attempt int) (*v1alpha1.
 		return nil, err
 	}
 	return evidence.Record{
-		Guard: v.guard, Decision: c.Decision, Level: c.level, To: v.version(c.Target), Match: c.match.answer(), Before: s,
+		Guard: v.guard, Decision: c.Decision, Level: c.level, To: v.version(c.Target), Match: c.match.answer(), Evidence: c.judged, Policy: v.policy, Before: s,
 		From: v.fields.Version, FromArtifact: v.fields.Artifact, WorkloadUID: string(v.work.UID),
 		Since: v.troubleSince(), Attempt: attempt, Now: v.now,
 	}.Document(), nil

@@ -73,11 +73,13 @@ func (v *visit) afterTraining(ctx context.Context, version string, cause decide.
 		m = found
 	}
 	trained := decide.Retrained{Version: version, Cause: cause, Tainted: tainted}
-	r, err := v.usableTarget(ctx, m, func(e decide.Evidence) decide.Decision {
+	r, judged, err := v.usableTarget(ctx, m, func(e decide.Evidence) decide.Decision {
 		return decide.AfterRetrain(trained, d, m.answer().Judged(), e, v.policy, v.now)
 	})
 	if err != nil {
 		return choice{}, err
 	}
-	return v.allowed(r, m), nil
+	c := v.allowed(r, m)
+	c.judged = judged
+	return c, nil
 }

@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/leeway-dev/leeway/agent/decide"
+	"github.com/leeway-dev/leeway/agent/explain"
 	"github.com/leeway-dev/leeway/agent/journal"
 	"github.com/leeway-dev/leeway/agent/retrain"
 	"github.com/leeway-dev/leeway/agent/v1alpha1"
@@ -237,10 +238,14 @@ func (v *visit) endTraining(ctx context.Context, d *v1alpha1.ModelDecision, stat
 	if err := v.end(ctx, d, state, reason, outcome, message); err != nil {
 		return err
 	}
-	phase := heldBack
-	if state == v1alpha1.Done || state == v1alpha1.Superseded {
+	phase, trained := heldBack, metav1.ConditionFalse
+	switch state {
+	case v1alpha1.Done:
+		phase, trained = done, metav1.ConditionTrue
+	case v1alpha1.Superseded:
 		phase = done
 	}
+	v.condition(conditionTrained, trained, string(reason), explain.Advised(message, string(reason), maxCondition))
 	v.showTraining(d, phase)
 	v.guard.Status.Retrain.Reason = string(reason)
 	return nil

@@ -12,10 +12,19 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/leeway-dev/leeway/agent/decide"
+	"github.com/leeway-dev/leeway/agent/explain"
 	"github.com/leeway-dev/leeway/agent/v1alpha1"
 )
 
-const conditionReconciled = "Reconciled"
+const (
+	conditionReconciled = "Reconciled"
+	conditionHeld       = "Held"
+	conditionTrained    = "Trained"
+
+	// The API server takes no longer messages.
+	maxCondition = 1024
+	maxEvent     = 1000
+)
 
 // phase says where the rollback track stands. While phase and reason stay the
 // same, so does the message: its numbers move every second, and each would be a
@@ -37,8 +46,8 @@ func (v *visit) condition(kind string, status metav1.ConditionStatus, reason, me
 		c.ObservedGeneration == v.guard.Generation {
 		return
 	}
-	if len(message) > 1024 {
-		message = strings.ToValidUTF8(message[:1024], "")
+	if len(message) > maxCondition {
+		message = strings.ToValidUTF8(message[:maxCondition], "")
 	}
 	meta.SetStatusCondition(&v.guard.Status.Conditions, metav1.Condition{
 		Type: kind, Status: status, Reason: reason, Message: message,
@@ -56,7 +65,7 @@ func (v *visit) show(d *v1alpha1.ModelDecision, message string) {
 	case v1alpha1.StateVerifying:
 		v.phase(v1alpha1.Verifying, decide.Reason(d.Spec.Reason), message)
 	case v1alpha1.AwaitingApproval:
-		v.phase(v1alpha1.Deciding, ReasonAwaitingApproval, fmt.Sprintf("decision %s waits for approval: %s", d.Name, message))
+		v.phase(v1alpha1.Deciding, ReasonAwaitingApproval, fmt.Sprintf("decision %s (%s) waits for approval: %s", d.Name, d.Spec.Reason, message))
 	case v1alpha1.Proposed:
 		v.phase(v1alpha1.Held, v.proposedReason(), fmt.Sprintf("would %s to version %s: %s", d.Spec.Action, d.Spec.To, message))
 	case v1alpha1.StateTraining:
@@ -90,6 +99,7 @@ func (v *visit) publish(ctx context.Context, failed error) error {
 	if v.guard.Status.Phase == "" {
 		v.guard.Status.Phase = v1alpha1.Watching
 	}
+	v.conditionHeld()
 	v.metrics.project(v.guard)
 	if equality.Semantic.DeepEqual(v.guard.Status, v.stored.Status) {
 		return nil
@@ -106,9 +116,20 @@ func (v *visit) publish(ctx context.Context, failed error) error {
 		if now.Phase == v1alpha1.Held {
 			kind = corev1.EventTypeWarning
 		}
-		v.Event(v.guard, kind, orWord(now.Reason, string(now.Phase)), fmt.Sprintf("%s: %s", now.Phase, now.Message))
+		v.Event(v.guard, kind, orWord(now.Reason, string(now.Phase)),
+			explain.Advised(fmt.Sprintf("%s: %s", now.Phase, now.Message), now.Reason, maxEvent))
 	}
 	return nil
+}
+
+// conditionHeld says whether the guard is held, why, and what to do about it.
+func (v *visit) conditionHeld() {
+	s := v.guard.Status
+	status := metav1.ConditionFalse
+	if s.Phase == v1alpha1.Held {
+		status = metav1.ConditionTrue
+	}
+	v.condition(conditionHeld, status, orWord(s.Reason, string(s.Phase)), explain.Advised(s.Message, s.Reason, maxCondition))
 }
 
 func orWord(s, otherwise string) string {
@@ -120,8 +141,5 @@ func orWord(s, otherwise string) string {
 
 // event tells of a change of a decision.
 func (v *visit) event(d *v1alpha1.ModelDecision, kind, reason, message string) {
-	if len(message) > 1000 {
-		message = strings.ToValidUTF8(message[:1000], "")
-	}
-	v.Event(d, kind, reason, message)
+	v.Event(d, kind, reason, explain.Advised(message, reason, maxEvent))
 }

@@ -63,9 +63,13 @@ type world struct {
 	artifacts        map[string]error
 	check            func(ctx context.Context, uri string) error
 	live             *profile.Profile
+	newer            *profile.Profile // of the newer half of the rows, if it is another
+	longest          time.Duration    // that a profile was asked for
 	events           []string
-	changes          int  // of the Deployment, dry runs left out
-	stuck            bool // the Deployment's controller does nothing
+	conditions       []string        // that the guard has had
+	counted          map[string]bool // reasons that metrics have had
+	changes          int             // of the Deployment, dry runs left out
+	stuck            bool            // the Deployment's controller does nothing
 }
 
 // shown is what a version shows: over any window.
@@ -86,7 +90,7 @@ func newWorld(t *testing.T, change ...func(*v1alpha1.ModelGuard)) *world {
 	t.Helper()
 	w := &world{
 		t: t, now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), permitted: true,
-		artifacts: map[string]error{}, shows: map[string]shown{}, live: csvProfile(t, 0),
+		artifacts: map[string]error{}, counted: map[string]bool{}, shows: map[string]shown{}, live: csvProfile(t, 0),
 	}
 	w.store = dir.New(t.TempDir(), func() time.Time { return w.now })
 	g := theGuard()
@@ -279,6 +283,10 @@ func (w *world) newLoop(c client.Client) *guard.Loop {
 				return guard.LiveProfile{Missing: []string{"churn-0: refused"}}, nil
 			}
 			p := *w.live
+			w.longest = max(w.longest, to.Sub(from))
+			if w.newer != nil && to.Sub(from) <= w.longest*3/4 {
+				p = *w.newer
+			}
 			p.From, p.To = &from, &to
 			return guard.LiveProfile{Profile: &p, Pods: len(pods)}, nil
 		},
@@ -309,6 +317,7 @@ func (w *world) tick(seconds int) {
 	for range seconds {
 		w.now = w.now.Add(time.Second)
 		w.loop.Round(w.t.Context())
+		w.look()
 	}
 }
 

@@ -41,6 +41,9 @@ func Fit(d *v1alpha1.ModelDecision) {
 func fitSpec(s *v1alpha1.ModelDecisionSpec) {
 	s.Alerts = first(s.Alerts, 64)
 	s.Columns = first(s.Columns, 32)
+	if g := s.Grounds; g != nil {
+		g.Alerts, g.Versions, g.Past, g.History = first(g.Alerts, 64), first(g.Versions, 48), first(g.Past, 32), first(g.History, 20)
+	}
 	for i := range s.Alerts {
 		s.Alerts[i].Summary = cut(s.Alerts[i].Summary, maxMessage)
 	}
@@ -55,7 +58,7 @@ func fitSpec(s *v1alpha1.ModelDecisionSpec) {
 		s.Match.Shares = first(s.Match.Shares, 10)
 	}
 	for _, less := range []func(*v1alpha1.ModelDecisionSpec) bool{
-		lessSummaries, lessWorst, lessShares, lessExcluded, lessCandidates, lessAlerts, lessColumns,
+		lessSummaries, lessShares, lessWorst, lessExcluded, lessGrounds, lessCandidates, lessAlerts, lessColumns,
 	} {
 		for size(s) > maxEvidence && less(s) {
 		}
@@ -100,6 +103,25 @@ func lessExcluded(s *v1alpha1.ModelDecisionSpec) bool {
 		return false
 	}
 	s.Match.Excluded = s.Match.Excluded[:len(s.Match.Excluded)-1]
+	return true
+}
+
+// lessGrounds takes what a judgement is least likely to rest on, and in the end all:
+// with a part of what is left nobody would know what to make of it.
+func lessGrounds(s *v1alpha1.ModelDecisionSpec) bool {
+	g := s.Grounds
+	switch {
+	case g == nil:
+		return false
+	case len(g.Versions) > 24:
+		g.Versions = g.Versions[:len(g.Versions)-1]
+	case len(g.Alerts) > 0:
+		g.Alerts = g.Alerts[:len(g.Alerts)-1]
+	case len(g.History) > 3:
+		g.History = g.History[:len(g.History)-1]
+	default:
+		s.Grounds = nil
+	}
 	return true
 }
 

@@ -71,6 +71,8 @@ type ModelDecisionSpec struct {
 	Match *MatchEvidence `json:"match,omitempty"`
 	// Baseline is what the active version showed before the change, for verify.
 	Baseline *Baseline `json:"baseline,omitempty"`
+	// Grounds are what else it rests on.
+	Grounds *Grounds `json:"grounds,omitempty"`
 }
 
 // AlertEvidence is one alert as it stood.
@@ -83,8 +85,14 @@ type AlertEvidence struct {
 	Window string `json:"window,omitempty"`
 	// Subject is the feature, output or code that the alert is about.
 	Subject string `json:"subject,omitempty"`
-	// Value of the rule's expression, a decimal number.
-	Value string `json:"value,omitempty"`
+	// Cause is what it says that it is about, its label leeway_cause.
+	Cause string `json:"cause,omitempty"`
+	// Value of the rule's expression, a decimal number, and the most at which the
+	// rule is quiet, where the rule says it.
+	Value     string `json:"value,omitempty"`
+	Threshold string `json:"threshold,omitempty"`
+	// Estimated says that it rests on no label but on what predictions let expect.
+	Estimated bool `json:"estimated,omitempty"`
 	// Summary is the alert's own sentence.
 	Summary string `json:"summary,omitempty"`
 }

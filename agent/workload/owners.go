@@ -2,6 +2,7 @@ package workload
 
 import (
 	"bytes"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -82,6 +83,11 @@ func (w *Workload) ChangedBy(ref v1alpha1.ArtifactRef) (Owner, bool) {
 		}
 	}
 	return other, other.Manager != ""
+}
+
+// OwnsArtifact says whether a manager owns the artifact field, alone or with others.
+func (w *Workload) OwnsArtifact(ref v1alpha1.ArtifactRef, manager string) bool {
+	return slices.ContainsFunc(w.Owners(ref), func(o Owner) bool { return o.Artifact && o.Manager == manager })
 }
 
 // GitOpsOwner names a GitOps controller that owns one of the model's fields. It

@@ -23,9 +23,9 @@ func newExplain(a *app) *cobra.Command {
 		Use:   "explain DECISION|GUARD",
 		Short: "Tell why Leeway decided what it decided",
 		Long: `Tell in sentences what was seen, what it was taken for, what the registry
-answered, what was decided, what happened and how it came out: from the record
-of the decision alone. With a guard's name: where the guard stands, and its
-last decision.`,
+answered, what was decided, what would have changed it, what happened and how it
+came out: from the record of the decision alone. With a guard's name: where the
+guard stands, what to do about it, and its last decision.`,
 		Example: `  kubectl leeway explain churn -n ml
   kubectl get modeldecision churn-1a2b -o json > d.json && leeway explain -f d.json`,
 		Args: cobra.ArbitraryArgs,
