@@ -128,7 +128,7 @@ func unknownAlert(v Values, t text, r Rung) rule {
 and on ($K)
 leeway_model_info`
 	if t.factor > 0 { // that there are no labels at all is not news
-		expr = `count by ($K) ($E < $minRows and $N > 0)
+		expr = `count by ($K) ($E < $minRows and $N > 0 and $registered)
 and on ($K)
 leeway_model_info`
 	}
