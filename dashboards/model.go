@@ -41,7 +41,7 @@ func model(window string) (dashboard.Dashboard, error) {
 					[]query{{`sum by (result) (rate(leeway_captures_total{` + selected + `}[$__rate_interval]))`, "{{result}}"}}, 0},
 			}},
 			{"Promises", []panel{
-				{lines, "Drift alarms against the budget", "Times with a drift alert over the last 14 days, of the inputs and of the outputs, and the false ones that are promised. Far above the promise, and no change confirmed: the rules don't fit this model.", plain, 12,
+				{lines, "Drift alarms against the budget", "Times with a drift alert over the last 14 days, of the inputs, the outputs and the answers, and the false ones that are promised. Far above the promise, and no change confirmed: the rules don't fit this model.", plain, 12,
 					[]query{
 						{`max by (model_name, budget) (leeway:model_alerts:spent14d{` + selected + `})`, "{{model_name}} {{budget}}"},
 						{`max by (model_name, budget) (leeway:model_alerts:promised14d{` + selected + `})`, "{{model_name}} {{budget}}, promised"},

@@ -106,7 +106,11 @@ and
 )
 and
 $E >= $minRows`)
-	if t.binary >= t.floor {
+	switch {
+	case t.factor > 0:
+		t.with("factor", number(t.factor))
+		expr = t.sprint("$z > $c\nand\n$wrong > $factor * $registered\nand\n$E >= $minRows")
+	case t.binary >= t.floor:
 		expr = t.sprint("$z > on ($K) group_left () $c\nand\n$j > $floor\nand\n$E >= $minRows")
 	}
 	if r.LastWeek {
@@ -119,30 +123,46 @@ unless on ($F)
   $N offset 7d > $enough * $N
 )`)
 	}
-	column := "{{ $labels." + t.label + " }}"
-	return alertRule{
-		name: t.alert, cause: t.cause, clock: r.Name, severity: r.Severity, window: r.Window, hold: r.For, expr: expr,
-		summary: fmt.Sprintf("%s %s of %s\nis not what it was trained on: distance %s\nover the last %s, z {{ $value | printf \"%%.1f\" }} where %s is allowed.",
-			title(t.noun), column, subject, value(t.names["j"], t.label, `printf "%.3f"`), r.Window, value(t.names["c"], "", `printf "%.1f"`)),
-		threshold: limit(t, "$c", nil),
-		description: fmt.Sprintf("%s effective rows\n(%s rows) in %s were compared with the training data.\nCompare the shares of the bins before anything else.",
-			value(t.names["E"], t.label, `printf "%.0f"`), value(t.names["N"], t.label, `printf "%.0f"`), r.Window),
-	}.rule(v)
+	alert := alertRule{name: t.alert, cause: t.cause, clock: r.Name, severity: r.Severity, window: r.Window, hold: r.For, expr: expr, threshold: limit(t, "$c", nil)}
+	alert.summary, alert.description = driftSaid(t, r)
+	if t.factor > 0 {
+		alert.extra = []pair{{"metric", "error_rate"}}
+	}
+	return alert.rule(v)
+}
+
+func driftSaid(t text, r Rung) (summary, description string) {
+	effective, rows := value(t.names["E"], t.label, `printf "%.0f"`), value(t.names["N"], t.label, `printf "%.0f"`)
+	allowed := fmt.Sprintf("z {{ $value | printf \"%%.1f\" }} where %s is allowed.", value(t.names["c"], "", `printf "%.1f"`))
+	if t.factor > 0 {
+		return fmt.Sprintf("The share of wrong answers of %s\nis %s over the last %s, where %s is its reference;\n%s",
+				subject, value(t.names["wrong"], "", "humanizePercentage"), r.Window, value(t.names["registered"], "", "humanizePercentage"), allowed),
+			fmt.Sprintf("%s effective labelled rows\n(%s rows) in %s were compared with the hold-out rows.\nInputs that did not change can't explain it: then what is predicted has changed.", effective, rows, r.Window)
+	}
+	return fmt.Sprintf("%s {{ $labels.%s }} of %s\nis not what it was trained on: distance %s\nover the last %s, %s",
+			title(t.noun), t.label, subject, value(t.names["j"], t.label, `printf "%.3f"`), r.Window, allowed),
+		fmt.Sprintf("%s effective rows\n(%s rows) in %s were compared with the training data.\nCompare the shares of the bins before anything else.", effective, rows, r.Window)
 }
 
 func unknownAlert(v Values, t text, r Rung) rule {
 	t.with("minRows", number(r.MinEffectiveRows))
-	return alertRule{
-		name: "LeewayUnknown", clock: r.Name, severity: v.Unknown.Severity, window: r.Window, hold: r.Window,
-		comment: "Below the minimum the state is unknown: neither healthy nor drifted.",
-		extra:   []pair{{"columns", t.kind}},
-		expr: t.sprint(`count by ($K) (
+	expr := `count by ($K) (
   max by ($F) ($samples)
   unless on ($F)
   $E >= $minRows
 )
 and on ($K)
-leeway_model_info`),
+leeway_model_info`
+	if t.factor > 0 { // that there are no labels at all is not news
+		expr = `count by ($K) ($E < $minRows and $N > 0 and $registered)
+and on ($K)
+leeway_model_info`
+	}
+	return alertRule{
+		name: "LeewayUnknown", clock: r.Name, severity: v.Unknown.Severity, window: r.Window, hold: r.Window,
+		comment: "Below the minimum the state is unknown: neither healthy nor drifted.",
+		extra:   []pair{{"columns", t.kind}},
+		expr:    t.sprint(expr),
 		summary: fmt.Sprintf("Whether %s drifted is unknown for {{ $value }} of its %ss:\nfewer than %s effective rows in %s.",
 			subject, t.noun, number(r.MinEffectiveRows), r.Window),
 		description: "Too little traffic for this window, or rows that come in large clusters.\nA longer window, or one allowed fewer rows, can tell more.",

@@ -23,7 +23,10 @@ change that somebody confirmed, has rules that don't fit it.`}
 	for _, b := range []struct {
 		name string
 		column
-	}{{"inputs", features(v)}, {"outputs", outputs(v)}} {
+	}{{"inputs", features(v)}, {"outputs", outputs(v)}, {"answers", answers(v)}} {
+		if b.factor > 0 && !v.Quality.Enabled {
+			continue
+		}
 		labels := []pair{{"budget", b.name}}
 		t := text{names: map[string]string{
 			"M": modelOnly, "alert": b.alert, "w": w, "name": b.name, "firing": "leeway:model_alerts:firing",
@@ -31,7 +34,7 @@ change that somebody confirmed, has rules that don't fit it.`}
 		}}
 		state.rules = append(state.rules, rule{
 			record: t.names["firing"], labels: labels,
-			expr: t.sprint(`max by ($M) (ALERTS{alertname="$alert", alertstate="firing"})
+			expr: t.sprint(`max by ($M) (ALERTS{alertname="$alert", alertstate="firing", leeway_clock!=""})
 or
 max by ($M) (leeway_model_info) * 0`),
 		})

@@ -13,16 +13,19 @@ const modelLabels = "namespace, model_name, model_version"
 // modelOnly are those of a model, whichever versions answer for it.
 const modelOnly = "namespace, model_name"
 
-// column is a kind of column: the same rules serve features and outputs.
+// column is a kind of column: the same rules serve features, outputs, and the
+// answers of a classification.
 type column struct {
-	kind   string // in names: feature, prediction
-	label  string // feature, output
+	kind   string // in names: feature, prediction, answer
+	label  string // feature, output; empty: a version has one such column
 	alert  string
 	cause  string
 	noun   string
 	budget Budget
 	floor  float64
 	binary float64
+	// factor stands for the floors where only more wrong answers count.
+	factor float64
 }
 
 func features(v Values) column {
@@ -39,6 +42,15 @@ func outputs(v Values) column {
 	}
 }
 
+// answers is the column that labels make of a classification, of two bins: right
+// and wrong. Its reference is the error that the version was registered with.
+func answers(v Values) column {
+	return column{
+		kind: "answer", alert: "LeewayQuality", cause: "quality", noun: "answer",
+		budget: v.Budgets.Answers, factor: v.Quality.Factor,
+	}
+}
+
 // text writes out the expressions of one kind of column over one window. In a
 // template $name stands for a series, a list of labels or a number; the
 // letters are those of the formulas in docs/statistics.md.
@@ -51,10 +63,14 @@ type text struct {
 func newText(c column, window Duration, assumed float64) text {
 	w := window.String()
 	level := "leeway:" + c.kind
+	each := modelLabels
+	if c.label != "" {
+		each += ", " + c.label
+	}
 	t := text{column: c, window: window, names: map[string]string{
 		"K": modelLabels,
-		"F": modelLabels + ", " + c.label,
-		"B": modelLabels + ", " + c.label + ", bin",
+		"F": each,
+		"B": each + ", bin",
 		"w": w,
 
 		"raw":               "leeway_" + c.kind + "_observations_total",
@@ -72,6 +88,8 @@ func newText(c column, window Duration, assumed float64) text {
 		"logQ0":    level + ":reference_filled_log",
 		"plain":    level + ":plain_bins",
 		"hourRows": level + "_bin:rows1h",
+
+		"registered": level + ":reference_wrong_share",
 
 		"n":          level + "_bin:rows" + w,
 		"N":          level + ":rows" + w,
@@ -91,6 +109,7 @@ func newText(c column, window Duration, assumed float64) text {
 		"t":          level + "_model_drift:t" + w,
 		"c":          level + "_model_drift:z_critical" + w,
 		"j":          level + "_drift:js_distance" + w,
+		"wrong":      level + ":wrong_share" + w,
 		"dayRatio":   level + ":day_noise_ratio" + w,
 		"clustering": level + ":clustering" + w,
 		"weekRows":   level + ":week_relative_rows" + w,

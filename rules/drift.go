@@ -3,7 +3,6 @@ package rules
 import (
 	"fmt"
 	"math"
-	"slices"
 	"strings"
 )
 
@@ -40,6 +39,14 @@ func drift(v Values, c column) file {
 	return f
 }
 
+// answerDrift is the rule file about right and wrong answers.
+func answerDrift(v Values) file {
+	if !v.Quality.Enabled {
+		return file{}
+	}
+	return drift(v, answers(v))
+}
+
 func driftComment(v Values, c column, ladder []Rung) string {
 	text := fmt.Sprintf(`Does a %s look like the data that the version was trained on?
 
@@ -49,6 +56,18 @@ against the critical z that spends %s false alarms per model in %s over all
 columns and %d windows. And a distance of at least the floor; and, where there
 is a last week, different from that too.`,
 		c.noun, number(c.budget.FalseAlarms), c.budget.Per, len(ladder))
+	if c.factor > 0 {
+		text = fmt.Sprintf(`Is a classification wrong more often than on the hold-out rows that it was
+registered with?
+
+From the labels that come back, right and wrong, against the registered error:
+two bins, judged as those of a column are (see feature-drift.yaml). What is called
+training data below are the hold-out rows: the error is known no better than they
+are many. Only more wrong answers count, beyond quality's factor times the error.
+The critical z spends %s false alarms per model in %s over %d windows. A version
+that was registered without an error, or without holdout_rows, has nothing here:
+see quality.yaml.`, number(c.budget.FalseAlarms), c.budget.Per, len(ladder))
+	}
 	for _, r := range ladder {
 		if scrapes := r.Window / v.ScrapeInterval; scrapes < 20 {
 			text += fmt.Sprintf(`
@@ -67,7 +86,7 @@ func reference(v Values, c column) group {
 	for _, r := range v.Ladder() {
 		interval = min(interval, r.Interval)
 	}
-	return group{
+	g := group{
 		name: "leeway-" + c.kind + "-reference", interval: interval,
 		rules: []rule{
 			{comment: "q: share of a bin.", record: t.names["q"], expr: t.sprint("max by ($B) ($ratio)")},
@@ -84,15 +103,20 @@ func reference(v Values, c column) group {
 				expr:    t.sprint("sum by ($F) (") + xlogx(t.names["q"]) + ")",
 			},
 			{record: t.names["logQ0"], expr: t.sprint("sum by ($F) (") + xlogx(t.names["q0"]) + ")"},
-			{
-				comment: "Bins that hold values, not bins for what has no place. At most two: a binary column.",
-				record:  t.names["plain"],
-				expr: t.sprint(`count by ($F) (
-  $q{bin!~"under|over|far_under|far_over|unseen|missing"} > 0
-)`),
-			},
 		},
 	}
+	if c.factor > 0 {
+		g.rules = append(g.rules, rule{record: t.names["registered"], expr: t.sprint(`sum by ($F) ($q{bin="wrong"})`)})
+		return g
+	}
+	g.rules = append(g.rules, rule{
+		comment: "Bins that hold values, not bins for what has no place. At most two: a binary column.",
+		record:  t.names["plain"],
+		expr: t.sprint(`count by ($F) (
+  $q{bin!~"under|over|far_under|far_over|unseen|missing"} > 0
+)`),
+	})
+	return g
 }
 
 // recordedHours is needed for windows over 1 h when no clock records hours.
@@ -157,15 +181,20 @@ count_over_time($hourRows[$w:1h]) >= $complete`)
 }
 
 // clusteringOf is the clustering of a column: measured, else the profile's,
-// else that of a shorter window that is measured, else assumed.
+// else that of a shorter window that is measured, else assumed. No profile has that
+// of answers.
 func clusteringOf(t text, r Rung) string {
-	parts := []string{`max by ($F) ($profileClustering{window="$w"})`, "$N * 0 + $assumed"}
-	switch {
-	case r.History:
-		parts = slices.Insert(parts, 0, "last_over_time($clustering[2h])")
-	case r.shorter > 0:
-		parts = slices.Insert(parts, 1, "last_over_time($shorterClustering[2h])")
+	var parts []string
+	if r.History {
+		parts = append(parts, "last_over_time($clustering[2h])")
 	}
+	if t.label != "" {
+		parts = append(parts, `max by ($F) ($profileClustering{window="$w"})`)
+	}
+	if !r.History && r.shorter > 0 {
+		parts = append(parts, "last_over_time($shorterClustering[2h])")
+	}
+	parts = append(parts, "$N * 0 + $assumed")
 	return t.sprint("(\n  " + strings.Join(parts, "\n  or\n  ") + "\n)")
 }
 
@@ -237,11 +266,15 @@ func zOf(t text, y, root, over string) string {
 }
 
 func critical(t text, r Rung, c column, rungs int) []rule {
-	t.with("inverseAlpha", number(1/r.Promised(c.budget, rungs)))
+	sides, why := 1.0, ", times the columns."
+	if c.factor > 0 {
+		sides, why = 2, ", halved:\nG is as great where fewer answers are wrong, which is no alarm."
+	}
+	t.with("inverseAlpha", number(1/r.Promised(c.budget, rungs)/sides))
 	return []rule{
 		{
-			comment: fmt.Sprintf(`1/alpha = %s = %d windows * %s / (%s * %s), times the columns.`,
-				t.names["inverseAlpha"], rungs, c.budget.Per, number(c.budget.FalseAlarms), r.Window),
+			comment: fmt.Sprintf(`1/alpha = %s = %d windows * %s / (%s * %s)`,
+				t.names["inverseAlpha"], rungs, c.budget.Per, number(c.budget.FalseAlarms), r.Window) + why,
 			record: t.names["t"],
 			expr:   t.sprint("sqrt(2 * ln($inverseAlpha * count by ($K) ($N)))"),
 		},
@@ -255,7 +288,11 @@ func critical(t text, r Rung, c column, rungs int) []rule {
 	}
 }
 
+// distance says how much it is that changed.
 func distance(t text) []rule {
+	if t.factor > 0 {
+		return []rule{{record: t.names["wrong"], expr: t.sprint(`sum by ($F) ($p{bin="wrong"})`)}}
+	}
 	return []rule{{
 		comment: "Jensen-Shannon distance, base 2: the square root of the divergence, 0 to 1.",
 		record:  t.names["j"],

@@ -12,7 +12,9 @@ squared error of a regression; the share of wrong answers of a classification,
 and its recall, class by class. Against what the version was registered with
 (leeway_model_reference_error: mae, rmse, error_rate or accuracy, recall_CLASS).
 Where it was registered with no mae, no error_rate and no accuracy, these are
-against the lower quartile of its own past windows; the others have no rule then.`}
+against the lower quartile of its own past windows; the others have no rule then.
+Where the share of wrong answers has a ladder of windows, answer-drift.yaml, it is
+judged here only while there are too few labels for that.`}
 	if !q.Enabled {
 		return f
 	}
@@ -109,9 +111,24 @@ sum by ($C) ($outcomes) * 0`),
 			qualityBaseline(t, `
 or
 1 - max by ($K) (leeway_model_reference_error{metric="accuracy"})`),
-			qualityAlert(v, t, "share of wrong answers", "humanizePercentage"),
+			wrongAnswers(v, t),
 		}, recall(v)...),
 	}
+}
+
+// wrongAnswers is silent where a window that leads to acts has enough effective
+// rows to judge.
+func wrongAnswers(v Values, t text) rule {
+	r := qualityAlert(v, t, "share of wrong answers", "humanizePercentage")
+	for _, rung := range v.Ladder() {
+		if rung.Name == "page" || !rung.last {
+			continue
+		}
+		a := newText(answers(v), rung.Window, v.Clustering.Assumed).with("minRows", number(rung.MinEffectiveRows))
+		r.expr += a.sprint("\nunless\n(\n  $E >= $minRows\n  and\n  $registered\n)")
+		break
+	}
+	return r
 }
 
 // recall is, of the rows of a class, the share that was found to be of it. A

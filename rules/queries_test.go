@@ -36,6 +36,9 @@ var exports = map[string]string{
 	"leeway_model_reference_error":                     "metric",
 	"leeway_model_training_data_end_timestamp_seconds": "",
 	"leeway_feedback_outcomes_total":                   "actual predicted",
+	"leeway_answer_observations_total":                 "bin",
+	"leeway_answer_reference_ratio":                    "bin",
+	"leeway_answer_reference_samples":                  "",
 	"leeway_feedback_rows_total":                       "",
 	"leeway_feedback_absolute_error_total":             "",
 	"leeway_feedback_squared_error_total":              "",
@@ -225,8 +228,13 @@ func everything(begin time.Time, m float64) []sample {
 		add(x, "leeway_model_reference_error", "eta", "1", "metric", metric)
 	}
 	for outcome, n := range map[[2]string]float64{{"yes", "yes"}: 5, {"yes", "no"}: 2, {"no", "no"}: 6, {"no", "yes"}: 1} {
-		add(n*m, "leeway_feedback_outcomes_total", "churn", "3", "actual", outcome[0], "predicted", outcome[1])
+		add(10*n*m, "leeway_feedback_outcomes_total", "churn", "3", "actual", outcome[0], "predicted", outcome[1])
 	}
+	for bin, n := range map[string][2]float64{"right": {110, .9}, "wrong": {30, .1}} {
+		add(n[0]*m, "leeway_answer_observations_total", "churn", "3", "bin", bin)
+		add(n[1], "leeway_answer_reference_ratio", "churn", "3", "bin", bin)
+	}
+	add(5000, "leeway_answer_reference_samples", "churn", "3")
 	for metric, n := range map[string]float64{"rows": 10, "absolute_error": 60, "squared_error": 490, "quartic_error": 30_000} {
 		add(n*m, "leeway_feedback_"+metric+"_total", "eta", "1")
 	}

@@ -19,7 +19,7 @@ func Render(v Values) (map[string][]byte, error) {
 	}
 	out := map[string][]byte{}
 	for _, f := range []file{
-		drift(v, features(v)), drift(v, outputs(v)), brokenInput(v), errorRules(v), latencyRules(v), sloRules(v),
+		drift(v, features(v)), drift(v, outputs(v)), answerDrift(v), brokenInput(v), errorRules(v), latencyRules(v), sloRules(v),
 		quality(v), expectedError(v), feedbackRules(v), noData(v), freshness(v), health(v), alarmBudget(v),
 	} {
 		if len(f.groups) == 0 {

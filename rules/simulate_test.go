@@ -99,3 +99,81 @@ func total(counts []float64) float64 {
 	}
 	return sum
 }
+
+// The same of right and wrong answers, in both directions, with and without a
+// wrong one among the hold-out rows; and what fires is what is simulated to fire.
+func TestSimulationIsTheRuleOfAnswers(t *testing.T) {
+	v := rules.Defaults()
+	v.Clocks.Page.Windows = []rules.Duration{rules.Duration(time.Hour)}
+	v.Clocks.Act.Enabled, v.Clocks.Slow.Enabled = false, false
+	v.Clustering.Assumed = 2
+	clustering := v.Clustering.Assumed / (1 - 15.0/3600)
+	rung := v.Ladder()[0]
+	r := newRig(t, v)
+	random := simulate.NewRandom(11, 2013)
+	type version struct {
+		name          string
+		live, holdout []float64 // right, wrong
+	}
+	var versions []version
+	for i := range 40 {
+		p := []float64{0, 0.02, 0.1, 0.3, 0.5}[i%5]
+		x := version{name: fmt.Sprintf("m%02d", i), live: make([]float64, 2), holdout: make([]float64, 2)}
+		random.Multinomial(300<<(i%6), []float64{1 - p, p}, x.holdout)
+		p = max(p, 0.01) * []float64{1, 1.2, 1.6, 0.4}[i%4]
+		random.Multinomial(100<<(i%8), []float64{1 - p, p}, x.live)
+		versions = append(versions, x)
+	}
+	for at := midnight.Add(-time.Hour); !at.After(midnight); at = at.Add(15 * time.Second) {
+		done := 1 - midnight.Sub(at).Hours()
+		for _, x := range versions {
+			samples := []sample{{model("leeway_answer_reference_samples", x.name), total(x.holdout)}}
+			for b, bin := range []string{"right", "wrong"} {
+				samples = append(samples,
+					sample{model("leeway_answer_observations_total", x.name, "bin", bin), 1000 + done*x.live[b]},
+					sample{model("leeway_answer_reference_ratio", x.name, "bin", bin), x.holdout[b] / total(x.holdout)})
+			}
+			r.append(at, samples...)
+		}
+	}
+	r.eval(midnight, "leeway-answer-reference", "leeway-answer-drift-1h")
+	of := func(name string) map[string]float64 { return r.query(midnight, name, "model_name") }
+	y, df, z, wrong := of("leeway:answer_drift:noise_ratio1h"), of("leeway:answer_drift:df1h"), of("leeway:answer_drift:z1h"), of("leeway:answer:wrong_share1h")
+	critical, alerts := of("leeway:answer_model_drift:z_critical1h"), of(`ALERTS{alertname="LeewayQuality", leeway_clock="page"}`)
+	fires, falls := 0, 0
+	for _, x := range versions {
+		s := simulate.NewColumn(x.holdout)
+		g, d := s.G(x.live, clustering)
+		rows := total(x.live) / clustering
+		expected := simulate.Z(g/simulate.Discount(rows/total(x.holdout)), d, rung.For.Seconds()/rung.Window.Seconds())
+		agree(t, "the critical z of "+x.name, critical[x.name], simulate.Quantile(2*rung.Promised(v.Budgets.Answers, 1)))
+		agree(t, "df of "+x.name, df[x.name], d)
+		agree(t, "G of "+x.name, y[x.name], g/d)
+		agree(t, "z of "+x.name, z[x.name], expected)
+		agree(t, "the wrong answers of "+x.name, wrong[x.name], x.live[1]/total(x.live))
+		simulated := simulate.Clocked{
+			Rung:   simulate.Rung{Steps: 1, PerWindow: rung.Promised(v.Budgets.Answers, 1), For: rung.For.Seconds() / rung.Window.Seconds(), MinRows: rung.MinEffectiveRows, Factor: v.Quality.Factor},
+			Window: time.Hour, Step: time.Hour, Profile: clustering,
+		}
+		one := simulate.Rows{}
+		for bin, n := range x.live {
+			for range int(n) {
+				one.At, one.Bin = append(one.At, 0), append(one.Bin, uint8(bin))
+			}
+		}
+		want := len(simulate.Replay(simulated, s, 1, one, time.Hour).Alarms) > 0
+		if _, fired := alerts[x.name]; fired != want {
+			t.Errorf("%s fires: %v, simulated: %v, with z %.2f where %.2f is allowed, %.3f wrong of %.0f rows where %.3f were", x.name, fired, want,
+				expected, critical[x.name], x.live[1]/total(x.live), rows, x.holdout[1]/total(x.holdout))
+		}
+		if want {
+			fires++
+		}
+		if expected > critical[x.name] && x.live[1]*total(x.holdout) < x.holdout[1]*total(x.live) {
+			falls++
+		}
+	}
+	if fires < 4 || falls < 3 {
+		t.Errorf("%d of the versions fire, and %d are beyond noise for the better: too few to tell", fires, falls)
+	}
+}

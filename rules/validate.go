@@ -22,7 +22,7 @@ func (v Values) Validate() error {
 	for _, b := range []struct {
 		name string
 		Budget
-	}{{"budgets.inputs", v.Budgets.Inputs}, {"budgets.outputs", v.Budgets.Outputs}} {
+	}{{"budgets.inputs", v.Budgets.Inputs}, {"budgets.outputs", v.Budgets.Outputs}, {"budgets.answers", v.Budgets.Answers}} {
 		c.positive(b.name+".falseAlarms", b.FalseAlarms)
 		c.positive(b.name+".per", b.Per.Seconds())
 	}
@@ -128,7 +128,7 @@ func (c *checks) clocks(v Values) {
 		if r.LastWeek && r.Window > day {
 			c.add("clocks.%s.lastWeek: a window of %s is evaluated once an hour, too seldom to be found a week later; set lastWeek to false", r.Name, r.Window)
 		}
-		for _, b := range []Budget{v.Budgets.Inputs, v.Budgets.Outputs} {
+		for _, b := range []Budget{v.Budgets.Inputs, v.Budgets.Outputs, v.Budgets.Answers} {
 			if b.FalseAlarms > 0 && r.Promised(b, len(ladder)) > 0.25 {
 				c.add("%s: a budget of %v false alarms per %s is so large that the rule would fire on anything within %s; allow fewer", field, b.FalseAlarms, b.Per, r.Window)
 			}

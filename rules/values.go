@@ -33,6 +33,7 @@ type Values struct {
 type Budgets struct {
 	Inputs  Budget `yaml:"inputs"`
 	Outputs Budget `yaml:"outputs"`
+	Answers Budget `yaml:"answers"`
 	// Window is what promised and spent alarms are counted over.
 	Window Duration `yaml:"window"`
 }
@@ -120,7 +121,8 @@ type Latency struct {
 	Severity       string   `yaml:"severity"`
 }
 
-// Quality is about the error on labelled rows.
+// Quality is about the error on labelled rows. Factor is that of the drift clocks
+// on right and wrong answers, too.
 type Quality struct {
 	Enabled   bool     `yaml:"enabled"`
 	Window    Duration `yaml:"window"`

@@ -40,6 +40,7 @@ func TestParseValuesRefuses(t *testing.T) {
 		{"fewer than two scrapes", "errors: {window: 20s, for: 5s}", "errors.window: 20s holds fewer than two scrapes of 15s"},
 		{"a week against itself", "clocks: {slow: {history: true}}", "clocks.slow.history: a window of 7d overlaps itself"},
 		{"absurd budget", "budgets: {inputs: {falseAlarms: 100000, per: 1h}}", "so large that the rule would fire on anything"},
+		{"no budget of answers", "budgets: {answers: {per: 0s}}", "budgets.answers.per: must be more than 0"},
 		{"no budget", "budgets: {outputs: {falseAlarms: 0}}", "budgets.outputs.falseAlarms: must be more than 0"},
 		{"floor", "floors: {inputs: 1.5}", "floors.inputs: 1.5 is not between 0 and 1"},
 		{"not a number", "floors: {inputs: .nan}", "floors.inputs: NaN is not between 0 and 1"},
@@ -102,7 +103,11 @@ func TestRender(t *testing.T) {
 			[]string{"leeway:prediction:expected_error30m", "[30m]"}, []string{"1h]", "24h]"}},
 		{"training data of any age", "freshness: {maxTrainingAge: 0s}", "freshness.yaml", []string{"LeewayNoRows"}, []string{"LeewayOldTrainingData"}},
 		{"demo", "", "feature-drift.yaml", []string{"z30s", "z10s", "spans 10 scrapes", `leeway_window: "10s"`}, []string{"7d", "offset"}},
-		{"demo", "", "quality.yaml", []string{"[20s]"}, []string{"24h"}},
+		{"demo", "", "quality.yaml", []string{"[20s]", "leeway:answer:effective_rows30s >= 1000"}, []string{"24h"}},
+		{"budget, of one side", "budgets: {answers: {falseAlarms: 2, per: 30d}}\nquality: {factor: 1.5}\nclocks: {page: {windows: [1h]}, act: {enabled: false}, slow: {enabled: false}}",
+			"answer-drift.yaml", []string{"ln(180 * count", "> 1.5 * leeway:answer:reference_wrong_share"}, []string{"js_distance", "reference_clustering"}},
+		{"no clock that acts", "clocks: {act: {enabled: false}, slow: {enabled: false}}", "quality.yaml", []string{"leeway:model_wrong_answer"}, []string{"leeway:answer"}},
+		{"no labels", "quality: {enabled: false}", "alert-budget.yaml", []string{`budget: "outputs"`}, []string{`budget: "answers"`}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name+" "+tt.file, func(t *testing.T) {
@@ -142,7 +147,7 @@ func TestSwitchedOff(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"feature-drift.yaml", "prediction-drift.yaml", "alert-budget.yaml", "errors.yaml", "quality.yaml", "feedback.yaml"} {
+	for _, name := range []string{"feature-drift.yaml", "prediction-drift.yaml", "answer-drift.yaml", "alert-budget.yaml", "errors.yaml", "quality.yaml", "feedback.yaml"} {
 		if _, ok := files[name]; ok {
 			t.Errorf("%s is rendered though switched off", name)
 		}

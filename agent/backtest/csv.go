@@ -202,7 +202,7 @@ func (c *CSV) bad(err error) {
 func (c *CSV) Metrics(context.Context) ([]string, error) {
 	names := []string{infoMetric, "leeway_request_duration_seconds_count", "leeway_feature_observations_total", "leeway_prediction_observations_total"}
 	if c.Label != "" {
-		names = append(names, "leeway_feedback_rows_total", "leeway_feedback_outcomes_total", "leeway_feedback_absolute_error_total", "leeway_feedback_squared_error_total")
+		names = append(names, "leeway_feedback_rows_total", "leeway_feedback_outcomes_total", "leeway_answer_observations_total", "leeway_feedback_absolute_error_total", "leeway_feedback_squared_error_total")
 	}
 	for _, s := range c.served {
 		for _, f := range s.facts {

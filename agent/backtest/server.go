@@ -157,6 +157,12 @@ func (s *server) judge(predicted, actual string) {
 	isClass := func(x float64) bool { return x == 0 || x == 1 }
 	if math.IsNaN(p) || math.IsNaN(a) || isClass(p) && isClass(a) {
 		s.add(1, "leeway_feedback_outcomes_total", "actual", actual, "predicted", predicted)
+		right, wrong := 1.0, 0.0
+		if predicted != actual {
+			right, wrong = wrong, right
+		}
+		s.add(right, "leeway_answer_observations_total", "bin", "right")
+		s.add(wrong, "leeway_answer_observations_total", "bin", "wrong")
 		return
 	}
 	e := math.Abs(p - a)

@@ -43,7 +43,8 @@ const correlatedAlert = AlertCause(Correlated)
 type Clock string
 
 // The clocks. Page feeds the diagnosis and never leads to an act alone; errors,
-// latency, broken input and quality have no clock.
+// latency and broken input have no clock, quality only where the error of a
+// classification was registered with its hold-out rows.
 const (
 	Page Clock = "page"
 	Act  Clock = "act"

@@ -24,6 +24,7 @@ var errTooManyVersions = errors.New("this replica counts feedback for too many v
 // counters are the metrics, and what bounds their labels.
 type counters struct {
 	outcomes *prometheus.CounterVec
+	answers  *prometheus.CounterVec
 	rows     *prometheus.CounterVec
 	absolute *prometheus.CounterVec
 	squared  *prometheus.CounterVec
@@ -51,6 +52,7 @@ func newCounters() *counters {
 	}
 	return &counters{
 		outcomes: vec("leeway_feedback_outcomes_total", "Labelled predictions of classes.", "actual", "predicted"),
+		answers:  vec("leeway_answer_observations_total", "Labelled predictions of classes that were right, and that were wrong.", "bin"),
 		rows:     vec("leeway_feedback_rows_total", "Labelled predictions of numbers."),
 		absolute: vec("leeway_feedback_absolute_error_total", "Sum of |predicted - actual| over the labelled predictions."),
 		squared:  vec("leeway_feedback_squared_error_total", "Sum of (predicted - actual)² over the labelled predictions."),
@@ -78,7 +80,7 @@ func (c *counters) register(reg prometheus.Registerer) error {
 		c.refused.WithLabelValues(string(r))
 	}
 	for _, m := range []prometheus.Collector{
-		c.outcomes, c.rows, c.absolute, c.squared, c.quartic, c.lag, c.refused, c.duplicates, c.forgotten,
+		c.outcomes, c.answers, c.rows, c.absolute, c.squared, c.quartic, c.lag, c.refused, c.duplicates, c.forgotten,
 	} {
 		if err := reg.Register(m); err != nil {
 			return fmt.Errorf("feedback: metrics: %w", err)
@@ -98,6 +100,12 @@ func (c *counters) count(row Row, now time.Time) error {
 	labels := []string{key.namespace, key.model, key.version}
 	if row.Actual.IsClass {
 		c.outcomes.WithLabelValues(append(labels, actual, predicted)...).Add(row.Weight)
+		right, wrong := row.Weight, 0.0
+		if row.Predicted.Class != row.Actual.Class {
+			right, wrong = wrong, right
+		}
+		c.answers.WithLabelValues(append(labels, "right")...).Add(right) // both, for the rules want a 0, too
+		c.answers.WithLabelValues(append(labels, "wrong")...).Add(wrong)
 	} else {
 		diff := row.Predicted.Number - row.Actual.Number
 		c.rows.WithLabelValues(labels...).Add(row.Weight)

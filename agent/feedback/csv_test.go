@@ -61,6 +61,10 @@ func TestCSV(t *testing.T) {
 		t.Fatalf("%d %s", code, raw)
 	}
 	if err := testutil.GatherAndCompare(reg, strings.NewReader(`
+# HELP leeway_answer_observations_total Labelled predictions of classes that were right, and that were wrong.
+# TYPE leeway_answer_observations_total counter
+leeway_answer_observations_total{bin="right",model_name="spam",model_version="1",namespace="ml"} 0
+leeway_answer_observations_total{bin="wrong",model_name="spam",model_version="1",namespace="ml"} 10
 # HELP leeway_feedback_absolute_error_total Sum of |predicted - actual| over the labelled predictions.
 # TYPE leeway_feedback_absolute_error_total counter
 leeway_feedback_absolute_error_total{model_name="eta",model_version="3",namespace="ml"} 8
@@ -74,7 +78,7 @@ leeway_feedback_rows_total{model_name="eta",model_version="3",namespace="ml"} 3.
 # TYPE leeway_feedback_squared_error_total counter
 leeway_feedback_squared_error_total{model_name="eta",model_version="3",namespace="ml"} 22
 `), "leeway_feedback_rows_total", "leeway_feedback_absolute_error_total", "leeway_feedback_squared_error_total",
-		"leeway_feedback_outcomes_total"); err != nil {
+		"leeway_feedback_outcomes_total", "leeway_answer_observations_total"); err != nil {
 		t.Error(err)
 	}
 }

@@ -67,6 +67,10 @@ func TestForms(t *testing.T) {
 			t.Errorf("%s: %d %s", name, code, raw)
 		}
 		if err := testutil.GatherAndCompare(reg, strings.NewReader(`
+# HELP leeway_answer_observations_total Labelled predictions of classes that were right, and that were wrong.
+# TYPE leeway_answer_observations_total counter
+leeway_answer_observations_total{bin="right",model_name="spam",model_version="1",namespace="ml"} 1
+leeway_answer_observations_total{bin="wrong",model_name="spam",model_version="1",namespace="ml"} 1
 # HELP leeway_feedback_absolute_error_total Sum of |predicted - actual| over the labelled predictions.
 # TYPE leeway_feedback_absolute_error_total counter
 leeway_feedback_absolute_error_total{model_name="eta",model_version="3",namespace="ml"} 5
@@ -97,7 +101,7 @@ leeway_feedback_lag_seconds_bucket{model_name="eta",model_version="3",namespace=
 leeway_feedback_lag_seconds_bucket{model_name="eta",model_version="3",namespace="ml",le="+Inf"} 1
 leeway_feedback_lag_seconds_sum{model_name="eta",model_version="3",namespace="ml"} 60
 leeway_feedback_lag_seconds_count{model_name="eta",model_version="3",namespace="ml"} 1
-`), "leeway_feedback_rows_total", "leeway_feedback_absolute_error_total", "leeway_feedback_squared_error_total", "leeway_feedback_quartic_error_total", "leeway_feedback_outcomes_total", "leeway_feedback_lag_seconds"); err != nil {
+`), "leeway_feedback_rows_total", "leeway_feedback_absolute_error_total", "leeway_feedback_squared_error_total", "leeway_feedback_quartic_error_total", "leeway_feedback_outcomes_total", "leeway_answer_observations_total", "leeway_feedback_lag_seconds"); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

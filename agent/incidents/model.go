@@ -138,7 +138,7 @@ func (m *model) train(r *rand.Rand, g regime) error {
 	m.versions = append(m.versions, registry.Version{Model: m.name, Number: number, Spec: registryv1.ModelVersionSpec{
 		Model: m.name, Version: number, Profile: packed,
 		Artifact: registryv1.Artifact{URI: fmt.Sprintf("s3://models/%s/%d", m.name, number)},
-		Metrics:  map[string]string{metric: strconv.FormatFloat(m.err, 'g', 6, 64)},
+		Metrics:  map[string]string{metric: strconv.FormatFloat(m.err, 'g', 6, 64), "holdout_rows": strconv.Itoa(trainingRows)},
 	}})
 	m.profiles, m.regimes = append(m.profiles, p), append(m.regimes, g)
 	return nil

@@ -175,13 +175,19 @@ func (s *server) receive(now time.Time) {
 		l := s.late[0]
 		s.late = s.late[1:]
 		if s.m.classifier {
-			s.add(1, "outcomes", "actual", l.actual, "predicted", l.predicted)
+			s.add(1, "feedback_outcomes", "actual", l.actual, "predicted", l.predicted)
+			right, wrong := 1.0, 0.0
+			if l.predicted != l.actual {
+				right, wrong = wrong, right
+			}
+			s.add(right, "answer_observations", "bin", "right")
+			s.add(wrong, "answer_observations", "bin", "wrong")
 			continue
 		}
-		s.add(1, "rows")
-		s.add(l.err, "absolute_error")
-		s.add(l.err*l.err, "squared_error")
-		s.add(math.Pow(l.err, 4), "quartic_error")
+		s.add(1, "feedback_rows")
+		s.add(l.err, "feedback_absolute_error")
+		s.add(l.err*l.err, "feedback_squared_error")
+		s.add(math.Pow(l.err, 4), "feedback_quartic_error")
 	}
 }
 
@@ -189,7 +195,7 @@ func (s *server) add(x float64, name string, more ...string) {
 	key := name + fmt.Sprint(more)
 	c := s.labels[key]
 	if c == nil {
-		made := s.series("leeway_feedback_"+name+"_total", more...)
+		made := s.series("leeway_"+name+"_total", more...)
 		c = &made
 		s.labels[key] = c
 	}

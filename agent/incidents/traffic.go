@@ -190,7 +190,7 @@ func (t *traffic) Metrics(context.Context) ([]string, error) {
 	names := []string{
 		"leeway_model_info", "leeway_request_duration_seconds_count", "leeway_request_duration_seconds_bucket", "leeway_captures_total",
 		"leeway_feature_observations_total", "leeway_prediction_observations_total",
-		"leeway_feedback_rows_total", "leeway_feedback_outcomes_total", "leeway_feedback_absolute_error_total",
+		"leeway_feedback_rows_total", "leeway_feedback_outcomes_total", "leeway_answer_observations_total", "leeway_feedback_absolute_error_total",
 		"leeway_feedback_squared_error_total", "leeway_feedback_quartic_error_total",
 	}
 	for _, m := range t.models {

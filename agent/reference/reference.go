@@ -27,11 +27,26 @@ type Facts struct {
 	DataUntil time.Time
 }
 
+// wrongAnswers is the share of wrong answers of a classification, and of how many
+// hold-out rows. Without both it is no reference: nobody knows how sure it is.
+func (f Facts) wrongAnswers() (share, rows float64, ok bool) {
+	share, ok = f.Metrics["error_rate"]
+	if !ok {
+		var accuracy float64
+		accuracy, ok = f.Metrics["accuracy"]
+		share = 1 - accuracy
+	}
+	rows = f.Metrics["holdout_rows"]
+	return share, rows, ok && share >= 0 && share <= 1 && rows >= 1 && !math.IsInf(rows, 0)
+}
+
 // Exporter is a prometheus.Collector of the versions in use. It is safe for
 // concurrent use.
 type Exporter struct {
 	halves        [2]half // features, predictions
 	modelError    *prometheus.Desc
+	answerRatio   *prometheus.Desc
+	answerSamples *prometheus.Desc
 	dataUntil     *prometheus.Desc
 	expectedError *prometheus.Desc
 	excessError   *prometheus.Desc
@@ -58,6 +73,8 @@ func New() *Exporter {
 	e := &Exporter{
 		versions:      map[Version]reference{},
 		modelError:    desc("leeway_model_reference_error", "Metric of the version on its own hold-out rows, as registered.", "metric"),
+		answerRatio:   desc("leeway_answer_reference_ratio", "Share of the answers on the version's hold-out rows that were right, or wrong, as registered.", "bin"),
+		answerSamples: desc("leeway_answer_reference_samples", "Hold-out rows that this share is of, as registered."),
 		expectedError: desc("leeway_prediction_bin_expected_error", "Error of the labelled rows of the version's profile whose prediction lay in a bin: the share of wrong answers, or the mean absolute error.", "output", "bin", "metric"),
 		excessError:   desc("leeway_prediction_bin_excess_error", "What rows whose prediction lay in a bin add to the share of wrong answers that the bins of the highest class probability let expect.", "output", "bin"),
 		dataUntil:     desc("leeway_model_training_data_end_timestamp_seconds", "Time of the last row that the version was trained on, as registered."),
@@ -102,6 +119,8 @@ func (e *Exporter) Versions() []Version {
 // Describe is part of prometheus.Collector.
 func (e *Exporter) Describe(ch chan<- *prometheus.Desc) {
 	ch <- e.modelError
+	ch <- e.answerRatio
+	ch <- e.answerSamples
 	ch <- e.expectedError
 	ch <- e.excessError
 	ch <- e.dataUntil
@@ -121,6 +140,11 @@ func (e *Exporter) Collect(ch chan<- prometheus.Metric) {
 		s := series{ch: ch, version: v}
 		for metric, value := range ref.facts.Metrics {
 			s.gauge(e.modelError, value, metric)
+		}
+		if wrong, rows, ok := ref.facts.wrongAnswers(); ok {
+			s.gauge(e.answerRatio, 1-wrong, "right")
+			s.gauge(e.answerRatio, wrong, "wrong")
+			s.gauge(e.answerSamples, rows)
 		}
 		if until := ref.facts.DataUntil; !until.IsZero() {
 			s.gauge(e.dataUntil, float64(until.UnixMilli())/1000)

@@ -1,6 +1,7 @@
 package reference_test
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -103,6 +104,45 @@ func TestExport(t *testing.T) {
 	}
 	if diff := cmp.Diff([]reference.Version{v4}, e.Versions()); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// Right and wrong answers have a reference where the version was registered with
+// an error, and with the rows that it is of.
+func TestAnswers(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		metrics map[string]float64
+		wrong   float64 // below 0: there is none
+	}{
+		{"error rate", map[string]float64{"error_rate": 0.125, "accuracy": 0.5, "holdout_rows": 4000}, 0.125},
+		{"accuracy", map[string]float64{"accuracy": 0.75, "holdout_rows": 4000}, 0.25},
+		{"never wrong", map[string]float64{"error_rate": 0, "holdout_rows": 4000}, 0},
+		{"no rows", map[string]float64{"error_rate": 0.125}, -1},
+		{"no error", map[string]float64{"mae": 0.1, "holdout_rows": 4000}, -1},
+		{"per cent", map[string]float64{"accuracy": 75, "holdout_rows": 4000}, -1},
+		{"less than a row", map[string]float64{"error_rate": 0.125, "holdout_rows": 0.5}, -1},
+		{"not a number", map[string]float64{"error_rate": math.NaN(), "holdout_rows": 4000}, -1},
+		{"endless rows", map[string]float64{"error_rate": 0.125, "holdout_rows": math.Inf(1)}, -1},
+	} {
+		e := reference.New()
+		reg := prometheus.NewPedanticRegistry()
+		reg.MustRegister(e)
+		e.Set(reference.Version{Namespace: "ml", Model: "churn", Version: "3"}, nil, reference.Facts{Metrics: tt.metrics})
+		want := ""
+		if tt.wrong >= 0 {
+			want = fmt.Sprintf(`# HELP leeway_answer_reference_ratio Share of the answers on the version's hold-out rows that were right, or wrong, as registered.
+# TYPE leeway_answer_reference_ratio gauge
+leeway_answer_reference_ratio{bin="right",model_name="churn",model_version="3",namespace="ml"} %g
+leeway_answer_reference_ratio{bin="wrong",model_name="churn",model_version="3",namespace="ml"} %g
+# HELP leeway_answer_reference_samples Hold-out rows that this share is of, as registered.
+# TYPE leeway_answer_reference_samples gauge
+leeway_answer_reference_samples{model_name="churn",model_version="3",namespace="ml"} 4000
+`, 1-tt.wrong, tt.wrong)
+		}
+		if err := testutil.GatherAndCompare(reg, strings.NewReader(want), "leeway_answer_reference_ratio", "leeway_answer_reference_samples"); err != nil {
+			t.Errorf("%s: %v", tt.name, err)
+		}
 	}
 }
 

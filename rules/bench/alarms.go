@@ -31,7 +31,7 @@ func (b *bench) whole(r rules.Rung, kind simulate.Kind) simulate.Rung {
 // models are the alarms of each model of one column on the whole ladder in the
 // time of the budget, over what is promised. Rows are those of every window, or
 // those of an hour.
-func (b *bench) models(s simulate.Setting, hourly bool, rungOf func(rules.Rung) simulate.Rung) []float64 {
+func (b *bench) models(s simulate.Setting, hourly bool, budget rules.Budget, rungOf func(rules.Rung) simulate.Rung) []float64 {
 	random := simulate.NewRandom(b.seed, uint64(s.Rows)+uint64(s.Columns))
 	palms := make([]*simulate.Palm, len(b.ladder))
 	for i, r := range b.ladder {
@@ -42,7 +42,6 @@ func (b *bench) models(s simulate.Setting, hourly bool, rungOf func(rules.Rung) 
 		palms[i] = simulate.NewPalm(random, rungOf(r), s)
 	}
 	out := make([]float64, b.references)
-	budget := b.values.Budgets.Inputs
 	for i := range out {
 		column := s.Draw(random)
 		for k, r := range b.ladder {
@@ -81,7 +80,7 @@ func (b *bench) statistic(ctx context.Context) error {
 				if ctx.Err() != nil {
 					return ctx.Err()
 				}
-				mean, stderr, _ := summary(b.models(simulate.Setting{Kind: kind, Rows: rows, Reference: 10 * rows, Columns: columns}, false, b.rung))
+				mean, stderr, _ := summary(b.models(simulate.Setting{Kind: kind, Rows: rows, Reference: 10 * rows, Columns: columns}, false, b.values.Budgets.Inputs, b.rung))
 				fmt.Printf(" %.2f ± %.2f |", mean, stderr)
 				least, most, cells = min(least, mean), max(most, mean), cells+1
 				if math.Abs(mean-1) <= 0.25 {
@@ -112,7 +111,7 @@ func (b *bench) rule(ctx context.Context) error {
 					return ctx.Err()
 				}
 				whole := func(r rules.Rung) simulate.Rung { return b.whole(r, kind) }
-				mean, _, most := summary(b.models(simulate.Setting{Kind: kind, Rows: rows, Reference: reference, Columns: 1}, true, whole))
+				mean, _, most := summary(b.models(simulate.Setting{Kind: kind, Rows: rows, Reference: reference, Columns: 1}, true, b.values.Budgets.Inputs, whole))
 				fmt.Printf(" %.2f / %.1f |", mean, most)
 				highest, worst = max(highest, mean), max(worst, most)
 			}

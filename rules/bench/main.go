@@ -25,8 +25,8 @@ import (
 func main() {
 	var b bench
 	values := flag.String("f", "", "values `FILE`; else the defaults")
-	parts := flag.String("parts", "statistic,rule,traffic,real,correlated,change,delay,peers,cost,expected", "what to measure")
-	flag.IntVar(&b.references, "references", 500, "columns with a reference of their own, in each cell of statistic and rule")
+	parts := flag.String("parts", "statistic,rule,answers,traffic,real,correlated,change,delay,peers,cost,expected", "what to measure")
+	flag.IntVar(&b.references, "references", 500, "columns with a reference of their own, in each cell of statistic, rule and answers")
 	flag.IntVar(&b.draws, "draws", 60, "windows drawn for each of them and each window of the ladder")
 	flag.IntVar(&b.days, "days", 90, "days of traffic")
 	flag.Float64Var(&b.scale, "scale", 1, "factor on the number of streams of traffic, of changes, and of repeats of expected (10)")
@@ -85,7 +85,7 @@ func (b *bench) run(ctx context.Context, values, series string, parts []string) 
 	all := []struct {
 		name string
 		do   func(context.Context) error
-	}{{"statistic", b.statistic}, {"rule", b.rule}, {"traffic", b.traffic}, {"real", b.real}, {"correlated", b.correlated}, {"change", b.change}, {"delay", b.delay}, {"peers", b.peers}, {"cost", b.cost}, {"expected", b.expected}}
+	}{{"statistic", b.statistic}, {"rule", b.rule}, {"answers", b.answers}, {"traffic", b.traffic}, {"real", b.real}, {"correlated", b.correlated}, {"change", b.change}, {"delay", b.delay}, {"peers", b.peers}, {"cost", b.cost}, {"expected", b.expected}}
 	began := time.Now()
 	for _, part := range all {
 		if !slices.Contains(parts, part.name) {

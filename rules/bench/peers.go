@@ -184,18 +184,19 @@ func (b *bench) peerCalm(folder string, spec *peerSpec, c *calm, references [][]
 		save(filepath.Join(folder, "calm-"+c.name+".f8"), rows))
 }
 
-// What of ours sees a change of a column. The ladder does not look at wrong
-// answers as it is shipped: what it would see is worth knowing.
+// What of ours sees a change of a column. Wrong answers have a ladder where the
+// version was registered with its error and the rows that it is of, and else the
+// rule about 24 hours.
 const (
 	leeway      = "Leeway"
 	ladderRule  = "drift ladder"
+	answersRule = "ladder of answers"
 	qualityRule = "quality rule"
-	wouldBe     = "drift ladder on wrong answers (not shipped)"
 )
 
 func (c *calm) rule() string {
 	if c.kind == wrong {
-		return wouldBe
+		return answersRule
 	}
 	return ladderRule
 }

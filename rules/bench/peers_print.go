@@ -116,11 +116,11 @@ func (b *bench) printPeers(spec peerSpec, all findings) {
 		}
 	}
 	printChanges(all, inputs, []string{ladderRule})
-	printChanges(all, answers, []string{qualityRule, wouldBe})
+	printChanges(all, answers, []string{answersRule, qualityRule})
 	fmt.Println("\n### Each detector with one setting for all changes of inputs")
 	printDetectors(all, inputs, ladderRule)
 	fmt.Println("\n### Each detector with one setting for all changes of what is right")
-	printDetectors(all, answers, wouldBe)
+	printDetectors(all, answers, answersRule)
 	b.peerGoals(all, append(slices.Clone(inputs), answers...))
 }
 
@@ -219,7 +219,7 @@ func (b *bench) peerGoals(all findings, changes []string) {
 		var missed []string
 		for _, change := range changes {
 			mine, _ := all.of(change, func(f finding) bool {
-				return f.Package == leeway && f.Detector != wouldBe && ours(f.Detector, hourly)(f)
+				return f.Package == leeway && f.Detector != qualityRule && ours(f.Detector, hourly)(f)
 			}).best()
 			m := median(mine.Delays)
 			if its, ok := all.of(change, func(f finding) bool { return f.Size > 0 }).best(); ok {

@@ -100,28 +100,43 @@ func plain(b *profile.Binner) int {
 	return n
 }
 
+// judged is what the rules make of a column: its bins, into which of them a value
+// goes, and the windows. Answers, right and wrong, have two bins; the others those
+// of a profile of the training rows.
+func (b *bench) judged(c *calm, reference []float64) (bins int, bin func(float64) int, rungOf func(rules.Rung) simulate.Rung, err error) {
+	if c.kind == wrong {
+		return 2, func(x float64) int { return int(x) }, b.wrongAnswers, nil
+	}
+	binner, err := c.binner(reference)
+	if err != nil {
+		return 0, nil, nil, err
+	}
+	kind := simulate.Kind{Shares: make([]float64, plain(binner))}
+	return len(binner.Ratios()), func(x float64) int { return c.bin(binner, x) },
+		func(r rules.Rung) simulate.Rung { return b.whole(r, kind) }, nil
+}
+
 // replayed is when the ladder of the rules sees the change, at so many rows an
 // hour: the delay in rows, 0 if never, and alarms before it.
 func (b *bench) replayed(random simulate.Random, c *calm, t trial, hourly float64) (delay, early int, err error) {
-	binner, err := c.binner(t.reference)
+	bins, bin, rungOf, err := b.judged(c, t.reference)
 	if err != nil {
 		return 0, 0, err
 	}
-	reference := make([]float64, len(binner.Ratios()))
+	reference := make([]float64, bins)
 	for _, x := range t.reference {
-		reference[c.bin(binner, x)]++
+		reference[bin(x)]++
 	}
 	rows := simulate.ChangedRows{Hourly: hourly, Change: t.change, Bins: make([]int, len(t.rows)), Past: make([]float64, len(reference))}
 	for i, x := range t.rows {
-		rows.Bins[i] = c.bin(binner, x)
+		rows.Bins[i] = bin(x)
 		if i < t.change {
 			rows.Past[rows.Bins[i]] += 1 / float64(t.change)
 		}
 	}
-	kind := simulate.Kind{Shares: make([]float64, plain(binner))}
 	var ladder []simulate.Clocked
 	for _, r := range b.ladder {
-		ladder = append(ladder, b.clocked(r, kind))
+		ladder = append(ladder, inTime(r, rungOf(r)))
 	}
 	for _, a := range simulate.Detect(random, ladder, simulate.NewColumn(reference), 1, rows) {
 		if a.False > 0 {
@@ -142,22 +157,27 @@ func (b *bench) delivered(c *calm, hourly float64) (float64, error) {
 	for i := range rows {
 		rows[i] = c.value(r)
 	}
-	binner, err := c.binner(rows)
+	bins, bin, rungOf, err := b.judged(c, rows)
 	if err != nil {
 		return 0, err
 	}
+	counts := make([]float64, bins)
+	for _, x := range rows {
+		counts[bin(x)]++
+	}
 	kind := simulate.Kind{Name: c.name}
-	for _, p := range binner.Ratios() {
-		if p > 0 {
-			kind.Shares = append(kind.Shares, p)
+	for _, n := range counts {
+		if n > 0 {
+			kind.Shares = append(kind.Shares, n/float64(len(rows)))
 		}
 	}
 	some := *b
 	some.references, some.draws = max(int(200*b.scale), 40), 60
-	floor := simulate.Kind{Shares: make([]float64, plain(binner))}
-	mean, _, _ := summary(some.models(simulate.Setting{Kind: kind, Rows: hourly, Reference: peerReference, Columns: 1}, true,
-		func(r rules.Rung) simulate.Rung { return b.whole(r, floor) }))
 	budget := b.values.Budgets.Inputs
+	if c.kind == wrong {
+		budget = b.values.Budgets.Answers
+	}
+	mean, _, _ := summary(some.models(simulate.Setting{Kind: kind, Rows: hourly, Reference: peerReference, Columns: 1}, true, budget, rungOf))
 	if mean == 0 {
 		return 0, fmt.Errorf("%s: no false alarm in all that was drawn: allow more with -scale", c.name)
 	}

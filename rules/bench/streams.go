@@ -15,7 +15,10 @@ import (
 
 // clocked is the whole rule of a window with its past.
 func (b *bench) clocked(r rules.Rung, kind simulate.Kind) simulate.Clocked {
-	rung := b.whole(r, kind)
+	return inTime(r, b.whole(r, kind))
+}
+
+func inTime(r rules.Rung, rung simulate.Rung) simulate.Clocked {
 	steps, _ := r.Steps()
 	window := time.Duration(r.Window)
 	c := simulate.Clocked{Rung: rung, Window: window, Step: window / time.Duration(steps), LastWeek: r.LastWeek, History: window}

@@ -102,7 +102,7 @@ func (l *linter) checkWindow(r ruleAt, s *parser.VectorSelector, window time.Dur
 	}
 	n := int(window / l.options.ScrapeInterval)
 	w, every := rules.Duration(window), rules.Duration(l.options.ScrapeInterval)
-	statistics := l.drift[s.Name] && (l.drift[r.name] || strings.HasSuffix(r.labels["leeway_cause"], "_drift")) && strings.HasSuffix(s.Name, "_observations_total")
+	statistics := l.drift[s.Name] && (l.drift[r.name] || r.labels["leeway_clock"] != "") && strings.HasSuffix(s.Name, "_observations_total")
 	switch {
 	case n < 2:
 		l.found(r, r.at(s), "window", Error, "make it "+rules.Duration(scrapesForRates*l.options.ScrapeInterval).String()+" or more",

@@ -54,7 +54,7 @@ func newLinter(files map[string][]byte, o Options) *linter {
 		}
 	}
 	for _, r := range l.rules {
-		if r.alert && strings.HasSuffix(r.labels["leeway_cause"], "_drift") {
+		if r.alert && r.labels["leeway_clock"] != "" {
 			l.restsOn(r.expr)
 		}
 	}

@@ -82,3 +82,42 @@ func TestQualityOfWrongAnswers(t *testing.T) {
 		t.Errorf("fires after %s though nothing changes", got)
 	}
 }
+
+// Of answers more wrong ones are an alarm, fewer are none; and the promise is kept
+// by the half of G's tail that counts.
+func TestOnlyMoreWrongAnswersCount(t *testing.T) {
+	holdout := simulate.NewColumn([]float64{9000, 1000})
+	rung := window(15*time.Minute, 30*time.Second, 3)
+	rung.Factor, rung.MinRows = 1.25, 100
+	for wrong, want := range map[float64]bool{0.01: false, 0.1: false, 0.08: false, 0.2: true} {
+		r := simulate.NewRandom(3, 3)
+		rows := simulate.ChangedRows{Hourly: 4000, Change: 4000, Past: []float64{0.9, 0.1}}
+		for i := range 16_000 {
+			p := 0.1
+			if i >= rows.Change {
+				p = wrong
+			}
+			bin := 0
+			if r.Float64() < p {
+				bin = 1
+			}
+			rows.Bins = append(rows.Bins, bin)
+		}
+		a := simulate.Detect(r, []simulate.Clocked{rung}, holdout, 1, rows)[0]
+		if (a.True > 0) != want || a.False > 0 {
+			t.Errorf("%.2f wrong where 0.1 was: %+v, want an alarm: %v", wrong, a, want)
+		}
+	}
+	statistic := rung.Rung
+	statistic.Factor, statistic.MinRows, statistic.PerWindow = 1, 0, 1e-5
+	s := simulate.Setting{Kind: simulate.Kind{Shares: []float64{0.9, 0.1}}, Rows: 20_000, Reference: 1e9, Columns: 1}
+	r := simulate.NewRandom(5, 5)
+	palm, sum := simulate.NewPalm(r, statistic, s), 0.0
+	for range 20 {
+		alarms, _ := palm.Rate(s.Draw(r), 1000)
+		sum += alarms / statistic.PerWindow / 20
+	}
+	if math.Abs(sum-1) > 0.3 {
+		t.Errorf("%.2f of the false alarms that are promised", sum)
+	}
+}

@@ -13,6 +13,10 @@ type Rung struct {
 	// Floor is the least distance, MinRows the fewest effective rows. Zero: the
 	// statistic alone decides.
 	Floor, MinRows float64
+	// Factor is for columns of which only more in the last bin counts (wrong
+	// answers): its share must be beyond so many times the reference's. Zero: what
+	// differs in any way counts.
+	Factor float64
 }
 
 // held is short of the theory what is looked at now and then; see rules/alpha.go.
@@ -50,7 +54,11 @@ type verdict struct {
 }
 
 func newVerdict(r Rung, columns int) *verdict {
-	return &verdict{Rung: r, z: Quantile(r.PerWindow / float64(columns))}
+	alpha := r.PerWindow / float64(columns)
+	if r.Factor > 0 {
+		alpha *= 2 // G counts both sides, and half of its tail is of what falls
+	}
+	return &verdict{Rung: r, z: Quantile(alpha)}
 }
 
 // critical is the greatest G that is no alarm.
@@ -82,7 +90,7 @@ func Discount(rows float64) float64 { return 1 + min(max(rows-0.1, 0), 1) }
 // exceeds says whether the rule's expression has the column.
 func (v *verdict) exceeds(c *Column, counts []float64, clustering float64) bool {
 	rows := total(counts) / clustering
-	if v.Floor > 0 && rows < v.MinRows {
+	if rows < v.MinRows || !v.rises(c, counts) {
 		return false
 	}
 	g, df := c.G(counts, clustering)
@@ -93,6 +101,12 @@ func (v *verdict) exceeds(c *Column, counts []float64, clustering float64) bool 
 		return false
 	}
 	return v.Floor == 0 || c.Distance(counts) > v.Floor
+}
+
+// rises says that there is more in the last bin, where only that counts.
+func (v *verdict) rises(c *Column, counts []float64) bool {
+	last := len(counts) - 1
+	return v.Factor == 0 || counts[last] > v.Factor*c.share[last]*total(counts)
 }
 
 func total(counts []float64) float64 {
