@@ -37,11 +37,8 @@ func (v *visit) condition(kind string, status metav1.ConditionStatus, reason, me
 		c.ObservedGeneration == v.guard.Generation {
 		return
 	}
-	if len(message) > 1024 {
-		message = strings.ToValidUTF8(message[:1024], "")
-	}
 	meta.SetStatusCondition(&v.guard.Status.Conditions, metav1.Condition{
-		Type: kind, Status: status, Reason: reason, Message: message,
+		Type: kind, Status: status, Reason: reason, Message: atMost(message, maxMessage),
 		ObservedGeneration: v.guard.Generation, LastTransitionTime: metav1.NewTime(v.now),
 	})
 }
@@ -120,8 +117,15 @@ func orWord(s, otherwise string) string {
 
 // event tells of a change of a decision.
 func (v *visit) event(d *v1alpha1.ModelDecision, kind, reason, message string) {
-	if len(message) > 1000 {
-		message = strings.ToValidUTF8(message[:1000], "")
+	v.Event(d, kind, reason, atMost(message, maxMessage))
+}
+
+// maxMessage bounds what is said in a status or an event, in bytes.
+const maxMessage = 1000
+
+func atMost(s string, n int) string {
+	if len(s) <= n {
+		return s
 	}
-	v.Event(d, kind, reason, message)
+	return strings.ToValidUTF8(s[:n], "")
 }

@@ -146,7 +146,7 @@ func theGuard() *v1alpha1.ModelGuard {
 			Match:    v1alpha1.Match{Window: d(15 * time.Second), MinSamples: 100, Tolerance: "0.2"},
 			Verify:   v1alpha1.Verify{For: d(15 * time.Second), GoodAfter: d(20 * time.Second)},
 			Limits:   v1alpha1.Limits{Cooldown: d(5 * time.Second), ChangesPerDay: 20, RetrainsPerWeek: 5, ReturnAfter: d(time.Minute)},
-			Retrain:  &v1alpha1.Retrain{From: v1alpha1.RetrainSource{CronJob: "churn-retrain"}, Timeout: d(time.Hour)},
+			Retrain:  &v1alpha1.Retrain{From: &v1alpha1.RetrainSource{CronJob: "churn-retrain"}, Timeout: d(time.Hour)},
 			Gate:     []v1alpha1.GateRule{{Metric: "mae", Max: "1.05", RelativeTo: "live"}},
 		},
 	}
