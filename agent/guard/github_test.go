@@ -65,10 +65,12 @@ func (w *world) trainOnGitHub(t *testing.T, begun func()) {
 	w.until(func() bool { return len(w.github.Runs()) > 0 }, 200)
 	w.runs("success")
 	w.until(func() bool { return w.changes > 0 }, 200)
-	w.settle(2)
 	w.alerts = nil
-	w.settle(2)
-	w.pass(20)
+	w.until(func() bool {
+		w.rollOut()
+		ds := w.decisions()
+		return len(ds) == 2 && ds[0].Status.State == v1alpha1.Done && ds[1].Status.State == v1alpha1.Done
+	}, 60)
 	ds := w.decisions()
 	if len(ds) != 2 {
 		t.Fatal(describe(ds))

@@ -72,6 +72,7 @@ type world struct {
 
 	github    *githubtest.Server // that trains; nil: Jobs do
 	transport http.RoundTripper  // of the loop to it
+	mortal    *mortal            // whose process the loop is; nil: nobody's
 }
 
 // shown is what a version shows: over any window.
@@ -331,6 +332,9 @@ func (w *world) tick(seconds int) {
 			w.github.SetNow(w.now)
 		}
 		w.loop.Round(w.t.Context())
+		if w.mortal != nil && w.mortal.killed {
+			w.lead(nil)
+		}
 	}
 }
 
