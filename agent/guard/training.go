@@ -81,7 +81,7 @@ func (v *visit) look(ctx context.Context, d *v1alpha1.ModelDecision) error {
 // time is over: that nobody answers says nothing about it. It is no error of the
 // visit either, for the other track must go on.
 func (v *visit) troubled(ctx context.Context, d *v1alpha1.ModelDecision, trouble *retrain.Trouble) error {
-	if trouble.NotStarted && !v.postponed(d) {
+	if trouble.NotStarted && !postponed(d) {
 		d.Status.Job = ""
 		journal.Step(d, journal.JobPostponed, v.Now(), trouble.Error())
 		if err := v.journal.Write(ctx, d); err != nil {
@@ -120,8 +120,8 @@ func trainingSince(d *v1alpha1.ModelDecision) time.Time {
 }
 
 // postponed says that the last that was tried surely did not start it.
-func (v *visit) postponed(d *v1alpha1.ModelDecision) bool {
-	return journal.Has(d, journal.JobPostponed) && !journal.At(d, journal.JobPostponed).Before(journal.At(d, journal.JobStart))
+func postponed(d *v1alpha1.ModelDecision) bool {
+	return journal.Last(d, journal.JobStart, journal.JobPostponed) == journal.JobPostponed
 }
 
 // trigger is what trains: the one that it was begun with, else the guard's.
@@ -158,7 +158,7 @@ func (v *visit) order(d *v1alpha1.ModelDecision) retrain.Order {
 			o.CronJob = r.From.CronJob
 		}
 	}
-	if !v.postponed(d) {
+	if !postponed(d) {
 		o.Noted = journal.At(d, journal.JobStart)
 	}
 	o.Profile = func(ctx context.Context) []byte { return v.profileFor(ctx, o) }

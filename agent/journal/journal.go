@@ -150,6 +150,16 @@ func First(d *v1alpha1.ModelDecision, names ...string) time.Time {
 	return time.Time{}
 }
 
+// Last is the one of some steps that was written last, empty if none was.
+func Last(d *v1alpha1.ModelDecision, names ...string) string {
+	for _, s := range slices.Backward(d.Status.Steps) {
+		if slices.Contains(names, s.Name) {
+			return s.Name
+		}
+	}
+	return ""
+}
+
 // Count is how often a step was written.
 func Count(d *v1alpha1.ModelDecision, name string) int {
 	n := 0

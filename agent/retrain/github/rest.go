@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -136,8 +137,10 @@ func (w *Workflows) ask(ctx context.Context, a account, method, path string, que
 	return got, nil
 }
 
+var errLimited = errors.New("GitHub's rate limit is used up")
+
 func waits(until time.Time) *retrain.Trouble {
-	return &retrain.Trouble{NotStarted: true, Err: fmt.Errorf("GitHub's rate limit is used up: it is asked again at %s", until.UTC().Format(time.TimeOnly+"Z"))}
+	return &retrain.Trouble{NotStarted: true, Err: fmt.Errorf("%w: it is asked again at %s", errLimited, until.UTC().Format(time.TimeOnly+"Z"))}
 }
 
 func (w *Workflows) request(ctx context.Context, a account, method, path string, query url.Values, body any) (*http.Request, error) {

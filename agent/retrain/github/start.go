@@ -30,10 +30,10 @@ func (w *Workflows) Start(ctx context.Context, o retrain.Order) (string, error) 
 	}
 	name, err := w.start(ctx, o)
 	var trouble *retrain.Trouble
-	if errors.As(err, &trouble) && !trouble.NotStarted {
-		age := time.Duration(0)
-		if !o.Noted.IsZero() {
-			age = w.Now().Sub(o.Noted)
+	if errors.As(err, &trouble) && !errors.Is(err, errLimited) { // a limit keeps itself
+		age := w.Now().Sub(o.To)
+		if trouble.NotStarted { // the next try is a line in the journal
+			age = time.Hour
 		}
 		w.memory.keep(key, w.Now(), age, retrain.Status{}, trouble)
 	}
