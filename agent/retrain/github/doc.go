@@ -26,7 +26,8 @@
 //     there are runs without a title of their own, which may be this one's, it is
 //     only looked for, until the training's time is over.
 //  4. An answer that surely means that nothing was started (a refusal, a rate limit,
-//     no connection) is written down too (NotStarted), so nobody waits for it.
+//     no connection) is written down too (NotStarted), so nobody waits for it, and
+//     the next try may follow a minute later.
 //
 // What can still start two runs: a run that shows up later than settle -
 // sendWithin (105 s, less what the two leaders' clocks differ by), or a leader that
@@ -42,14 +43,14 @@
 // Rate limits, primary and secondary, are waited for as GitHub asks to (Retry-After,
 // X-RateLimit-Reset, else a minute and doubling); they say nothing about a run. So
 // do answers of 5xx, timeouts and a token that stopped working: the run goes on
-// without them. How long it was to wait is kept in memory only; a new leader asks once and is told
-// again. A run is looked at less and less often, from every 5 seconds to once a
-// minute.
+// without them. How long there is to wait is kept in memory only; a new leader asks
+// once and is told again. A run is looked at less and less often, from every 5
+// seconds to once a minute.
 //
 // # The token
 //
 // It is read from the Secret at each use, past the cache, sent to one server only
 // (a flag, never a field of an object, and no redirect is followed), by TLS unless
-// that is this machine itself. It is cut out of everything that GitHub
-// says, should GitHub ever repeat it.
+// that is this machine itself. It is cut out of what GitHub says, should GitHub ever
+// repeat it.
 package github

@@ -72,7 +72,7 @@ func (w *Workflows) start(ctx context.Context, o retrain.Order) (string, error) 
 
 // dispatch sends what was noted a moment ago.
 func (w *Workflows) dispatch(ctx context.Context, a account, o retrain.Order, noted time.Time) (string, error) {
-	ctx, cancel := within(ctx)
+	ctx, cancel := context.WithTimeout(ctx, sendWithin)
 	defer cancel()
 	inputs := map[string]string{}
 	for _, in := range o.Inputs() {
@@ -81,7 +81,7 @@ func (w *Workflows) dispatch(ctx context.Context, a account, o retrain.Order, no
 	path := "/repos/" + o.GitHub.Repository + "/actions/workflows/" + o.GitHub.Workflow + "/dispatches"
 	body := map[string]any{"ref": o.GitHub.Ref, "inputs": inputs, "return_run_details": true}
 	for {
-		if late := w.Now().Sub(noted); late > sendWithin {
+		if late := w.Now().Round(0).Sub(noted); late > sendWithin { // Round: by the wall, for the other clock stops with the machine
 			return "", &retrain.Trouble{NotStarted: true, Err: fmt.Errorf("the dispatch was not sent: %s have passed since it was noted", late.Round(time.Second))}
 		}
 		got, err := w.ask(ctx, a, http.MethodPost, path, nil, body)
