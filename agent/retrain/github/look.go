@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"github.com/leeway-dev/leeway/agent/retrain"
+	"github.com/leeway-dev/leeway/agent/retrain/github/answer"
 )
 
 // Look sees where a run stands, or looks for it first.
@@ -57,7 +58,7 @@ func (w *Workflows) look(ctx context.Context, o retrain.Order, name string) (ret
 	case got.status != http.StatusOK:
 		return retrain.Status{}, refused(got, a, repository, o.GitHub.Workflow, o.GitHub.Ref)
 	}
-	r, err := parseRun(got.body)
+	r, err := answer.ParseRun(got.body)
 	if err != nil {
 		return retrain.Status{}, &retrain.Trouble{Err: fmt.Errorf("run %d of %s: %w", id, repository, err)}
 	}
@@ -80,13 +81,15 @@ func (w *Workflows) missing(ctx context.Context, a account, o retrain.Order, rep
 	return retrain.Status{State: retrain.Gone, Message: fmt.Sprintf("run %d of %s is gone", id, repository)}, nil
 }
 
-// told is what a run says of itself.
-func told(repository string, r run) retrain.Status {
-	s := retrain.Status{State: r.state(), Name: runName(repository, r.ID)}
-	word := readable(r.Status, maxWord)
-	if r.Status == "completed" {
-		word = "completed: " + readable(r.Conclusion, maxWord)
+// told is what a run says of itself. Words that GitHub adds to its states are taken
+// for those of a run that goes on.
+func told(repository string, r answer.Run) retrain.Status {
+	s := retrain.Status{Name: runName(repository, r.ID), Message: fmt.Sprintf("run %d of %s is %s", r.ID, repository, r.Words())}
+	switch {
+	case r.Succeeded():
+		s.State = retrain.Complete
+	case r.Completed():
+		s.State = retrain.Failed
 	}
-	s.Message = fmt.Sprintf("run %d of %s is %s", r.ID, repository, word)
 	return s
 }

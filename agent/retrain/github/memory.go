@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/leeway-dev/leeway/agent/retrain"
+	"github.com/leeway-dev/leeway/agent/retrain/github/answer"
 )
 
 // memory is what spares GitHub questions: nothing that matters is lost with it.
@@ -50,7 +51,7 @@ func (m *memory) wait(account string, now time.Time, d time.Duration, told bool)
 	defer m.mu.Unlock()
 	l := m.limits[account]
 	if !told {
-		d = min(d<<min(l.strikes, 6), mostWait)
+		d = min(d<<min(l.strikes, 6), answer.MostWait)
 		l.strikes++
 	}
 	l.until = now.Add(d)

@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/leeway-dev/leeway/agent/retrain"
+	"github.com/leeway-dev/leeway/agent/retrain/github/answer"
 	"github.com/leeway-dev/leeway/agent/v1alpha1"
 )
 
@@ -89,8 +90,8 @@ func refusal(format string, a ...any) *retrain.Trouble {
 	return &retrain.Trouble{Refused: true, Err: fmt.Errorf(format, a...)}
 }
 
-// answer is what GitHub said.
-type answer struct {
+// reply is what GitHub said.
+type reply struct {
 	status int
 	header http.Header
 	body   []byte
@@ -100,22 +101,22 @@ type answer struct {
 
 // ask sends one request. Its error is a Trouble: a limit that has to be waited
 // for, or no whole answer; then NotStarted says whether it surely did nothing.
-func (w *Workflows) ask(ctx context.Context, a account, method, path string, query url.Values, body any) (answer, error) {
+func (w *Workflows) ask(ctx context.Context, a account, method, path string, query url.Values, body any) (reply, error) {
 	if until := w.memory.until(a.secret+"/"+a.key, w.Now()); !until.IsZero() {
-		return answer{}, waits(until)
+		return reply{}, waits(until)
 	}
 	var sent atomic.Bool
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { sent.Store(true) }})
 	r, err := w.request(ctx, a, method, path, query, body)
 	if err != nil {
-		return answer{}, err
+		return reply{}, err
 	}
 	response, err := w.client.Do(r)
 	if err != nil {
-		return answer{}, &retrain.Trouble{NotStarted: !sent.Load(), Err: fmt.Errorf("%s did not answer: %w", w.base.Host, err)}
+		return reply{}, &retrain.Trouble{NotStarted: !sent.Load(), Err: fmt.Errorf("%s did not answer: %w", w.base.Host, err)}
 	}
 	defer response.Body.Close()
-	got := answer{status: response.StatusCode, header: response.Header}
+	got := reply{status: response.StatusCode, header: response.Header}
 	got.body, err = io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
 	if len(got.body) > maxAnswer {
 		err = fmt.Errorf("more than %d bytes", maxAnswer)
@@ -124,10 +125,10 @@ func (w *Workflows) ask(ctx context.Context, a account, method, path string, que
 		return got, &retrain.Trouble{Err: fmt.Errorf("%s %s: answer %d can't be read: %w", method, path, got.status, err)}
 	}
 	if got.status/100 != 2 {
-		got.said = said(got.body, a.token)
+		got.said = answer.Said(got.body, a.token)
 	}
 	now := w.Now()
-	if wait, told, ok := limited(got.status, got.header, got.said, now); ok {
+	if wait, told, ok := answer.Limited(got.status, got.header, got.said, now); ok {
 		return got, waits(w.memory.wait(a.secret+"/"+a.key, now, wait, told))
 	}
 	w.memory.served(a.secret + "/" + a.key)
@@ -169,7 +170,7 @@ func (w *Workflows) request(ctx context.Context, a account, method, path string,
 }
 
 // refused says what to check when GitHub says no.
-func refused(got answer, a account, repository, workflow, ref string) *retrain.Trouble {
+func refused(got reply, a account, repository, workflow, ref string) *retrain.Trouble {
 	why := quoted(got.said)
 	switch {
 	case got.status == http.StatusUnauthorized:

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/leeway-dev/leeway/agent/retrain"
+	"github.com/leeway-dev/leeway/agent/retrain/github/answer"
 )
 
 // inputNames are those of the workflow: LEEWAY_MODEL is leeway_model.
@@ -87,7 +88,7 @@ func (w *Workflows) dispatch(ctx context.Context, a account, o retrain.Order, no
 		got, err := w.ask(ctx, a, http.MethodPost, path, nil, body)
 		switch {
 		case got.status/100 == 2: // also if the rest of the answer was lost: it was taken
-			if id := parseDispatched(got.body); id > 0 {
+			if id := answer.ParseDispatched(got.body); id > 0 {
 				return runName(o.GitHub.Repository, id), nil
 			}
 			return workflowName(o.GitHub.Repository, o.GitHub.Workflow), nil
@@ -103,7 +104,7 @@ func (w *Workflows) dispatch(ctx context.Context, a account, o retrain.Order, no
 
 // isUnknownKey: GitHub Enterprise Server before 3.21 says 'Invalid request.
 // "return_run_details" is not a permitted key.'
-func isUnknownKey(got answer) bool {
+func isUnknownKey(got reply) bool {
 	return (got.status == http.StatusUnprocessableEntity || got.status == http.StatusBadRequest) && strings.Contains(got.said, "return_run_details")
 }
 
@@ -119,7 +120,7 @@ func asOf(err error, notStarted bool) error {
 // find looks for the run of an order by its nonce, among those that were created
 // since the decision. Where there is none, it says which run has no decision's
 // name, if one hasn't.
-func (w *Workflows) find(ctx context.Context, a account, o retrain.Order, repository, workflow string) (found *run, untitled int64, err error) {
+func (w *Workflows) find(ctx context.Context, a account, o retrain.Order, repository, workflow string) (found *answer.Run, untitled int64, err error) {
 	query := url.Values{
 		"event": {"workflow_dispatch"}, "created": {">=" + o.To.Add(-skew).UTC().Format(time.RFC3339)},
 		"exclude_pull_requests": {"true"}, "per_page": {strconv.Itoa(perPage)},
@@ -133,15 +134,15 @@ func (w *Workflows) find(ctx context.Context, a account, o retrain.Order, reposi
 		if got.status != http.StatusOK {
 			return nil, 0, refused(got, a, repository, workflow, "")
 		}
-		runs, err := parseRuns(got.body)
+		runs, err := answer.ParseRuns(got.body)
 		if err != nil {
 			return nil, 0, &retrain.Trouble{Err: fmt.Errorf("runs of %s: %w", repository, err)}
 		}
 		for _, r := range runs {
-			if r.of(o.Decision) && (found == nil || r.ID < found.ID) {
+			if r.Of(o.Decision) && (found == nil || r.ID < found.ID) {
 				found = &r
 			}
-			if r.untitled() {
+			if r.Untitled() {
 				untitled = r.ID
 			}
 		}

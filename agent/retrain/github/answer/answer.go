@@ -1,4 +1,7 @@
-package github
+// Package answer reads what GitHub's REST API says: runs of workflows, what became
+// of a dispatch, errors, and for how long to wait. It has no I/O and imports nothing
+// of Kubernetes, so that it can be fuzzed.
+package answer
 
 import (
 	"bytes"
@@ -11,12 +14,10 @@ import (
 	"strings"
 	"time"
 	"unicode"
-
-	"github.com/leeway-dev/leeway/agent/retrain"
 )
 
-// run is what counts of a workflow run. https://docs.github.com/rest/actions/workflow-runs
-type run struct {
+// Run is what counts of a workflow run. https://docs.github.com/rest/actions/workflow-runs
+type Run struct {
 	ID int64 `json:"id"`
 	// Title is what run-name made of it; without a run-name, the workflow's name.
 	Title      string `json:"display_title"`
@@ -24,16 +25,16 @@ type run struct {
 	Conclusion string `json:"conclusion"`
 }
 
-// parseRun reads the answer to GET …/actions/runs/ID.
-func parseRun(b []byte) (run, error) {
-	var r run
+// ParseRun reads the answer to GET …/actions/runs/ID.
+func ParseRun(b []byte) (Run, error) {
+	var r Run
 	if err := json.Unmarshal(b, &r); err != nil {
-		return run{}, fmt.Errorf("not a workflow run: %w", err)
+		return Run{}, fmt.Errorf("not a workflow run: %w", err)
 	}
 	return r, r.check()
 }
 
-func (r run) check() error {
+func (r Run) check() error {
 	if r.ID <= 0 {
 		return fmt.Errorf("a workflow run with the id %d", r.ID)
 	}
@@ -43,10 +44,10 @@ func (r run) check() error {
 	return nil
 }
 
-// parseRuns reads a page of GET …/actions/workflows/WORKFLOW/runs.
-func parseRuns(b []byte) ([]run, error) {
+// ParseRuns reads a page of GET …/actions/workflows/WORKFLOW/runs.
+func ParseRuns(b []byte) ([]Run, error) {
 	var page struct {
-		Runs *[]run `json:"workflow_runs"`
+		Runs *[]Run `json:"workflow_runs"`
 	}
 	if err := json.Unmarshal(b, &page); err != nil {
 		return nil, fmt.Errorf("not a list of workflow runs: %w", err)
@@ -62,9 +63,9 @@ func parseRuns(b []byte) ([]run, error) {
 	return *page.Runs, nil
 }
 
-// parseDispatched reads the number of the run out of the answer to a dispatch, 0
+// ParseDispatched reads the number of the run out of the answer to a dispatch, 0
 // where it is not there: GitHub has accepted it all the same.
-func parseDispatched(b []byte) int64 {
+func ParseDispatched(b []byte) int64 {
 	var d struct {
 		Run int64 `json:"workflow_run_id"`
 	}
@@ -74,39 +75,34 @@ func parseDispatched(b []byte) int64 {
 	return d.Run
 }
 
-// of says whether the run is the decision's: its title has the name as a word.
-func (r run) of(decision string) bool { return slices.Contains(r.words(), decision) }
+// Of says whether the run is the decision's: its title has the name as a word.
+func (r Run) Of(decision string) bool { return slices.Contains(r.words(), decision) }
 
-// untitled says that the run has the name of no decision at all: it was started by
+// Untitled says that the run has the name of no decision at all: it was started by
 // hand, or the workflow does not put the name into its title.
-func (r run) untitled() bool { return !slices.ContainsFunc(r.words(), decisionName.MatchString) }
+func (r Run) Untitled() bool { return !slices.ContainsFunc(r.words(), decisionName.MatchString) }
 
 var decisionName = regexp.MustCompile(`-[0-9a-f]{10}$`)
 
 // words are the runs of what names of decisions are made of.
-func (r run) words() []string {
+func (r Run) words() []string {
 	return strings.FieldsFunc(r.Title, func(c rune) bool { return c != '-' && !unicode.IsLetter(c) && !unicode.IsDigit(c) })
 }
 
-// state is where the run stands. What is not known (GitHub has added words
-// before) is taken for a run that goes on.
-func (r run) state() retrain.State {
-	switch {
-	case r.Status != "completed":
-		return retrain.Running
-	case r.Conclusion == "success":
-		return retrain.Complete
-	}
-	return retrain.Failed // failure, cancelled, timed_out, skipped, …
-}
+// Completed says that the run is at its end.
+func (r Run) Completed() bool { return r.Status == "completed" }
+
+// Succeeded says that it ended well. Its other ends are failure, cancelled,
+// timed_out, skipped and more.
+func (r Run) Succeeded() bool { return r.Completed() && r.Conclusion == "success" }
 
 const (
 	maxSaid = 300 // of what GitHub says is passed on, in bytes
 	maxWord = 40
 )
 
-// said is what GitHub says in an error, for a person to read, without the token.
-func said(b []byte, token string) string {
+// Said is what GitHub says in an error, for a person to read, without the token.
+func Said(b []byte, token string) string {
 	var m struct {
 		Message string `json:"message"`
 	}
@@ -114,6 +110,14 @@ func said(b []byte, token string) string {
 		return ""
 	}
 	return readable(strings.ReplaceAll(m.Message, token, "…"), maxSaid)
+}
+
+// Words says in words where the run stands.
+func (r Run) Words() string {
+	if r.Completed() {
+		return "completed: " + readable(r.Conclusion, maxWord)
+	}
+	return readable(r.Status, maxWord)
 }
 
 // readable makes one line of at most n bytes of what a server said.
@@ -128,14 +132,14 @@ func readable(s string, n int) string {
 
 const (
 	leastWait = time.Minute
-	// mostWait is a little more than the hour after which a primary limit ends.
-	mostWait = 65 * time.Minute
+	// MostWait is a little more than the hour after which a primary limit ends.
+	MostWait = 65 * time.Minute
 )
 
-// limited says for how long GitHub asks to wait, if that is what an answer is
+// Limited says for how long GitHub asks to wait, if that is what an answer is
 // about, and whether GitHub said so itself.
 // https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api
-func limited(status int, h http.Header, message string, now time.Time) (wait time.Duration, told, ok bool) {
+func Limited(status int, h http.Header, message string, now time.Time) (wait time.Duration, told, ok bool) {
 	if status != http.StatusTooManyRequests && status != http.StatusForbidden {
 		return 0, false, false
 	}
@@ -167,4 +171,4 @@ func clock(h http.Header, now time.Time) time.Time {
 	return now
 }
 
-func bound(d time.Duration) time.Duration { return min(max(d, time.Second), mostWait) }
+func bound(d time.Duration) time.Duration { return min(max(d, time.Second), MostWait) }
