@@ -46,11 +46,13 @@ type ControllerConfig struct {
 	Prometheus       *external.Config
 	AlertmanagerURLs []string
 	ExternalURL      string
-	ScrapeInterval   time.Duration // of the node agents
-	DecideInterval   time.Duration
-	LeaseDuration    time.Duration
-	Kubernetes       *rest.Config
-	Logger           *zap.Logger
+	// GitHubURL is the REST API that trainings by workflow go to.
+	GitHubURL      string
+	ScrapeInterval time.Duration // of the node agents
+	DecideInterval time.Duration
+	LeaseDuration  time.Duration
+	Kubernetes     *rest.Config
+	Logger         *zap.Logger
 }
 
 // rulesDir is where the rules are read from. Those that ship are written out

@@ -34,6 +34,7 @@ import (
 	"github.com/leeway-dev/leeway/agent/node/own"
 	"github.com/leeway-dev/leeway/agent/nominate"
 	"github.com/leeway-dev/leeway/agent/reference"
+	"github.com/leeway-dev/leeway/agent/retrain/github"
 	"github.com/leeway-dev/leeway/registry"
 	"github.com/leeway-dev/leeway/registry/api"
 	"github.com/leeway-dev/leeway/registry/artifact"
@@ -218,11 +219,16 @@ func (e leadershipEvents) Eventf(object runtime.Object, kind, reason, message st
 func (r *controller) loop() (*guard.Loop, error) {
 	kube := r.manager.GetClient()
 	recorder := r.manager.GetEventRecorder("leeway")
+	workflows, err := github.New(github.Config{URL: r.GitHubURL, Live: r.manager.GetAPIReader()})
+	if err != nil {
+		return nil, fmt.Errorf("agent: %w", err)
+	}
 	return guard.New(guard.Config{
 		Client: kube, Live: r.manager.GetAPIReader(), Source: r.source, Store: r.store,
 		LiveProfile:   guard.FetchProfiles(&http.Client{Timeout: 5 * time.Second}),
 		CheckArtifact: artifact.New(artifact.Options{Allow: r.ArtifactAllow}).Check,
 		CanPatch:      guard.Permission(kube, time.Now),
+		GitHub:        workflows,
 		Event: func(object runtime.Object, kind, reason, message string) {
 			recorder.Eventf(object, nil, kind, reason, "Decide", "%s", message)
 		},

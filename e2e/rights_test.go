@@ -45,7 +45,7 @@ var (
 	leaderRights = []string{"create leases.coordination.k8s.io", "get,update leases.coordination.k8s.io leeway-controller"}
 	actorRights  = []string{
 		"patch deployments.apps", "patch statefulsets.apps",
-		"get cronjobs.batch", "create,get jobs.batch",
+		"get cronjobs.batch", "create,get jobs.batch", "get secrets leeway-github",
 	}
 	viewerRights  = []string{"get,list,watch modelguards.leeway.dev", "get,list,watch modelversions.leeway.dev", "get,list,watch modeldecisions.leeway.dev"}
 	labelsRights  = []string{"create modelguards/feedback.leeway.dev"}

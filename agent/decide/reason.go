@@ -57,6 +57,8 @@ const (
 	ReasonTwoVersions         Reason = "two_versions_registered"
 	ReasonJobFailed           Reason = "job_failed"
 	ReasonRetrainTimeout      Reason = "retrain_timeout"
+	ReasonTriggerRefused      Reason = "trigger_refused"
+	ReasonTriggerUnreachable  Reason = "trigger_unreachable"
 	ReasonVerifying           Reason = "verifying"
 	ReasonVerified            Reason = "verified"
 	ReasonNotReady            Reason = "not_ready"

@@ -187,7 +187,7 @@ func steps(s v1alpha1.ModelDecisionStatus) []string {
 		lines = append(lines, "Approved by "+s.ApprovedBy+".")
 	}
 	if s.Job != "" {
-		line := "Training ran as Job " + s.Job
+		line := "Training ran as " + trainer(s.Job)
 		if s.Version != "" {
 			line += " and registered " + version(s.Version)
 		}
@@ -205,6 +205,14 @@ func steps(s v1alpha1.ModelDecisionStatus) []string {
 		lines = append(lines, line)
 	}
 	return lines
+}
+
+// trainer is a Job, or by its slashes a run of a workflow.
+func trainer(name string) string {
+	if strings.Contains(name, "/") {
+		return "workflow " + name
+	}
+	return "Job " + name
 }
 
 func moment(t metav1.MicroTime) string {

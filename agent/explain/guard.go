@@ -40,10 +40,13 @@ func Guard(g v1alpha1.ModelGuard) string {
 			fmt.Fprintf(&b, " (%s)", r.Reason)
 		}
 		if r.Job != "" {
-			fmt.Fprintf(&b, ", Job %s", r.Job)
+			b.WriteString(", " + trainer(r.Job))
 		}
 		if r.Version != "" {
 			fmt.Fprintf(&b, ", registered version %s", r.Version)
+		}
+		if r.Message != "" {
+			b.WriteString(": " + strings.TrimSuffix(r.Message, "."))
 		}
 		b.WriteString(".\n")
 	}

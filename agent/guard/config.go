@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/leeway-dev/leeway/agent/evidence"
+	"github.com/leeway-dev/leeway/agent/retrain"
 	"github.com/leeway-dev/leeway/registry"
 	"github.com/leeway-dev/leeway/registry/profile"
 )
@@ -45,6 +46,15 @@ type LiveProfile struct {
 	Missing []string
 }
 
+// Trigger is a way to train.
+type Trigger interface {
+	// Start starts what an order asks for, once, and returns what it is called. A
+	// *retrain.Trouble says why it can't, and whether to ask again.
+	Start(ctx context.Context, o retrain.Order) (string, error)
+	// Look says where it stands. A *retrain.Trouble says that this is not known now.
+	Look(ctx context.Context, o retrain.Order, name string) (retrain.Status, error)
+}
+
 // Config is what a Loop needs. Every field must be set unless it says
 // otherwise.
 type Config struct {
@@ -65,6 +75,8 @@ type Config struct {
 	// CanPatch says whether Leeway may patch workloads of a namespace;
 	// Permission is one.
 	CanPatch func(ctx context.Context, namespace string) (bool, error)
+	// GitHub trains by workflows. Nil: guards that name one are held.
+	GitHub Trigger
 	// Event puts an Event on an object. Nil: none.
 	Event func(object runtime.Object, eventType, reason, message string)
 	// Registerer gets the metrics. Nil: nowhere.

@@ -48,7 +48,7 @@ func (v *visit) gather(ctx context.Context) error {
 	e.Human, e.HumanManager, e.HumanAt = v.human(e.RolloutSince)
 	for i := range v.decisions {
 		if d := &v.decisions[i]; journal.Open(d) {
-			e.RetrainOpen = e.RetrainOpen || journal.Has(d, journal.JobStart)
+			e.RetrainOpen = e.RetrainOpen || inTraining(d) || journal.Has(d, journal.JobStart)
 			if t := d.Spec.DecidedAt.Time; e.OpenSince.IsZero() || t.Before(e.OpenSince) {
 				e.OpenSince = t
 			}

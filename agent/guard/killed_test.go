@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"strings"
 	"sync"
 	"testing"
 
@@ -13,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
+	"github.com/leeway-dev/leeway/agent/retrain/github/githubtest"
 	"github.com/leeway-dev/leeway/agent/v1alpha1"
 )
 
@@ -44,6 +47,22 @@ func (m *mortal) write(do func() error) error {
 	return errKilled
 }
 
+// RoundTrip counts what changes something at GitHub as a write.
+func (m *mortal) RoundTrip(r *http.Request) (answer *http.Response, err error) {
+	if r.Method == http.MethodGet {
+		return http.DefaultTransport.RoundTrip(r)
+	}
+	failed := m.write(func() error {
+		answer, err = http.DefaultTransport.RoundTrip(r)
+		return err
+	})
+	if failed != nil && answer != nil {
+		_ = answer.Body.Close()
+		answer = nil
+	}
+	return answer, failed
+}
+
 func (m *mortal) client(c client.WithWatch) client.Client {
 	return interceptor.NewClient(c, interceptor.Funcs{
 		Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
@@ -63,10 +82,25 @@ func (m *mortal) client(c client.WithWatch) client.Client {
 	})
 }
 
+// lead has a mortal leader go on, or one that lives.
+func (w *world) lead(m *mortal) {
+	w.mortal, w.transport = m, nil
+	c := client.Client(w.client)
+	if m != nil {
+		w.transport, c = m, m.client(w.client)
+	}
+	w.loop = w.newLoop(c)
+}
+
 // TestKilledAtEveryWrite kills the leader at each of its writes, and lets
 // another go on: the outcome is that of a leader that lives.
 func TestKilledAtEveryWrite(t *testing.T) {
 	stories := map[string]func(t *testing.T, w *world, begun func()){
+		"retrain on GitHub": func(t *testing.T, w *world, begun func()) { w.trainOnGitHub(t, begun) },
+		"retrain on an older GitHub": func(t *testing.T, w *world, begun func()) {
+			w.github.Change(func(c *githubtest.Config) { c.Legacy = true })
+			w.trainOnGitHub(t, begun)
+		},
 		"rollback": func(t *testing.T, w *world, begun func()) {
 			w.release()
 			begun()
@@ -109,16 +143,24 @@ func TestKilledAtEveryWrite(t *testing.T) {
 		},
 	}
 	for name, story := range stories {
+		if testing.Short() && strings.Contains(name, "older") {
+			continue
+		}
 		for _, after := range []bool{false, true} {
 			for n := 1; ; n++ {
 				m := &mortal{left: n, after: after}
 				t.Run(fmt.Sprintf("%s/write %d, after %v", name, n, after), func(t *testing.T) {
 					w := newWorld(t)
+					if strings.Contains(name, "GitHub") {
+						w = onGitHub(t)
+					}
 					w.pass(40)
 					story(t, w, func() {
-						w.loop = w.newLoop(m.client(w.client))
-						w.until(func() bool { return m.killed }, 3)
-						w.loop = w.newLoop(w.client)
+						w.lead(m)
+						if w.github == nil || testing.Short() {
+							w.until(func() bool { return m.killed }, 3)
+							w.lead(nil)
+						} // else to the end
 					})
 				})
 				if !m.killed {

@@ -60,7 +60,7 @@ func (v *visit) record(ctx context.Context, c choice) error {
 		if d.Spec.Guard != v.guard.Name {
 			continue
 		}
-		if journal.Open(d) && d.Status.State != v1alpha1.StateTraining {
+		if journal.Open(d) && !inTraining(d) {
 			return v.resume(ctx, d)
 		}
 		own = append(own, *d)

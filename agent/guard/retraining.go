@@ -6,7 +6,6 @@ import (
 	"strconv"
 	"time"
 
-	"go.uber.org/zap"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -20,7 +19,7 @@ import (
 
 const (
 	stepTainted = "tainted"
-	// registryLag is how long after the Job a registered version may take to
+	// registryLag is how long after the training a registered version may take to
 	// show up in the cache that the registry is read from.
 	registryLag = 10 * time.Second
 
@@ -40,7 +39,7 @@ func (v *visit) retraining(ctx context.Context) (bool, error) {
 	}
 	v.showTraining(d, training)
 	e := v.evidence
-	if e.Human && e.HumanAt.After(journal.At(d, journal.JobStarted)) {
+	if e.Human && e.HumanAt.After(trainingSince(d)) {
 		return false, v.endTraining(ctx, d, v1alpha1.Superseded, decide.ReasonHumanChanged, "superseded",
 			fmt.Sprintf("%s changed the model to version %s: what is trained stays registered", e.HumanManager, e.Active))
 	}
@@ -50,80 +49,35 @@ func (v *visit) retraining(ctx context.Context) (bool, error) {
 	if journal.Has(d, journal.GatePassed) {
 		return v.redeploy(ctx, d)
 	}
-	state, message, err := retrain.Look(ctx, v.Live, d.Namespace, d.Status.Job)
-	if err != nil {
-		return false, err
+	if !journal.Has(d, journal.JobStarted) {
+		return false, v.startTraining(ctx, d)
 	}
-	switch {
-	case state == retrain.Failed:
-		return false, v.endTraining(ctx, d, v1alpha1.StateHeld, decide.ReasonJobFailed, "", message)
-	case state == retrain.Running && v.now.Sub(journal.At(d, journal.JobStarted)) > v.retrainTimeout():
-		return false, v.endTraining(ctx, d, v1alpha1.StateHeld, decide.ReasonRetrainTimeout, "",
-			fmt.Sprintf("%s, for longer than %s", message, v.retrainTimeout()))
-	case state == retrain.Running:
-		return false, nil
-	}
-	return false, v.registered(ctx, d, state, message)
+	return false, v.look(ctx, d)
 }
 
 func (v *visit) training(ctx context.Context) (*v1alpha1.ModelDecision, error) {
 	for i := range v.decisions {
-		if v.decisions[i].Status.State != v1alpha1.StateTraining {
+		if !inTraining(&v.decisions[i]) {
 			continue
 		}
 		d, err := v.journal.Read(ctx, v.guard.Namespace, v.decisions[i].Name)
 		if apierrors.IsNotFound(err) {
 			continue
 		}
-		if err != nil || d.Status.State == v1alpha1.StateTraining {
+		if err != nil || inTraining(d) {
 			return d, err
 		}
 	}
 	return nil, nil
 }
 
+func inTraining(d *v1alpha1.ModelDecision) bool { return d.Status.State == v1alpha1.StateTraining }
+
 func (v *visit) retrainTimeout() time.Duration {
 	if r := v.guard.Spec.Retrain; r != nil && r.Timeout.Duration > 0 {
 		return r.Timeout.Duration
 	}
 	return 6 * time.Hour
-}
-
-// startTraining creates the Job of a decision. The line before it makes the
-// decision resumable, the Job's name makes it the same Job.
-func (v *visit) startTraining(ctx context.Context, d *v1alpha1.ModelDecision) error {
-	if v.guard.Spec.Retrain == nil {
-		return v.endTraining(ctx, d, v1alpha1.StateHeld, decide.ReasonNoRetrain, "", "the guard names nothing to train with any more")
-	}
-	o := retrain.Order{
-		Namespace: d.Namespace, CronJob: v.guard.Spec.Retrain.From.CronJob, Decision: d.Name,
-		Model: d.Spec.Model, Parent: d.Spec.From, From: v.trainFrom(d), To: d.Spec.DecidedAt.Time, Timeout: v.retrainTimeout(),
-	}
-	if !journal.Has(d, journal.JobStart) {
-		journal.Step(d, journal.JobStart, v.Now(), fmt.Sprintf("create job %s from cronjob %s", retrain.JobName(d.Name), o.CronJob))
-		if err := v.journal.Write(ctx, d); err != nil {
-			return err
-		}
-	}
-	o.Profile = v.profileFor(ctx, o)
-	name, err := retrain.Start(ctx, v.Client, v.Live, o)
-	if apierrors.IsNotFound(err) || apierrors.IsForbidden(err) || apierrors.IsInvalid(err) {
-		return v.endTraining(ctx, d, v1alpha1.StateHeld, decide.ReasonJobFailed, "", err.Error())
-	}
-	if err != nil {
-		return err
-	}
-	d.Status.Job, d.Status.State = name, v1alpha1.StateTraining
-	message := fmt.Sprintf("job %s trains a new version of %s", name, d.Spec.Model)
-	journal.Step(d, journal.JobStarted, v.Now(), message)
-	if err := v.journal.Write(ctx, d); err != nil {
-		return err
-	}
-	v.log.Info("training", zap.String("decision", d.Name), zap.String("job", name))
-	v.event(d, corev1.EventTypeNormal, journal.JobStarted, message)
-	v.show(d, message)
-	v.showTraining(d, training)
-	return nil
 }
 
 // trainFrom is where the rows begin that the decision rests on.
@@ -138,21 +92,6 @@ func (v *visit) trainFrom(d *v1alpha1.ModelDecision) time.Time {
 		}
 	}
 	return from
-}
-
-// profileFor fetches the live profile for the Job. A training does without one
-// rather than not start: it has the window, and the rows of its own.
-func (v *visit) profileFor(ctx context.Context, o retrain.Order) []byte {
-	live, err := v.LiveProfile(ctx, v.pods, o.From, o.To)
-	if err != nil || live.Profile == nil {
-		v.log.Warn("no live profile for the training", zap.String("decision", o.Decision), zap.Error(err))
-		return nil
-	}
-	b, err := retrain.Compact(live.Profile)
-	if err != nil {
-		v.log.Warn("no live profile for the training", zap.String("decision", o.Decision), zap.Error(err))
-	}
-	return b
 }
 
 // taint notes that input was broken while the training ran, or changed with that of
@@ -190,7 +129,7 @@ func (v *visit) garbage() string {
 	return ""
 }
 
-// registered looks for what the Job registered, and gates it.
+// registered looks for what the training registered, and gates it.
 func (v *visit) registered(ctx context.Context, d *v1alpha1.ModelDecision, state retrain.State, message string) error {
 	if !journal.Has(d, journal.JobDone) {
 		journal.Step(d, journal.JobDone, v.Now(), message)
@@ -245,14 +184,19 @@ func (v *visit) endTraining(ctx context.Context, d *v1alpha1.ModelDecision, stat
 	case v1alpha1.Superseded:
 		phase = done
 	}
-	v.condition(conditionTrained, trained, string(reason), explain.Advised(message, string(reason), maxCondition))
+	v.condition(conditionTrained, trained, string(reason), explain.Advised(message, string(reason), maxMessage))
 	v.showTraining(d, phase)
-	v.guard.Status.Retrain.Reason = string(reason)
+	v.tellTraining(reason, message)
 	return nil
 }
 
+// tellTraining says on the guard how it is with the training.
+func (v *visit) tellTraining(reason decide.Reason, message string) {
+	v.guard.Status.Retrain.Reason, v.guard.Status.Retrain.Message = string(reason), atMost(message, maxMessage)
+}
+
 func (v *visit) showTraining(d *v1alpha1.ModelDecision, phase string) {
-	started := journal.At(d, journal.JobStarted)
+	started := journal.First(d, journal.JobStarted)
 	s := &v1alpha1.RetrainStatus{
 		Decision: d.Name, Phase: phase, Job: d.Status.Job, Version: d.Status.Version, Tainted: journal.Has(d, stepTainted),
 	}

@@ -20,10 +20,6 @@ const (
 	conditionReconciled = "Reconciled"
 	conditionHeld       = "Held"
 	conditionTrained    = "Trained"
-
-	// The API server takes no longer messages.
-	maxCondition = 1024
-	maxEvent     = 1000
 )
 
 // phase says where the rollback track stands. While phase and reason stay the
@@ -46,11 +42,8 @@ func (v *visit) condition(kind string, status metav1.ConditionStatus, reason, me
 		c.ObservedGeneration == v.guard.Generation {
 		return
 	}
-	if len(message) > maxCondition {
-		message = strings.ToValidUTF8(message[:maxCondition], "")
-	}
 	meta.SetStatusCondition(&v.guard.Status.Conditions, metav1.Condition{
-		Type: kind, Status: status, Reason: reason, Message: message,
+		Type: kind, Status: status, Reason: reason, Message: atMost(message, maxMessage),
 		ObservedGeneration: v.guard.Generation, LastTransitionTime: metav1.NewTime(v.now),
 	})
 }
@@ -117,7 +110,7 @@ func (v *visit) publish(ctx context.Context, failed error) error {
 			kind = corev1.EventTypeWarning
 		}
 		v.Event(v.guard, kind, orWord(now.Reason, string(now.Phase)),
-			explain.Advised(fmt.Sprintf("%s: %s", now.Phase, now.Message), now.Reason, maxEvent))
+			explain.Advised(fmt.Sprintf("%s: %s", now.Phase, now.Message), now.Reason, maxMessage))
 	}
 	return nil
 }
@@ -129,7 +122,7 @@ func (v *visit) conditionHeld() {
 	if s.Phase == v1alpha1.Held {
 		status = metav1.ConditionTrue
 	}
-	v.condition(conditionHeld, status, orWord(s.Reason, string(s.Phase)), explain.Advised(s.Message, s.Reason, maxCondition))
+	v.condition(conditionHeld, status, orWord(s.Reason, string(s.Phase)), explain.Advised(s.Message, s.Reason, maxMessage))
 }
 
 func orWord(s, otherwise string) string {
@@ -141,5 +134,16 @@ func orWord(s, otherwise string) string {
 
 // event tells of a change of a decision.
 func (v *visit) event(d *v1alpha1.ModelDecision, kind, reason, message string) {
-	v.Event(d, kind, reason, explain.Advised(message, reason, maxEvent))
+	v.Event(d, kind, reason, explain.Advised(message, reason, maxMessage))
+}
+
+// maxMessage bounds what is said in a status or an event, in bytes: the API server
+// takes no events of more than 1,024.
+const maxMessage = 1000
+
+func atMost(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	return strings.ToValidUTF8(s[:n], "")
 }

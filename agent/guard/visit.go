@@ -114,7 +114,7 @@ func (v *visit) read(ctx context.Context) error {
 func (v *visit) open(ctx context.Context) (*v1alpha1.ModelDecision, error) {
 	for i := range v.decisions {
 		d := &v.decisions[i]
-		if !journal.Open(d) || d.Status.State == v1alpha1.StateTraining {
+		if !journal.Open(d) || inTraining(d) {
 			continue
 		}
 		d, err := v.journal.Read(ctx, d.Namespace, d.Name)
@@ -124,7 +124,7 @@ func (v *visit) open(ctx context.Context) (*v1alpha1.ModelDecision, error) {
 		if err != nil {
 			return nil, err
 		}
-		if journal.Open(d) && d.Status.State != v1alpha1.StateTraining {
+		if journal.Open(d) && !inTraining(d) {
 			return d, nil
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"regexp"
 	"strconv"
 	"strings"
@@ -28,6 +29,8 @@ import (
 
 	"github.com/leeway-dev/leeway/agent/evidence"
 	"github.com/leeway-dev/leeway/agent/guard"
+	"github.com/leeway-dev/leeway/agent/retrain/github"
+	"github.com/leeway-dev/leeway/agent/retrain/github/githubtest"
 	"github.com/leeway-dev/leeway/agent/v1alpha1"
 	"github.com/leeway-dev/leeway/registry"
 	"github.com/leeway-dev/leeway/registry/artifact"
@@ -70,6 +73,10 @@ type world struct {
 	counted          map[string]bool // reasons that metrics have had
 	changes          int             // of the Deployment, dry runs left out
 	stuck            bool            // the Deployment's controller does nothing
+
+	github    *githubtest.Server // that trains; nil: Jobs do
+	transport http.RoundTripper  // of the loop to it
+	mortal    *mortal            // whose process the loop is; nil: nobody's
 }
 
 // shown is what a version shows: over any window.
@@ -150,7 +157,7 @@ func theGuard() *v1alpha1.ModelGuard {
 			Match:    v1alpha1.Match{Window: d(15 * time.Second), MinSamples: 100, Tolerance: "0.2"},
 			Verify:   v1alpha1.Verify{For: d(15 * time.Second), GoodAfter: d(20 * time.Second)},
 			Limits:   v1alpha1.Limits{Cooldown: d(5 * time.Second), ChangesPerDay: 20, RetrainsPerWeek: 5, ReturnAfter: d(time.Minute)},
-			Retrain:  &v1alpha1.Retrain{From: v1alpha1.RetrainSource{CronJob: "churn-retrain"}, Timeout: d(time.Hour)},
+			Retrain:  &v1alpha1.Retrain{From: &v1alpha1.RetrainSource{CronJob: "churn-retrain"}, Timeout: d(time.Hour)},
 			Gate:     []v1alpha1.GateRule{{Metric: "mae", Max: "1.05", RelativeTo: "live"}},
 		},
 	}
@@ -297,6 +304,7 @@ func (w *world) newLoop(c client.Client) *guard.Loop {
 			return w.artifacts[uri]
 		},
 		CanPatch: func(context.Context, string) (bool, error) { return w.permitted, nil },
+		GitHub:   w.workflows(c),
 		Event: func(o runtime.Object, kind, reason, message string) {
 			w.mu.Lock()
 			defer w.mu.Unlock()
@@ -311,13 +319,31 @@ func (w *world) newLoop(c client.Client) *guard.Loop {
 	return l
 }
 
+// workflows is what trains on GitHub, where that is.
+func (w *world) workflows(c client.Client) guard.Trigger {
+	if w.github == nil {
+		return nil
+	}
+	g, err := github.New(github.Config{URL: w.github.URL, Live: c, Transport: w.transport, Now: func() time.Time { return w.now }})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return g
+}
+
 // tick lets seconds pass, with a round in each.
 func (w *world) tick(seconds int) {
 	w.t.Helper()
 	for range seconds {
 		w.now = w.now.Add(time.Second)
+		if w.github != nil {
+			w.github.SetNow(w.now)
+		}
 		w.loop.Round(w.t.Context())
 		w.look()
+		if w.mortal != nil && w.mortal.killed {
+			w.lead(nil)
+		}
 	}
 }
 

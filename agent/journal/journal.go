@@ -22,16 +22,20 @@ import (
 
 // The steps of a decision, in the order that they are taken.
 const (
-	Decided    = "decided"
-	Approved   = "approved"
-	Applying   = "applying"
-	Applied    = "applied"
-	RolledOut  = "rolled_out"
-	Verified   = "verified"
-	Undoing    = "undoing"
-	Undone     = "undone"
-	JobStart   = "job_starting"
-	JobStarted = "job_started"
+	Decided   = "decided"
+	Approved  = "approved"
+	Applying  = "applying"
+	Applied   = "applied"
+	RolledOut = "rolled_out"
+	Verified  = "verified"
+	Undoing   = "undoing"
+	Undone    = "undone"
+	JobStart  = "job_starting"
+	// JobPostponed says that surely nothing came of the job_starting before it.
+	JobPostponed = "job_postponed"
+	JobStarted   = "job_started"
+	// JobFound says what the training is called, where that was not known at once.
+	JobFound   = "job_found"
 	JobDone    = "job_done"
 	GatePassed = "gate_passed"
 	Ended      = "ended"
@@ -134,6 +138,37 @@ func At(d *v1alpha1.ModelDecision, name string) time.Time {
 		}
 	}
 	return time.Time{}
+}
+
+// First is when the first of some steps was written, zero if none was.
+func First(d *v1alpha1.ModelDecision, names ...string) time.Time {
+	for _, s := range d.Status.Steps {
+		if slices.Contains(names, s.Name) {
+			return s.Time.Time
+		}
+	}
+	return time.Time{}
+}
+
+// Last is the one of some steps that was written last, empty if none was.
+func Last(d *v1alpha1.ModelDecision, names ...string) string {
+	for _, s := range slices.Backward(d.Status.Steps) {
+		if slices.Contains(names, s.Name) {
+			return s.Name
+		}
+	}
+	return ""
+}
+
+// Count is how often a step was written.
+func Count(d *v1alpha1.ModelDecision, name string) int {
+	n := 0
+	for _, s := range d.Status.Steps {
+		if s.Name == name {
+			n++
+		}
+	}
+	return n
 }
 
 // Has says whether a step was written.

@@ -57,6 +57,26 @@ func TestCreatingIsTheLock(t *testing.T) {
 	}
 }
 
+func TestWhichStepWasLast(t *testing.T) {
+	var d v1alpha1.ModelDecision
+	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	if journal.Last(&d, journal.JobStart) != "" || journal.Count(&d, journal.JobStart) != 0 || !journal.First(&d, journal.JobStart).IsZero() {
+		t.Error("a journal without lines has some")
+	}
+	for i, name := range []string{journal.Decided, journal.JobStart, journal.JobPostponed, journal.JobStart, "tainted"} {
+		journal.Step(&d, name, at.Add(time.Duration(i)*time.Second), "")
+	}
+	if got := journal.Last(&d, journal.JobStart, journal.JobPostponed); got != journal.JobStart {
+		t.Error(got)
+	}
+	if n := journal.Count(&d, journal.JobStart); n != 2 {
+		t.Error(n)
+	}
+	if got := journal.First(&d, journal.JobPostponed, journal.JobStart); !got.Equal(at.Add(time.Second)) {
+		t.Error(got)
+	}
+}
+
 func TestSteps(t *testing.T) {
 	d := decision("d")
 	at := time.Date(2026, 3, 1, 12, 0, 0, 123456000, time.UTC)

@@ -1,4 +1,11 @@
-// Package retrain starts a training as a Job and watches it.
+// Package retrain starts trainings and watches them: what the two ways to train
+// have in common, and the one that is a Job. The other, a workflow of GitHub
+// Actions, is in package github below.
+//
+// A way to train has two methods. Start starts what an order asks for and says
+// what to call it. It may be called again for the same order, by a leader that
+// was killed or by its successor, and then finds what was started. Look says
+// where that stands. Neither waits.
 //
 // The Job is what "kubectl create job --from=cronjob/NAME" would make of a
 // suspended CronJob: the CronJob is the template that its owner tested and can

@@ -29,19 +29,11 @@ const (
 	maxName       = 63
 )
 
-// Order says what to train.
-type Order struct {
-	Namespace string
-	CronJob   string
-	// Decision that asks for it; the Job's name follows from it.
-	Decision string
-	Model    string
-	Parent   string
-	// From and To bound the live rows that the decision rests on.
-	From, To time.Time
-	Timeout  time.Duration
-	// Profile of those rows, at most MaxProfileBytes, or nil.
-	Profile []byte
+// Jobs trains by Jobs.
+type Jobs struct {
+	Client client.Writer
+	// Live reads past the cache.
+	Live client.Reader
 }
 
 // JobName is the name of the Job of a decision.
@@ -56,32 +48,70 @@ func JobName(decision string) string {
 // +kubebuilder:rbac:groups=batch,resources=cronjobs,verbs=get,roleName=leeway-actor
 // +kubebuilder:rbac:groups=batch,resources=jobs,verbs=create;get,roleName=leeway-actor
 
-// Start creates the Job of an order. One that is there already, for the same
-// decision, is the one.
-func Start(ctx context.Context, c client.Writer, live client.Reader, o Order) (string, error) {
-	var cron batchv1.CronJob
-	if err := live.Get(ctx, client.ObjectKey{Namespace: o.Namespace, Name: o.CronJob}, &cron); err != nil {
-		return "", fmt.Errorf("read cronjob %s/%s to train from: %w", o.Namespace, o.CronJob, err)
+// Start creates the Job of an order, and returns its name. One that is there
+// already, for the same decision, is the one.
+func (j Jobs) Start(ctx context.Context, o Order) (string, error) {
+	name := JobName(o.Decision)
+	if o.Noted.IsZero() {
+		if _, err := o.Note(ctx, name, fmt.Sprintf("create job %s from cronjob %s", name, o.CronJob)); err != nil {
+			return "", err
+		}
 	}
-	job := job(&cron, o)
-	err := c.Create(ctx, job)
+	var cron batchv1.CronJob
+	if err := j.Live.Get(ctx, client.ObjectKey{Namespace: o.Namespace, Name: o.CronJob}, &cron); err != nil {
+		return "", refused(fmt.Errorf("read cronjob %s/%s to train from: %w", o.Namespace, o.CronJob, err))
+	}
+	job := job(&cron, o, o.Profile(ctx))
+	err := j.Client.Create(ctx, job)
 	if !apierrors.IsAlreadyExists(err) {
 		if err != nil {
-			return "", fmt.Errorf("create job %s/%s: %w", o.Namespace, job.Name, err)
+			return "", refused(fmt.Errorf("create job %s/%s: %w", o.Namespace, job.Name, err))
 		}
 		return job.Name, nil
 	}
 	var there batchv1.Job
-	if err := live.Get(ctx, client.ObjectKeyFromObject(job), &there); err != nil {
+	if err := j.Live.Get(ctx, client.ObjectKeyFromObject(job), &there); err != nil {
 		return "", fmt.Errorf("read job %s/%s: %w", o.Namespace, job.Name, err)
 	}
 	if there.Labels[LabelDecision] != job.Name {
-		return "", fmt.Errorf("job %s/%s is there and is not of decision %s; delete or rename it", o.Namespace, job.Name, o.Decision)
+		return "", &Trouble{Refused: true, NotStarted: true, Err: fmt.Errorf("job %s/%s is there and is not of decision %s; delete or rename it", o.Namespace, job.Name, o.Decision)}
 	}
 	return job.Name, nil
 }
 
-func job(cron *batchv1.CronJob, o Order) *batchv1.Job {
+// refused tells what the API server says no to from what may do in a moment.
+func refused(err error) error {
+	if apierrors.IsNotFound(err) || apierrors.IsForbidden(err) || apierrors.IsInvalid(err) {
+		return &Trouble{Refused: true, NotStarted: true, Err: err}
+	}
+	return err
+}
+
+// Look reads the state of a Job and what it says of it.
+func (j Jobs) Look(ctx context.Context, o Order, name string) (Status, error) {
+	var job batchv1.Job
+	err := j.Live.Get(ctx, client.ObjectKey{Namespace: o.Namespace, Name: name}, &job)
+	if apierrors.IsNotFound(err) {
+		return Status{State: Gone, Message: "job " + name + " is gone"}, nil
+	}
+	if err != nil {
+		return Status{}, fmt.Errorf("read job %s/%s: %w", o.Namespace, name, err)
+	}
+	for _, c := range job.Status.Conditions {
+		if c.Status != corev1.ConditionTrue {
+			continue
+		}
+		switch c.Type {
+		case batchv1.JobComplete:
+			return Status{State: Complete, Message: "job " + name + " is complete"}, nil
+		case batchv1.JobFailed:
+			return Status{State: Failed, Message: fmt.Sprintf("job %s failed: %s: %s", name, c.Reason, c.Message)}, nil
+		}
+	}
+	return Status{State: Running, Message: fmt.Sprintf("job %s runs, %d pods active, %d failed", name, job.Status.Active, job.Status.Failed)}, nil
+}
+
+func job(cron *batchv1.CronJob, o Order, profile []byte) *batchv1.Job {
 	name := JobName(o.Decision)
 	controller := true
 	j := &batchv1.Job{
@@ -101,9 +131,12 @@ func job(cron *batchv1.CronJob, o Order) *batchv1.Job {
 	}
 	t := &j.Spec.Template
 	t.Labels = with(t.Labels, LabelDecision, name)
-	env := environment(o)
-	if len(o.Profile) > 0 && len(o.Profile) <= MaxProfileBytes {
-		mountProfile(t, o.Profile)
+	env := make([]corev1.EnvVar, 0, 6)
+	for _, in := range o.Inputs() {
+		env = append(env, corev1.EnvVar{Name: in[0], Value: in[1]})
+	}
+	if len(profile) > 0 && len(profile) <= MaxProfileBytes {
+		mountProfile(t, profile)
 		env = append(env, corev1.EnvVar{Name: "LEEWAY_PROFILE", Value: ProfilePath})
 	}
 	for i := range t.Spec.InitContainers {
@@ -113,16 +146,6 @@ func job(cron *batchv1.CronJob, o Order) *batchv1.Job {
 		t.Spec.Containers[i].Env = setEnv(t.Spec.Containers[i].Env, env)
 	}
 	return j
-}
-
-func environment(o Order) []corev1.EnvVar {
-	return []corev1.EnvVar{
-		{Name: "LEEWAY_DECISION", Value: o.Decision},
-		{Name: "LEEWAY_MODEL", Value: o.Model},
-		{Name: "LEEWAY_PARENT_VERSION", Value: o.Parent},
-		{Name: "LEEWAY_WINDOW_FROM", Value: o.From.UTC().Format(time.RFC3339)},
-		{Name: "LEEWAY_WINDOW_TO", Value: o.To.UTC().Format(time.RFC3339)},
-	}
 }
 
 func mountProfile(t *corev1.PodTemplateSpec, profile []byte) {

@@ -2,6 +2,7 @@ package retrain_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -43,7 +44,9 @@ func order() retrain.Order {
 	from := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	return retrain.Order{
 		Namespace: "ml", CronJob: "churn-retrain", Decision: "churn-0123456789", Model: "churn", Parent: "1",
-		From: from, To: from.Add(time.Hour), Timeout: 6 * time.Hour, Profile: []byte(`{"format":"leeway.dev/profile/v1"}`),
+		From: from, To: from.Add(time.Hour), Timeout: 6 * time.Hour,
+		Profile: func(context.Context) []byte { return []byte(`{"format":"leeway.dev/profile/v1"}`) },
+		Note:    func(context.Context, string, string) (time.Time, error) { return from.Add(time.Hour), nil },
 	}
 }
 
@@ -58,7 +61,7 @@ func get(t *testing.T, c client.Client, name string) *batchv1.Job {
 
 func TestStart(t *testing.T) {
 	c := cluster(t)
-	name, err := retrain.Start(t.Context(), c, c, order())
+	name, err := retrain.Jobs{Client: c, Live: c}.Start(t.Context(), order())
 	if err != nil || name != "churn-0123456789" {
 		t.Fatal(name, err)
 	}
@@ -102,7 +105,7 @@ func TestStart(t *testing.T) {
 func TestStartTwiceIsOneJob(t *testing.T) {
 	c := cluster(t)
 	for range 2 {
-		if _, err := retrain.Start(t.Context(), c, c, order()); err != nil {
+		if _, err := (retrain.Jobs{Client: c, Live: c}).Start(t.Context(), order()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -116,14 +119,21 @@ func TestStartRefuses(t *testing.T) {
 	c := cluster(t)
 	o := order()
 	o.CronJob = "gone"
-	if _, err := retrain.Start(t.Context(), c, c, o); !apierrors.IsNotFound(err) {
+	var trouble *retrain.Trouble
+	if _, err := (retrain.Jobs{Client: c, Live: c}).Start(t.Context(), o); !apierrors.IsNotFound(err) || !errors.As(err, &trouble) || !trouble.Refused || !trouble.NotStarted {
 		t.Error(err)
+	}
+	o = order()
+	o.Note = func(context.Context, string, string) (time.Time, error) { return time.Time{}, errors.New("conflict") }
+	var none batchv1.JobList
+	if _, err := (retrain.Jobs{Client: c, Live: c}).Start(t.Context(), o); err == nil || c.List(t.Context(), &none) != nil || len(none.Items) != 0 {
+		t.Error("a Job was created without a line in the journal", err)
 	}
 	other := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Namespace: "ml", Name: "churn-0123456789"}}
 	if err := c.Create(t.Context(), other); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := retrain.Start(t.Context(), c, c, order()); err == nil || !strings.Contains(err.Error(), "not of decision") {
+	if _, err := (retrain.Jobs{Client: c, Live: c}).Start(t.Context(), order()); err == nil || !strings.Contains(err.Error(), "not of decision") {
 		t.Error(err)
 	}
 }
@@ -139,12 +149,13 @@ func TestLook(t *testing.T) {
 	c := cluster(t)
 	look := func(want retrain.State) {
 		t.Helper()
-		if got, message, err := retrain.Look(t.Context(), c, "ml", "churn-0123456789"); err != nil || got != want || message == "" {
-			t.Errorf("%s, %q, %v; want %s", got, message, err, want)
+		got, err := retrain.Jobs{Client: c, Live: c}.Look(t.Context(), order(), "churn-0123456789")
+		if err != nil || got.State != want || got.Message == "" {
+			t.Errorf("%+v, %v; want %s", got, err, want)
 		}
 	}
 	look(retrain.Gone)
-	name, err := retrain.Start(t.Context(), c, c, order())
+	name, err := retrain.Jobs{Client: c, Live: c}.Start(t.Context(), order())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -257,7 +257,8 @@ type ModelDecisionStatus struct {
 	VerifiedBy string `json:"verifiedBy,omitempty"`
 	// ApprovedBy is the name of who approved it.
 	ApprovedBy string `json:"approvedBy,omitempty"`
-	// Job started by a retraining, and the version that it registered.
+	// Job started by a retraining, or the run of a workflow
+	// (OWNER/NAME/actions/runs/NUMBER), and the version that it registered.
 	Job     string `json:"job,omitempty"`
 	Version string `json:"version,omitempty"`
 	// Before is what the verdict compared with: the baseline, after a drift with

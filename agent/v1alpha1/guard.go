@@ -138,20 +138,58 @@ type Limits struct {
 	ReturnAfter metav1.Duration `json:"returnAfter,omitempty"`
 }
 
-// Retrain says how a new version is trained.
+// Retrain says how a new version is trained: by a Job, or by a workflow.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.from) != has(self.github)",message="give exactly one of from and github"
 type Retrain struct {
-	From RetrainSource `json:"from"`
+	From   *RetrainSource  `json:"from,omitempty"`
+	GitHub *GitHubWorkflow `json:"github,omitempty"`
 	// Timeout of one training.
 	// +kubebuilder:default="6h"
 	Timeout metav1.Duration `json:"timeout,omitempty"`
 }
 
-// RetrainSource is one way to train.
+// RetrainSource is what a Job is made from.
 type RetrainSource struct {
 	// CronJob is the name of a suspended CronJob, started as
 	// "kubectl create job --from" does.
 	// +kubebuilder:validation:MinLength=1
 	CronJob string `json:"cronJob"`
+}
+
+// GitHubWorkflow is a workflow of GitHub Actions that a workflow_dispatch starts.
+// On which server is for the controller to say, by --github-url.
+type GitHubWorkflow struct {
+	// Repository is OWNER/NAME.
+	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9][A-Za-z0-9_-]*/[A-Za-z0-9._-]*[A-Za-z0-9_-][A-Za-z0-9._-]*$`
+	// +kubebuilder:validation:MaxLength=140
+	Repository string `json:"repository"`
+	// Workflow is the name of its file in .github/workflows, or its number.
+	// +kubebuilder:validation:Pattern=`^([A-Za-z0-9._-]+\.ya?ml|[0-9]+)$`
+	// +kubebuilder:validation:MaxLength=100
+	Workflow string `json:"workflow"`
+	// Ref is the branch or tag that it runs on.
+	// +kubebuilder:default=main
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=250
+	Ref string `json:"ref,omitempty"`
+	// TokenSecret holds the token that starts it and looks at it.
+	// +kubebuilder:default={}
+	TokenSecret SecretKey `json:"tokenSecret,omitempty"`
+}
+
+// SecretKey names a key of a Secret in the guard's namespace.
+type SecretKey struct {
+	// Name of the Secret. Another one than leeway-github has to be opened to
+	// Leeway by a Role.
+	// +kubebuilder:default=leeway-github
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name,omitempty"`
+	// +kubebuilder:default=token
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Key string `json:"key,omitempty"`
 }
 
 // GateRule is one metric that a new version must reach.
@@ -243,8 +281,12 @@ type RetrainStatus struct {
 	Decision string `json:"decision,omitempty"`
 	// Phase is Training, Gating, Done or Held.
 	Phase string `json:"phase,omitempty"`
-	// Reason is the word for why it is held or how it was done.
-	Reason    string            `json:"reason,omitempty"`
+	// Reason is the word for why it is held, how it was done, or, while it goes on,
+	// why it can't be started or looked at.
+	Reason string `json:"reason,omitempty"`
+	// Message is what was last heard of it.
+	Message string `json:"message,omitempty"`
+	// Job that trains, or the run of a workflow: OWNER/NAME/actions/runs/NUMBER.
 	Job       string            `json:"job,omitempty"`
 	StartedAt *metav1.MicroTime `json:"startedAt,omitempty"`
 	// Version that the training registered.

@@ -21,6 +21,7 @@ import (
 
 	"github.com/leeway-dev/leeway/agent"
 	"github.com/leeway-dev/leeway/agent/node"
+	"github.com/leeway-dev/leeway/agent/retrain/github"
 	"github.com/leeway-dev/leeway/registry/artifact"
 	"github.com/leeway-dev/leeway/registry/mlflow"
 )
@@ -48,7 +49,7 @@ type flags struct {
 	artifactAllow                 []string
 	alertmanagers                 []string
 	decideInterval, leaseDuration time.Duration
-	externalURL                   string
+	externalURL, githubURL        string
 }
 
 func command() *cobra.Command {
@@ -95,6 +96,7 @@ Every flag can also be set in the environment: --data-dir as LEEWAY_DATA_DIR.`,
 		"controller: artifacts that it reads before a rollback: s3://BUCKET/PREFIX*, file:///PATH/*; image:HOST/REPOSITORY* is looked for at HOST, image:* is taken by its pin")
 	v.StringSliceVar(&f.alertmanagers, "alertmanager-url", nil, "controller: Alertmanagers that get the firing alerts")
 	v.StringVar(&f.externalURL, "external-url", "", "controller: where people reach this API, for links in alerts")
+	v.StringVar(&f.githubURL, "github-url", github.DefaultURL, "controller: REST API of the GitHub that guards train on; https://HOST/api/v3 for an Enterprise Server")
 	v.DurationVar(&f.decideInterval, "decide-interval", 5*time.Second, "controller: how often every guard is looked at")
 	v.DurationVar(&f.leaseDuration, "lease-duration", 15*time.Second, "controller: how long a silent leader keeps the Lease")
 	return cmd
@@ -137,6 +139,9 @@ func run(ctx context.Context, f flags) error {
 	if err != nil {
 		return err
 	}
+	if _, err := github.ParseURL(f.githubURL); err != nil {
+		return fmt.Errorf("--github-url: %w", err)
+	}
 	switch f.role {
 	case "node":
 		return agent.RunNode(ctx, agent.NodeConfig{
@@ -152,7 +157,7 @@ func run(ctx context.Context, f flags) error {
 			Listen: f.listen, Node: f.node, Pod: f.pod, Namespace: f.namespace, DataDir: f.dataDir, RulesDir: f.rules,
 			Controllers: controllers, TokenFile: f.tokenFile, Registry: f.registry, MLflow: mlflow.FromEnvironment(os.Getenv), ArtifactAllow: allow,
 			Prometheus: prometheus, AlertmanagerURLs: f.alertmanagers,
-			ExternalURL: f.externalURL, ScrapeInterval: f.scrapeInterval, DecideInterval: f.decideInterval,
+			ExternalURL: f.externalURL, GitHubURL: f.githubURL, ScrapeInterval: f.scrapeInterval, DecideInterval: f.decideInterval,
 			LeaseDuration: f.leaseDuration, Kubernetes: kube, Logger: log,
 		})
 	}

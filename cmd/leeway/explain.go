@@ -51,18 +51,27 @@ guard stands, what to do about it, and its last decision.`,
 }
 
 func (a *app) explainFile(name string) (string, error) {
-	b, err := a.readFile(name, maxRecord)
+	d, err := a.readDecision(name)
 	if err != nil {
 		return "", err
 	}
+	return explain.Decision(*d), nil
+}
+
+// readDecision reads the record of a decision from a file.
+func (a *app) readDecision(name string) (*v1alpha1.ModelDecision, error) {
+	b, err := a.readFile(name, maxRecord)
+	if err != nil {
+		return nil, err
+	}
 	var d v1alpha1.ModelDecision
 	if err := yaml.Unmarshal(b, &d); err != nil {
-		return "", fmt.Errorf("%s: not the record of a decision: %w", name, err)
+		return nil, fmt.Errorf("%s: not the record of a decision: %w", name, err)
 	}
 	if d.Spec.Action == "" {
-		return "", fmt.Errorf("%s: not the record of a decision: it has no spec.action", name)
+		return nil, fmt.Errorf("%s: not the record of a decision: it has no spec.action", name)
 	}
-	return explain.Decision(d), nil
+	return &d, nil
 }
 
 func (a *app) explainObject(cmd *cobra.Command, name string) (string, error) {

@@ -136,7 +136,7 @@ explains what Leeway decided on a cluster.
 	flags.StringVar(&a.tokenFile, "token-file", "", "`FILE` with the token for controllers, leeway+https: and feedback (env LEEWAY_TOKEN holds the token itself)")
 	a.cluster.addFlags(flags)
 	root.AddCommand(
-		newProfile(a), newRegister(a), newEvaluate(a), newAdopt(a), newVersions(a), newShow(a), newMatch(a), newDiff(a), newReject(a), newRetire(a), newCopy(a), newGC(a),
+		newProfile(a), newRegister(a), newEvaluate(a), newAdopt(a), newVersions(a), newShow(a), newMatch(a), newDiff(a), newReport(a), newReject(a), newRetire(a), newCopy(a), newGC(a),
 		newRules(a), newBacktest(a), newExplain(a), newPatch(a), newGuards(a), newScorecard(a), newFeedback(a),
 	)
 	a.addCompletions(root)
