@@ -2,6 +2,7 @@ package chaos_test
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -27,67 +28,74 @@ const (
 // controllers at random moments from when the trouble begins.
 func TestChaos(t *testing.T) {
 	w := newWorld(t)
-	tally := &tally{}
+	sum := &tally{}
 	r := rand.New(rand.NewPCG(*seed, 0))
 	w.say("seed %d, %d disturbances", *seed, *disturbances)
-	for round := 1; round == 1 || tally.disturbances() < *disturbances; round++ {
-		if err := w.tell(t.Context(), round, r, tally); err != nil {
+	for round := 1; round == 1 || sum.disturbances() < *disturbances; round++ {
+		left := min(atOnce, *disturbances-sum.disturbances())
+		if _, err := w.tell(t.Context(), round, sum, plot{
+			during: func(ctx, whole context.Context) {
+				for range left {
+					if pause(ctx, time.Duration(r.Int64N(int64(4*time.Second)))) != nil {
+						return
+					}
+					w.disturb(ctx, whole, r, sum)
+				}
+			},
+			approved: func(ctx context.Context, m *scene) {
+				if left > 0 {
+					w.dieWhileApproved(ctx, m, time.Duration(rand.N(int64(1500*time.Millisecond))), sum)
+				}
+			},
+		}); err != nil {
 			t.Error(err)
 			break
 		}
 	}
-	for _, wrong := range tally.judge(w) {
+	w.report(t, sum)
+}
+
+func (w *world) report(t *testing.T, sum *tally) {
+	for _, wrong := range sum.judge(w) {
 		t.Error(wrong)
 	}
-	w.say("seed %d\n%s", *seed, tally)
+	w.say("seed %d\n%s", *seed, sum)
+}
+
+// plot is what happens while the stories are told, beside what they tell.
+// Any may be nil.
+type plot struct {
+	before   func(told []*scene)                 // the trouble begins
+	during   func(ctx, whole context.Context)    // until it returns, or ctx ends with the last story
+	approved func(ctx context.Context, m *scene) // a decision of the scene has just been approved
 }
 
 // tell tells every story once.
-func (w *world) tell(ctx context.Context, round int, r *rand.Rand, sum *tally) error {
-	var told []*scene
-	var all sync.WaitGroup
-	errs := make(chan error, 10)
-	var mu sync.Mutex
-	for _, s := range stories() {
-		all.Go(func() {
-			m, err := w.stage(ctx, s, fmt.Sprintf("%s-%d", s.name, round))
-			if err != nil {
-				errs <- err
-				return
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			told = append(told, m)
-		})
-	}
-	all.Wait()
-	select {
-	case err := <-errs:
-		return fmt.Errorf("before any disturbance: %w", err)
-	default:
+func (w *world) tell(ctx context.Context, round int, sum *tally, p plot) (told []*scene, err error) {
+	if told, err = w.stageAll(ctx, round); err != nil {
+		return nil, fmt.Errorf("before any disturbance: %w", err)
 	}
 	w.say("round %d: the trouble begins", round)
+	if p.before != nil {
+		p.before(told)
+	}
 	began := time.Now()
 	for _, m := range told {
 		if err := w.upset(ctx, m); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	disturbing, stop := context.WithCancel(ctx)
-	var disturbed sync.WaitGroup
-	left := min(atOnce, *disturbances-sum.disturbances())
+	var disturbed, all sync.WaitGroup
 	disturbed.Go(func() {
 		defer stop()
-		for range left {
-			if pause(disturbing, time.Duration(r.Int64N(int64(4*time.Second)))) != nil {
-				return
-			}
-			w.disturb(disturbing, ctx, r, sum)
+		if p.during != nil {
+			p.during(disturbing, ctx)
 		}
 	})
 	for _, m := range told {
 		all.Go(func() {
-			if err := w.untilFinished(ctx, disturbing, m, sum); err != nil {
+			if err := w.untilFinished(ctx, disturbing, m, p.approved); err != nil {
 				sum.wrong("%s does not end: %v", m.namespace, err)
 			}
 			m.ended = time.Now()
@@ -97,7 +105,19 @@ func (w *world) tell(ctx context.Context, round int, r *rand.Rand, sum *tally) e
 	all.Wait()
 	stop()
 	disturbed.Wait()
-	return w.conclude(ctx, told, began, sum)
+	return told, w.conclude(ctx, told, began, sum)
+}
+
+// stageAll tells the beginning of every story.
+func (w *world) stageAll(ctx context.Context, round int) ([]*scene, error) {
+	told := make([]*scene, len(stories()))
+	errs := make([]error, len(told))
+	var all sync.WaitGroup
+	for i, s := range stories() {
+		all.Go(func() { told[i], errs[i] = w.stage(ctx, s, fmt.Sprintf("%s-%d", s.name, round)) })
+	}
+	all.Wait()
+	return told, errors.Join(errs...)
 }
 
 // conclude judges the scenes, and clears them away.
@@ -137,17 +157,18 @@ func (w *world) conclude(ctx context.Context, told []*scene, began time.Time, su
 
 // untilFinished waits for the end of a story: for as long as it is disturbed, and
 // then for the bound.
-func (w *world) untilFinished(ctx, disturbing context.Context, m *scene, sum *tally) error {
+func (w *world) untilFinished(ctx, disturbing context.Context, m *scene, approved func(context.Context, *scene)) error {
 	var quiet time.Time
-	approved := false
+	first := true
 	for {
 		err := w.finished(ctx, m)
 		if err == nil {
 			return nil
 		}
-		if m.autonomy == "Approve" && !approved {
-			if approved, _ = w.approve(ctx, m); approved {
-				w.dieWhileApproved(ctx, m, sum)
+		if m.autonomy == "Approve" {
+			if given, _ := w.approve(ctx, m); given && first && approved != nil {
+				first = false
+				approved(ctx, m)
 			}
 		}
 		if disturbing.Err() != nil && quiet.IsZero() {

@@ -116,15 +116,11 @@ func (w *world) disturb(disturbing, ctx context.Context, r *rand.Rand, sum *tall
 }
 
 // dieWhileApproved kills the leader about when it sees an approval.
-func (w *world) dieWhileApproved(ctx context.Context, m *scene, sum *tally) {
-	if *disturbances <= 0 {
-		return
-	}
+func (w *world) dieWhileApproved(ctx context.Context, m *scene, wait time.Duration, sum *tally) {
 	leader := w.leader(ctx)
 	if leader == nil {
 		return
 	}
-	wait := time.Duration(rand.N(int64(1500 * time.Millisecond)))
 	w.say("disturbance %d: kill -9 of the leader, %s after an approval in %s", sum.count("kill -9 of the leader after an approval"), wait.Round(time.Millisecond), m.namespace)
 	if pause(ctx, wait) == nil {
 		if err := w.die(ctx, time.Second, leader); err != nil {

@@ -200,10 +200,11 @@ type trapKey struct{}
 
 var errSprung = errors.New("a trap was sprung")
 
-func (a *apiGate) arm(traps ...*trap) {
+// arm sets one more trap.
+func (a *apiGate) arm(t *trap) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.traps = traps
+	a.traps = append(a.traps, t)
 }
 
 // sprung is the first trap that the request springs; it does so once.
