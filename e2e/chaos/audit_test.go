@@ -29,8 +29,7 @@ type write struct {
 	holder               string // of a Lease
 	artifact, mark       string // of a Deployment: the model's field, and the decision that set it
 	decision             string // of a Job
-	state                string // of a ModelDecision
-	lastStep, resourceID string
+	lastStep             string // of a ModelDecision's journal
 }
 
 func (w write) accepted() bool { return w.code < 300 && !w.dry }
@@ -131,7 +130,6 @@ func parseWrite(line []byte) (write, error) {
 		w.decision = o.Metadata.Labels["leeway.dev/decision"]
 	case "modeldecisions/status":
 		var s struct {
-			State string
 			Steps []struct{ Name string }
 		}
 		if w.code < 300 {
@@ -139,7 +137,7 @@ func parseWrite(line []byte) (write, error) {
 				return w, err
 			}
 		}
-		if w.state = s.State; len(s.Steps) > 0 {
+		if len(s.Steps) > 0 {
 			w.lastStep = s.Steps[len(s.Steps)-1].Name
 		}
 	}
@@ -196,15 +194,15 @@ func (a *auditLog) jobs(namespace string) map[string]int {
 // fencing is how the writes of the two replicas lie to each other.
 type fencing struct {
 	leaders int     // how often the Lease changed hands
-	late    []write // accepted of one that had lost the Lease, before the next one's first
-	mixed   []write // and after it: two have led at once
-	refused int     // for the object had changed since it was read
+	late    []write // accepted of one that had lost the Lease, where the next one had written nothing yet
+	mixed   []write // and where it had: two have led at once
+	refused int     // because the object was there, or had changed since it was read
 }
 
 // fenced looks at all that replicas have written to decisions, Deployments and
 // Jobs.
 func (a *auditLog) fenced() (f fencing) {
-	holder, wrote := "", false
+	holder, wrote := "", map[string]bool{} // in which namespaces who holds the Lease has written
 	for _, w := range a.inOrder() {
 		switch {
 		case w.resource == "leases":
@@ -212,19 +210,19 @@ func (a *auditLog) fenced() (f fencing) {
 				if w.holder != "" {
 					f.leaders++
 				}
-				holder, wrote = w.holder, false
+				holder, wrote = w.holder, map[string]bool{}
 			}
 		case !w.acts():
 		case w.pod == holder:
-			wrote = true
-		case wrote:
+			wrote[w.namespace] = true
+		case wrote[w.namespace]:
 			f.mixed = append(f.mixed, w)
 		default:
 			f.late = append(f.late, w)
 		}
 	}
 	for _, w := range a.writes {
-		if w.acts() && (w.code == 409 || w.code == 404) && !w.dry {
+		if w.acts() && w.code == 409 && !w.dry {
 			f.refused++
 		}
 	}
