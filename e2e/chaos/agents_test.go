@@ -52,6 +52,9 @@ type replica struct {
 
 // startAgents starts both controllers and the agent of the node.
 func (w *world) startAgents(ctx context.Context) error {
+	if _, err := w.kube.CoreV1().Nodes().Create(ctx, &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: nodeName}}, metav1.CreateOptions{}); err != nil {
+		return err
+	}
 	for i, r := range []*replica{{name: "localhost", host: "localhost"}, {name: "127", host: "127.0.0.1"}} {
 		if err := w.prepare(ctx, r); err != nil {
 			return err

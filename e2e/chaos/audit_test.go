@@ -19,17 +19,17 @@ import (
 // write is one request that the API server's audit log shows.
 type write struct {
 	// revision of the store after it: one order for all objects.
-	revision             uint64
-	at                   time.Time
-	pod                  string // of the replica that asked, or empty: somebody else
-	verb, resource       string // with the subresource
-	namespace, name      string
-	code                 int
-	dry                  bool
-	holder               string // of a Lease
-	artifact, mark       string // of a Deployment: the model's field, and the decision that set it
-	decision             string // of a Job
-	lastStep             string // of a ModelDecision's journal
+	revision        uint64
+	at              time.Time
+	pod             string // of the replica that asked, or empty: somebody else
+	verb, resource  string // with the subresource
+	namespace, name string
+	code            int
+	dry             bool
+	holder          string // of a Lease
+	artifact, mark  string // of a Deployment: the model's field, and the decision that set it
+	decision        string // of a Job
+	lastStep        string // of a ModelDecision's journal
 }
 
 func (w write) accepted() bool { return w.code < 300 && !w.dry }
@@ -206,7 +206,7 @@ func (a *auditLog) fenced() (f fencing) {
 	for _, w := range a.inOrder() {
 		switch {
 		case w.resource == "leases":
-			if w.holder != holder {
+			if w.name == "leeway-controller" && w.holder != holder {
 				if w.holder != "" {
 					f.leaders++
 				}

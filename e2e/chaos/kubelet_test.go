@@ -76,6 +76,9 @@ func (k *kubelet) look(ctx context.Context, p *corev1.Pod) error {
 	switch {
 	case p.DeletionTimestamp != nil:
 		if runs != nil {
+			k.mu.Lock()
+			runs.ready = false
+			k.mu.Unlock()
 			runs.stop()
 		}
 		now := int64(0)
