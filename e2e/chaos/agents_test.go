@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -44,10 +45,9 @@ type replica struct {
 	fromOut *gate  // from its peer to it
 	nodes   *gate  // from the node to it
 
-	life sync.Mutex // held from a death to the next birth
+	held atomic.Int32 // how many want it to stay dead
 	mu   sync.Mutex
-	cmd  *exec.Cmd
-	gone <-chan struct{} // closed when the process has ended
+	cmd  *exec.Cmd // which it is now
 }
 
 // startAgents starts both controllers and the agent of the node.
@@ -66,9 +66,7 @@ func (w *world) startAgents(ctx context.Context) error {
 		peer := w.replicas[1-i]
 		r.peers = r.at(r.listen) + "," + peer.at(peer.fromOut.Addr().String())
 		fromNode = append(fromNode, r.at(r.nodes.Addr().String()))
-		if err := w.start(r); err != nil {
-			return err
-		}
+		w.ended.Go(func() { w.supervise(r) })
 	}
 	if err := w.bind(ctx, "leeway-node", "leeway-node", w.plane.URL, w.path("node")); err != nil {
 		return err
@@ -145,8 +143,23 @@ func (w *world) newToken(ctx context.Context, account, audience string, to *auth
 	return made.Status.Token, nil
 }
 
-// start starts a replica, as its kubelet would.
-func (w *world) start(r *replica) error {
+// supervise starts a replica whenever it has ended, as its kubelet would: a
+// leader that has lost the Lease ends by itself.
+func (w *world) supervise(r *replica) {
+	for w.ctx.Err() == nil {
+		if err := w.live(r); err != nil {
+			w.say("replica %s: %v", r.name, err)
+		}
+		for ok := true; ok; ok = r.held.Load() > 0 {
+			if pause(w.ctx, 500*time.Millisecond) != nil {
+				return
+			}
+		}
+	}
+}
+
+// live is one life of a replica.
+func (w *world) live(r *replica) error {
 	cmd := child.Command(w.ctx, w.path("leeway-agent"), "--role=controller", "--node="+nodeName, "--pod="+r.name, "--namespace="+system,
 		"--listen="+r.listen, "--data-dir="+w.path(r.name+"-data"), "--rules="+w.path("rules"), "--controllers="+r.peers, "--token-file="+r.token,
 		"--scrape-interval=1s", "--decide-interval=1s", "--lease-duration="+lease.String(), "--artifact-allow=file://"+w.dir+"/*")
@@ -156,8 +169,9 @@ func (w *world) start(r *replica) error {
 		return err
 	}
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.cmd, r.gone = cmd, gone
+	r.cmd = cmd
+	r.mu.Unlock()
+	<-gone
 	return nil
 }
 
@@ -184,18 +198,19 @@ func (w *world) run(cmd *exec.Cmd, log string) (gone <-chan struct{}, err error)
 func (r *replica) signal(s syscall.Signal) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	_ = r.cmd.Process.Signal(s)
+	if r.cmd != nil {
+		_ = r.cmd.Process.Signal(s) // it may have ended
+	}
 }
 
-func (r *replica) kill() { r.signal(syscall.SIGKILL) }
-
-// restart starts a replica again that has been killed.
-func (w *world) restart(r *replica) error {
-	r.mu.Lock()
-	gone := r.gone
-	r.mu.Unlock()
-	<-gone
-	return w.start(r)
+// die kills replicas. They live again after a while, or when ctx ends.
+func die(ctx context.Context, after time.Duration, which ...*replica) error {
+	for _, r := range which {
+		r.held.Add(1)
+		defer r.held.Add(-1)
+		r.signal(syscall.SIGKILL)
+	}
+	return pause(ctx, after)
 }
 
 // leader is the replica that the Lease names, or nil.

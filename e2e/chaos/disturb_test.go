@@ -14,7 +14,7 @@ import (
 // disturbance is one way to disturb. It is over when it returns.
 type disturbance struct {
 	name string
-	do   func(ctx context.Context, w *world, leader, follower *replica, r *rand.Rand) error
+	do   func(ctx context.Context, leader, follower *replica, r *rand.Rand) error
 	// lost: the leader's memory is gone, or nobody hears of it for so long that
 	// the other has to lead.
 	lost bool
@@ -28,55 +28,39 @@ func ways() []disturbance {
 		return time.Second + time.Duration(r.Int64N(int64(lease)))
 	}
 	return []disturbance{
-		{"kill -9 of the leader", func(ctx context.Context, w *world, leader, _ *replica, r *rand.Rand) error {
-			return w.die(ctx, some(r), leader)
+		{"kill -9 of the leader", func(ctx context.Context, leader, _ *replica, r *rand.Rand) error {
+			return die(ctx, some(r), leader)
 		}, true},
-		{"kill -9 of the follower", func(ctx context.Context, w *world, _, follower *replica, r *rand.Rand) error {
-			return w.die(ctx, some(r), follower)
+		{"kill -9 of the follower", func(ctx context.Context, _, follower *replica, r *rand.Rand) error {
+			return die(ctx, some(r), follower)
 		}, false},
-		{"kill -9 of both", func(ctx context.Context, w *world, leader, follower *replica, r *rand.Rand) error {
-			return w.die(ctx, some(r), leader, follower)
+		{"kill -9 of both", func(ctx context.Context, leader, follower *replica, r *rand.Rand) error {
+			return die(ctx, some(r), leader, follower)
 		}, false},
-		{"leader stopped for longer than the Lease", func(ctx context.Context, _ *world, leader, _ *replica, r *rand.Rand) error {
+		{"leader stopped for longer than the Lease", func(ctx context.Context, leader, _ *replica, r *rand.Rand) error {
 			leader.signal(syscall.SIGSTOP)
 			defer leader.signal(syscall.SIGCONT)
 			return pause(ctx, long+some(r)/2)
 		}, true},
-		{"leader's way to the API server stalls", func(ctx context.Context, _ *world, leader, _ *replica, r *rand.Rand) error {
+		{"leader's way to the API server stalls", func(ctx context.Context, leader, _ *replica, r *rand.Rand) error {
 			return closed(ctx, long+some(r)/2, func(g *gate) { g.set(false, true, 0) }, leader.api.gate)
 		}, true},
-		{"leader's way to the API server is cut", func(ctx context.Context, _ *world, leader, _ *replica, r *rand.Rand) error {
+		{"leader's way to the API server is cut", func(ctx context.Context, leader, _ *replica, r *rand.Rand) error {
 			return closed(ctx, some(r), func(g *gate) { g.set(true, false, 0) }, leader.api.gate)
 		}, false},
-		{"API server away for both", func(ctx context.Context, _ *world, leader, follower *replica, r *rand.Rand) error {
+		{"API server away for both", func(ctx context.Context, leader, follower *replica, r *rand.Rand) error {
 			return closed(ctx, some(r), func(g *gate) { g.set(true, false, 0) }, leader.api.gate, follower.api.gate)
 		}, false},
-		{"API server slow for both", func(ctx context.Context, _ *world, leader, follower *replica, r *rand.Rand) error {
+		{"API server slow for both", func(ctx context.Context, leader, follower *replica, r *rand.Rand) error {
 			return closed(ctx, some(r), func(g *gate) { g.set(false, false, time.Duration(r.Int64N(int64(300*time.Millisecond)))) }, leader.api.gate, follower.api.gate)
 		}, false},
-		{"replicas cut off from each other", func(ctx context.Context, _ *world, leader, follower *replica, r *rand.Rand) error {
+		{"replicas cut off from each other", func(ctx context.Context, leader, follower *replica, r *rand.Rand) error {
 			return closed(ctx, some(r), func(g *gate) { g.set(true, false, 0) }, leader.fromOut, follower.fromOut)
 		}, false},
-		{"node cut off from the leader", func(ctx context.Context, _ *world, leader, _ *replica, r *rand.Rand) error {
+		{"node cut off from the leader", func(ctx context.Context, leader, _ *replica, r *rand.Rand) error {
 			return closed(ctx, some(r), func(g *gate) { g.set(true, false, 0) }, leader.nodes)
 		}, false},
 	}
-}
-
-// die kills replicas, and starts them again after a while.
-func (w *world) die(ctx context.Context, after time.Duration, which ...*replica) error {
-	for _, r := range which {
-		r.life.Lock()
-		defer r.life.Unlock()
-		r.kill()
-	}
-	err := pause(ctx, after)
-	for _, r := range which {
-		if e := w.restart(r); e != nil {
-			err = e
-		}
-	}
-	return err
 }
 
 // closed sets gates for a while.
@@ -99,7 +83,7 @@ func (w *world) disturb(disturbing, ctx context.Context, r *rand.Rand, sum *tall
 	before := w.forStates(ctx, leader)
 	w.say("disturbance %d: %s (%s leads)", sum.count(way.name), way.name, leader.name)
 	began := time.Now()
-	_ = way.do(disturbing, w, leader, follower, r) // it ends early with the last story
+	_ = way.do(disturbing, leader, follower, r) // it ends early with the last story
 	if err := await(ctx, 8*lease, func() error {
 		if now := w.leader(ctx); now == nil || way.lost && now == leader && time.Since(began) < lease {
 			return fmt.Errorf("nobody leads")
@@ -123,9 +107,7 @@ func (w *world) dieWhileApproved(ctx context.Context, m *scene, wait time.Durati
 	}
 	w.say("disturbance %d: kill -9 of the leader, %s after an approval in %s", sum.count("kill -9 of the leader after an approval"), wait.Round(time.Millisecond), m.namespace)
 	if pause(ctx, wait) == nil {
-		if err := w.die(ctx, time.Second, leader); err != nil {
-			sum.wrong("%v", err)
-		}
+		_ = die(ctx, time.Second, leader)
 	}
 }
 

@@ -1,15 +1,14 @@
 package chaos_test
 
 import (
-	"context"
 	"flag"
 	"fmt"
 	"net/http"
 	"regexp"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
-	"time"
 )
 
 var everyWrite = flag.Bool("every-write", false, "kill the leader at every write of every kind of decision: an hour")
@@ -86,12 +85,7 @@ func (w *world) killAt(m *scene, n int, after bool, sum *tally) {
 	for _, r := range w.replicas {
 		r.api.arm(&trap{matches: matches, after: after, spring: func() {
 			sum.count(fmt.Sprintf("kill -9 of the leader at a write of %s", m.name))
-			r.kill()
-			w.ended.Go(func() {
-				if err := w.die(w.ctx, time.Second, r); err != nil && context.Cause(w.ctx) == nil {
-					sum.wrong("%v", err)
-				}
-			})
+			r.signal(syscall.SIGKILL)
 		}})
 	}
 }
