@@ -14,7 +14,7 @@ import (
 var (
 	disturbances = flag.Int("disturbances", 8, "how many kills, stops and cuts there are at random moments")
 	seed         = flag.Uint64("seed", 1, "of the random moments")
-	programs     = flag.String("programs", "", "folder of leeway, leeway-agent and leeway-sidecar; empty: they are built")
+	programs     = flag.String("programs", "", "folder of leeway, leeway-agent, leeway-sidecar and kube; empty: they are built")
 )
 
 const (

@@ -126,8 +126,12 @@ func (w *world) startPlane(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	kube := ""
+	if *programs != "" {
+		kube = filepath.Join(*programs, "kube")
+	}
 	w.plane, err = plane.Start(ctx, plane.Options{
-		Dir: w.dir, Module: "..", AuditPolicy: policy, Authorization: "RBAC",
+		Dir: w.dir, Module: "..", Program: kube, AuditPolicy: policy, Authorization: "RBAC",
 		Controllers: []string{"deployment-controller", "replicaset-controller", "job-controller", "namespace-controller", "garbage-collector-controller"},
 	})
 	if err != nil {

@@ -30,10 +30,12 @@ const Token = "only-a-test"
 // patience is how long the API server may take to be ready.
 const patience = 3 * time.Minute
 
-// Options say where and what. Dir and Module must be set.
+// Options say where and what. Dir, an absolute path, must be set, and Module or
+// Program.
 type Options struct {
-	Dir    string // for programs, data and logs
-	Module string // folder of the module e2e, which has the program kube
+	Dir     string // for programs, data and logs
+	Module  string // folder of the module e2e, which has the source of the program kube
+	Program string // kube, where it has been built already
 	// AuditPolicy is a file; empty: there is no audit log.
 	AuditPolicy string
 	// Controllers are those that kube-controller-manager runs; none: it isn't run.
@@ -69,7 +71,7 @@ func Start(ctx context.Context, o Options) (_ *Plane, err error) {
 			p.Close()
 		}
 	}()
-	if err := p.build(ctx, o.Module); err != nil {
+	if err := p.build(ctx, o); err != nil {
 		return nil, err
 	}
 	etcd, err := p.startStore()
@@ -87,15 +89,19 @@ func Start(ctx context.Context, o Options) (_ *Plane, err error) {
 }
 
 // build makes the programs, which are one file.
-func (p *Plane) build(ctx context.Context, module string) error {
+func (p *Plane) build(ctx context.Context, o Options) error {
 	const version = "-X k8s.io/component-base/version.gitVersion=v1.37.2 -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=37"
-	cmd := child.Command(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w "+version, "-o", p.path("kube"), "./kube")
-	cmd.Dir, cmd.Env = module, append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-buildvcs=false")
-	if _, err := child.Run(cmd); err != nil {
-		return err
+	kube := o.Program
+	if kube == "" {
+		kube = p.path("kube")
+		cmd := child.Command(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w "+version, "-o", kube, "./kube")
+		cmd.Dir, cmd.Env = o.Module, append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-buildvcs=false")
+		if _, err := child.Run(cmd); err != nil {
+			return err
+		}
 	}
 	for _, part := range []string{"etcd", "kube-apiserver", "kube-controller-manager", "kubectl"} {
-		if err := os.Symlink("kube", p.path(part)); err != nil {
+		if err := os.Symlink(kube, p.path(part)); err != nil {
 			return err
 		}
 	}
