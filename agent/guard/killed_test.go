@@ -44,10 +44,11 @@ func (m *mortal) write(do func() error) error {
 	return errKilled
 }
 
-func (m *mortal) client(c client.WithWatch) client.Client {
+// writing is a client whose writes, but for dry runs, go through a function.
+func writing(c client.WithWatch, write func(do func() error) error) client.Client {
 	return interceptor.NewClient(c, interceptor.Funcs{
 		Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
-			return m.write(func() error { return c.Create(ctx, o, opts...) })
+			return write(func() error { return c.Create(ctx, o, opts...) })
 		},
 		Apply: func(ctx context.Context, c client.WithWatch, o runtime.ApplyConfiguration, opts ...client.ApplyOption) error {
 			for _, opt := range opts {
@@ -55,19 +56,25 @@ func (m *mortal) client(c client.WithWatch) client.Client {
 					return nil
 				}
 			}
-			return m.write(func() error { return c.Apply(ctx, o, opts...) })
+			return write(func() error { return c.Apply(ctx, o, opts...) })
 		},
 		SubResourceUpdate: func(ctx context.Context, c client.Client, sub string, o client.Object, opts ...client.SubResourceUpdateOption) error {
-			return m.write(func() error { return c.SubResource(sub).Update(ctx, o, opts...) })
+			return write(func() error { return c.SubResource(sub).Update(ctx, o, opts...) })
 		},
 	})
 }
 
-// TestKilledAtEveryWrite kills the leader at each of its writes, and lets
-// another go on: the outcome is that of a leader that lives.
-func TestKilledAtEveryWrite(t *testing.T) {
-	stories := map[string]func(t *testing.T, w *world, begun func()){
-		"rollback": func(t *testing.T, w *world, begun func()) {
+// story is told of leaders that are killed or stopped: begun is called when there
+// is something to do, and the end is the same as for one that lives, so many
+// rounds later.
+type story struct {
+	rounds int
+	tell   func(t *testing.T, w *world, begun func())
+}
+
+func stories() map[string]story {
+	return map[string]story{
+		"rollback": {8, func(t *testing.T, w *world, begun func()) {
 			w.release()
 			begun()
 			w.tick(2)
@@ -81,8 +88,8 @@ func TestKilledAtEveryWrite(t *testing.T) {
 			if w.changes != 1 {
 				t.Errorf("%d changes of the workload, want 1: %s", w.changes, steps(d))
 			}
-		},
-		"retrain": func(t *testing.T, w *world, begun func()) {
+		}},
+		"retrain": {12, func(t *testing.T, w *world, begun func()) {
 			w.drift()
 			begun()
 			w.tick(3)
@@ -106,17 +113,22 @@ func TestKilledAtEveryWrite(t *testing.T) {
 			if w.changes != 1 || len(jobs.Items) != 1 {
 				t.Errorf("%d changes and %d jobs, want one each", w.changes, len(jobs.Items))
 			}
-		},
+		}},
 	}
-	for name, story := range stories {
+}
+
+// TestKilledAtEveryWrite kills the leader at each of its writes, and lets
+// another go on: the outcome is that of a leader that lives.
+func TestKilledAtEveryWrite(t *testing.T) {
+	for name, story := range stories() {
 		for _, after := range []bool{false, true} {
 			for n := 1; ; n++ {
 				m := &mortal{left: n, after: after}
 				t.Run(fmt.Sprintf("%s/write %d, after %v", name, n, after), func(t *testing.T) {
 					w := newWorld(t)
 					w.pass(40)
-					story(t, w, func() {
-						w.loop = w.newLoop(m.client(w.client))
+					story.tell(t, w, func() {
+						w.loop = w.newLoop(writing(w.client, m.write))
 						w.until(func() bool { return m.killed }, 3)
 						w.loop = w.newLoop(w.client)
 					})

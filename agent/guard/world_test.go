@@ -64,8 +64,9 @@ type world struct {
 	check            func(ctx context.Context, uri string) error
 	live             *profile.Profile
 	events           []string
-	changes          int  // of the Deployment, dry runs left out
-	stuck            bool // the Deployment's controller does nothing
+	changes          int    // of the Deployment, dry runs left out
+	stuck            bool   // the Deployment's controller does nothing
+	ticked           func() // after every round, if it is set
 }
 
 // shown is what a version shows: over any window.
@@ -104,12 +105,12 @@ func newWorld(t *testing.T, change ...func(*v1alpha1.ModelGuard)) *world {
 						return nil
 					}
 				}
-				w.mu.Lock()
-				w.changes++
-				w.mu.Unlock()
 				if err := c.Apply(ctx, o, opts...); err != nil {
 					return err
 				}
+				w.mu.Lock()
+				w.changes++
+				w.mu.Unlock()
 				return repair(ctx, c)
 			},
 		}).Build()
@@ -309,6 +310,9 @@ func (w *world) tick(seconds int) {
 	for range seconds {
 		w.now = w.now.Add(time.Second)
 		w.loop.Round(w.t.Context())
+		if w.ticked != nil {
+			w.ticked()
+		}
 	}
 }
 
