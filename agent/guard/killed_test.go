@@ -68,13 +68,22 @@ func writing(c client.WithWatch, write func(do func() error) error) client.Clien
 // is something to do, and the end is the same as for one that lives, so many
 // rounds later.
 type story struct {
-	rounds int
-	tell   func(t *testing.T, w *world, begun func())
+	rounds   int
+	autonomy v1alpha1.AutonomyLevel
+	tell     func(t *testing.T, w *world, begun func())
+}
+
+// begin is the world of the story, before anything goes wrong.
+func (s story) begin(t *testing.T) *world {
+	t.Helper()
+	w := newWorld(t, func(g *v1alpha1.ModelGuard) { g.Spec.Autonomy.Default = s.autonomy })
+	w.pass(40)
+	return w
 }
 
 func stories() map[string]story {
 	return map[string]story{
-		"rollback": {8, func(t *testing.T, w *world, begun func()) {
+		"rollback": {8, v1alpha1.Auto, func(t *testing.T, w *world, begun func()) {
 			w.release()
 			begun()
 			w.tick(2)
@@ -89,7 +98,24 @@ func stories() map[string]story {
 				t.Errorf("%d changes of the workload, want 1: %s", w.changes, steps(d))
 			}
 		}},
-		"retrain": {12, func(t *testing.T, w *world, begun func()) {
+		"approval": {8, v1alpha1.Approve, func(t *testing.T, w *world, begun func()) {
+			w.release()
+			w.tick(2)
+			w.approve("ann")
+			begun()
+			w.tick(2)
+			w.settle(2)
+			w.alerts = nil
+			w.settle(2)
+			w.pass(20)
+			d := w.one()
+			w.wantState(d, v1alpha1.Done, "verified")
+			w.wantServes("1")
+			if w.changes != 1 || d.Status.ApprovedBy != "ann" {
+				t.Errorf("%d changes of the workload, approved by %q, want 1 by ann: %s", w.changes, d.Status.ApprovedBy, steps(d))
+			}
+		}},
+		"retrain": {12, v1alpha1.Auto, func(t *testing.T, w *world, begun func()) {
 			w.drift()
 			begun()
 			w.tick(3)
@@ -125,8 +151,7 @@ func TestKilledAtEveryWrite(t *testing.T) {
 			for n := 1; ; n++ {
 				m := &mortal{left: n, after: after}
 				t.Run(fmt.Sprintf("%s/write %d, after %v", name, n, after), func(t *testing.T) {
-					w := newWorld(t)
-					w.pass(40)
+					w := story.begin(t)
 					story.tell(t, w, func() {
 						w.loop = w.newLoop(writing(w.client, m.write))
 						w.until(func() bool { return m.killed }, 3)

@@ -56,8 +56,7 @@ func TestStoppedAtEveryWrite(t *testing.T) {
 				for _, rounds := range sleeps {
 					s := &sleeper{left: n, after: after, asleep: make(chan struct{}), wake: make(chan struct{})}
 					t.Run(fmt.Sprintf("%s/write %d, after %v, for %d rounds", name, n, after, rounds), func(t *testing.T) {
-						w := newWorld(t)
-						w.pass(40)
+						w := story.begin(t)
 						story.tell(t, w, func() { slept = w.stop(s, rounds) })
 						if w.ticked != nil {
 							t.Error("the story was over before the leader woke")
