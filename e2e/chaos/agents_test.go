@@ -103,7 +103,7 @@ func (w *world) prepare(ctx context.Context, r *replica) (err error) {
 		go (*g).forward(r.listen)
 	}
 	r.token, r.config = w.path(r.name+".token"), w.path(r.name+".kubeconfig")
-	return w.bind(ctx, r.name, "leeway-controller", "http://"+r.api.Addr().String(), w.path(r.name))
+	return w.bind(ctx, r.name, "leeway-controller", "https://"+r.api.Addr().String(), w.path(r.name))
 }
 
 // bind makes a pod, and a token and a kubeconfig that are bound to it.

@@ -8,6 +8,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
 	"sync"
@@ -146,11 +147,11 @@ type trap struct {
 	spring  func()
 }
 
-// apiGate is a gate before the API server. It speaks plain HTTP, so that it can
-// tell requests apart.
+// apiGate is a gate before the API server. It ends TLS, so that it can tell
+// requests apart: without TLS clients send no token.
 type apiGate struct {
 	*gate
-	server *http.Server
+	server *httptest.Server
 
 	mu    sync.Mutex
 	traps []*trap
@@ -181,7 +182,7 @@ func newAPIGate(server string) (*apiGate, error) {
 		},
 		ErrorHandler: func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
 	}
-	a.server = &http.Server{ErrorLog: quiet, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	a.server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if t := a.sprung(r); t != nil {
 			if !t.after {
 				t.spring()
@@ -191,8 +192,10 @@ func newAPIGate(server string) (*apiGate, error) {
 			r = r.WithContext(context.WithValue(context.WithoutCancel(r.Context()), trapKey{}, t))
 		}
 		proxy.ServeHTTP(w, r)
-	})}
-	go func() { _ = a.server.Serve(g) }()
+	}))
+	a.server.Listener.Close()
+	a.server.Listener, a.server.Config.ErrorLog = g, quiet
+	a.server.StartTLS()
 	return a, nil
 }
 

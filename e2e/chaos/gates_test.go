@@ -1,6 +1,7 @@
 package chaos_test
 
 import (
+	"crypto/tls"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -26,10 +27,11 @@ func TestGate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer g.server.Close()
-	client := &http.Client{Timeout: time.Second}
+	defer g.server.CloseClientConnections()
+	client := &http.Client{Timeout: time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
+	defer client.CloseIdleConnections()
 	put := func() (string, error) {
-		r, err := http.NewRequest(http.MethodPut, "http://"+g.Addr().String()+"/x", strings.NewReader("this"))
+		r, err := http.NewRequest(http.MethodPut, "https://"+g.Addr().String()+"/x", strings.NewReader("this"))
 		if err != nil {
 			t.Fatal(err)
 		}

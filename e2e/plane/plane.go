@@ -198,12 +198,8 @@ func (p *Plane) path(name string) string { return filepath.Join(p.dir, name) }
 
 // WriteKubeconfig writes a file for clients that have a token.
 func WriteKubeconfig(path, server, token string) error {
-	tls := ""
-	if strings.HasPrefix(server, "https:") {
-		tls = ", insecure-skip-tls-verify: true"
-	}
 	return os.WriteFile(path, fmt.Appendf(nil, `{apiVersion: v1, kind: Config, current-context: c, users: [{name: u, user: {token: %s}}],
-clusters: [{name: c, cluster: {server: "%s"%s}}], contexts: [{name: c, context: {cluster: c, user: u}}]}`, token, server, tls), 0o600)
+clusters: [{name: c, cluster: {server: "%s", insecure-skip-tls-verify: true}}], contexts: [{name: c, context: {cluster: c, user: u}}]}`, token, server), 0o600)
 }
 
 // FreePort is an address on loopback that nobody listens on.
