@@ -167,7 +167,11 @@ func (w *world) untilFinished(ctx, disturbing context.Context, m *scene, approve
 			return nil
 		}
 		if m.autonomy == "Approve" {
-			if given, _ := w.approve(ctx, m); given && first && approved != nil {
+			given, err := w.approve(ctx, m)
+			if err != nil {
+				w.say("approve in %s: %v", m.namespace, err)
+			}
+			if given && first && approved != nil {
 				first = false
 				approved(ctx, m)
 			}

@@ -132,9 +132,9 @@ func (k *kubelet) serve(ctx context.Context, p *corev1.Pod, runs *servedPod) err
 			{Type: corev1.ContainersReady, Status: corev1.ConditionTrue},
 			{Type: corev1.PodReady, Status: corev1.ConditionTrue, LastTransitionTime: metav1.Now()},
 		},
-		ContainerStatuses: []corev1.ContainerStatus{{Name: "model", Ready: true, Started: &started, Image: "none", ImageID: "none",
+		ContainerStatuses: []corev1.ContainerStatus{{Name: "model", Ready: true, Started: &started, Image: "none", ImageID: "none", ContainerID: "played://" + string(p.UID),
 			State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.Now()}}}},
-		InitContainerStatuses: []corev1.ContainerStatus{{Name: "leeway-sidecar", Ready: true, Started: &started, Image: "none", ImageID: "none",
+		InitContainerStatuses: []corev1.ContainerStatus{{Name: "leeway-sidecar", Ready: true, Started: &started, Image: "none", ImageID: "none", ContainerID: "played://" + string(p.UID),
 			State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.Now()}}}},
 	}); err != nil {
 		return err
@@ -167,7 +167,7 @@ func (k *kubelet) train(ctx context.Context, p *corev1.Pod, _ *servedPod) error 
 	return k.status(ctx, p, corev1.PodStatus{
 		Phase: corev1.PodSucceeded, StartTime: &metav1.Time{Time: time.Now()},
 		Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionFalse, Reason: "PodCompleted"}},
-		ContainerStatuses: []corev1.ContainerStatus{{Name: c.Name, Image: "none", ImageID: "none",
+		ContainerStatuses: []corev1.ContainerStatus{{Name: c.Name, Image: "none", ImageID: "none", ContainerID: "played://" + string(p.UID),
 			State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{Reason: "Completed", StartedAt: metav1.Now(), FinishedAt: metav1.Now()}}}},
 	})
 }

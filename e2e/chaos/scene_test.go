@@ -2,6 +2,7 @@ package chaos_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"strings"
@@ -14,7 +15,6 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/intstr"
@@ -274,13 +274,13 @@ func (w *world) decided(ctx context.Context, namespace string) ([]decision, erro
 	if err != nil {
 		return nil, err
 	}
-	all := make([]decision, len(l.Items))
-	for i := range l.Items {
-		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(l.Items[i].Object, &all[i]); err != nil {
-			return nil, err
-		}
+	b, err := l.MarshalJSON()
+	if err != nil {
+		return nil, err
 	}
-	return all, nil
+	var list struct{ Items []decision }
+	err = json.Unmarshal(b, &list)
+	return list.Items, err
 }
 
 // finished says why the story is not told to its end, or nil.
