@@ -48,6 +48,7 @@ type replica struct {
 	held atomic.Int32 // how many want it to stay dead
 	mu   sync.Mutex
 	cmd  *exec.Cmd // which it is now
+	born time.Time
 }
 
 // startAgents starts both controllers and the agent of the node.
@@ -169,7 +170,7 @@ func (w *world) live(r *replica) error {
 		return err
 	}
 	r.mu.Lock()
-	r.cmd = cmd
+	r.cmd, r.born = cmd, time.Now()
 	r.mu.Unlock()
 	<-gone
 	return nil
@@ -201,6 +202,14 @@ func (r *replica) signal(s syscall.Signal) {
 	if r.cmd != nil {
 		_ = r.cmd.Process.Signal(s) // it may have ended
 	}
+}
+
+// sinceBefore says whether the replica has lived since well before a time, in
+// seconds: what began then it has seen itself.
+func (r *replica) sinceBefore(unix float64) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return float64(r.born.Add(10*time.Second).UnixMilli())/1000 < unix
 }
 
 // die kills replicas. They live again after a while, or when ctx ends.

@@ -20,8 +20,6 @@ type disturbance struct {
 	lost bool
 }
 
-const bothDie = "kill -9 of both"
-
 // long is a time for which the Lease does not last.
 const long = lease + lease/2
 
@@ -36,7 +34,7 @@ func ways() []disturbance {
 		{"kill -9 of the follower", func(ctx context.Context, _, follower *replica, r *rand.Rand) error {
 			return die(ctx, some(r), follower)
 		}, false},
-		{bothDie, func(ctx context.Context, leader, follower *replica, r *rand.Rand) error {
+		{"kill -9 of both", func(ctx context.Context, leader, follower *replica, r *rand.Rand) error {
 			return die(ctx, some(r), leader, follower)
 		}, false},
 		{"leader stopped for longer than the Lease", func(ctx context.Context, leader, _ *replica, r *rand.Rand) error {
@@ -96,9 +94,9 @@ func (w *world) disturb(disturbing, ctx context.Context, r *rand.Rand, sum *tall
 		return
 	}
 	sum.led(time.Since(began))
-	// Where both have died there was no failover: what is younger than a rule's
-	// own "for" begins anew, as in any Prometheus.
-	if now := w.leader(ctx); now != nil && now != leader && way.name != bothDie {
+	if now := w.leader(ctx); now != nil && now != leader {
+		// A replica that was not there when an alert began knows it since later.
+		maps.DeleteFunc(before, func(_ string, was float64) bool { return !now.sinceBefore(was) })
 		w.compareForStates(before, w.forStates(ctx, now), sum)
 	}
 }

