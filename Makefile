@@ -7,7 +7,7 @@ FUZZTIME ?= 20s
 REQUESTS ?= 10000000
 export CGO_ENABLED ?= 0
 
-.PHONY: help build tools demo demo-down test test-unit test-fuzz test-e2e fuzz bench bench-sidecar bench-profile bench-match bench-rules bench-incidents verify lint vulncheck generate images clean
+.PHONY: help build tools demo demo-down test test-unit test-fuzz test-e2e chaos fuzz bench bench-sidecar bench-profile bench-match bench-rules bench-incidents verify lint vulncheck generate images clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,10 @@ fuzz: ## every fuzz target for FUZZTIME=20s, two at a time
 test-e2e: tools ## a real cluster, and the demo on it; real model servers. One package at a time: some measure time
 	cd e2e && $(GO) vet -trimpath $$($(GO) list ./... | grep -v /kube$$) && $(GO) test -trimpath -p 1 -timeout 60m ./...
 	cd e2e/prometheus && $(GO) vet ./... && $(GO) test -timeout 30m ./...
+
+chaos: ## controllers killed, stopped and cut off at N=300 random moments of SEED=1, and killed at every write: hours
+	cd e2e && $(GO) test -trimpath -count=1 -v -timeout 8h -run 'TestChaos|TestKilledAtEveryWrite' ./chaos -args \
+		-disturbances $(or $(N),300) -seed $(or $(SEED),1) -every-write
 
 bench: ## benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...

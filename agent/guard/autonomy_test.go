@@ -46,22 +46,25 @@ func TestWithoutPermissionEveryGuardObserves(t *testing.T) {
 	w.wantServes("1")
 }
 
+// approve lets a person approve the only decision.
+func (w *world) approve(who string) {
+	w.t.Helper()
+	d := w.one()
+	d.Annotations = map[string]string{v1alpha1.AnnotationApprovedBy: who}
+	if err := w.client.Update(w.t.Context(), &d); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
 func TestApprove(t *testing.T) {
 	approve := func(g *v1alpha1.ModelGuard) { g.Spec.Autonomy.Default = v1alpha1.Approve }
-	say := func(w *world) {
-		d := w.one()
-		d.Annotations = map[string]string{v1alpha1.AnnotationApprovedBy: "ann"}
-		if err := w.client.Update(w.t.Context(), &d); err != nil {
-			w.t.Fatal(err)
-		}
-	}
 	t.Run("acts when a person says yes", func(t *testing.T) {
 		w := badRelease(t, approve)
 		w.tick(5)
 		w.wantState(w.one(), v1alpha1.AwaitingApproval, "last_good")
 		w.wantPhase(v1alpha1.Deciding, "awaiting_approval")
 		w.wantServes("2")
-		say(w)
+		w.approve("ann")
 		w.tick(1)
 		w.wantServes("1")
 		if d := w.one(); d.Status.ApprovedBy != "ann" || steps(d) != "decided approved applying applied" {
@@ -72,7 +75,7 @@ func TestApprove(t *testing.T) {
 		w := badRelease(t, approve)
 		w.tick(5)
 		w.artifacts[uri(1)] = errGone
-		say(w)
+		w.approve("ann")
 		w.tick(1)
 		w.wantServes("2")
 		w.wantState(w.decisions()[0], v1alpha1.Superseded, "decided_otherwise")
@@ -86,7 +89,7 @@ func TestApprove(t *testing.T) {
 		w := badRelease(t, approve)
 		w.tick(5)
 		w.now = w.now.Add(time.Hour)
-		say(w)
+		w.approve("ann")
 		w.tick(1)
 		w.wantState(w.decisions()[0], v1alpha1.Superseded, "approval_expired")
 		w.wantServes("2")
@@ -99,7 +102,7 @@ func TestApprove(t *testing.T) {
 			t.Error(c)
 		}
 		w.wantServes("2")
-		say(w)
+		w.approve("ann")
 		w.tick(1)
 		w.wantServes("1")
 	})

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 	"sync"
 	"testing"
 
@@ -63,10 +62,11 @@ func (m *mortal) RoundTrip(r *http.Request) (answer *http.Response, err error) {
 	return answer, failed
 }
 
-func (m *mortal) client(c client.WithWatch) client.Client {
+// writing is a client whose writes, but for dry runs, go through a function.
+func writing(c client.WithWatch, write func(do func() error) error) client.Client {
 	return interceptor.NewClient(c, interceptor.Funcs{
 		Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
-			return m.write(func() error { return c.Create(ctx, o, opts...) })
+			return write(func() error { return c.Create(ctx, o, opts...) })
 		},
 		Apply: func(ctx context.Context, c client.WithWatch, o runtime.ApplyConfiguration, opts ...client.ApplyOption) error {
 			for _, opt := range opts {
@@ -74,10 +74,10 @@ func (m *mortal) client(c client.WithWatch) client.Client {
 					return nil
 				}
 			}
-			return m.write(func() error { return c.Apply(ctx, o, opts...) })
+			return write(func() error { return c.Apply(ctx, o, opts...) })
 		},
 		SubResourceUpdate: func(ctx context.Context, c client.Client, sub string, o client.Object, opts ...client.SubResourceUpdateOption) error {
-			return m.write(func() error { return c.SubResource(sub).Update(ctx, o, opts...) })
+			return write(func() error { return c.SubResource(sub).Update(ctx, o, opts...) })
 		},
 	})
 }
@@ -87,21 +87,39 @@ func (w *world) lead(m *mortal) {
 	w.mortal, w.transport = m, nil
 	c := client.Client(w.client)
 	if m != nil {
-		w.transport, c = m, m.client(w.client)
+		w.transport, c = m, writing(w.client, m.write)
 	}
 	w.loop = w.newLoop(c)
 }
 
-// TestKilledAtEveryWrite kills the leader at each of its writes, and lets
-// another go on: the outcome is that of a leader that lives.
-func TestKilledAtEveryWrite(t *testing.T) {
-	stories := map[string]func(t *testing.T, w *world, begun func()){
-		"retrain on GitHub": func(t *testing.T, w *world, begun func()) { w.trainOnGitHub(t, begun) },
-		"retrain on an older GitHub": func(t *testing.T, w *world, begun func()) {
-			w.github.Change(func(c *githubtest.Config) { c.Legacy = true })
-			w.trainOnGitHub(t, begun)
-		},
-		"rollback": func(t *testing.T, w *world, begun func()) {
+// story is told of leaders that are killed or stopped: begun is called when there
+// is something to do, and the end is the same as for one that lives, so many
+// rounds later.
+type story struct {
+	rounds   int
+	autonomy v1alpha1.AutonomyLevel
+	github   *githubtest.Config // that trains; nil: a Job
+	tell     func(t *testing.T, w *world, begun func())
+}
+
+// begin is the world of the story, before anything goes wrong.
+func (s story) begin(t *testing.T) *world {
+	t.Helper()
+	autonomy := func(g *v1alpha1.ModelGuard) { g.Spec.Autonomy.Default = s.autonomy }
+	var w *world
+	if s.github == nil {
+		w = newWorld(t, autonomy)
+	} else {
+		w = onGitHub(t, autonomy)
+		w.github.Change(func(c *githubtest.Config) { c.Legacy = s.github.Legacy })
+	}
+	w.pass(40)
+	return w
+}
+
+func stories() map[string]story {
+	return map[string]story{
+		"rollback": {8, v1alpha1.Auto, nil, func(t *testing.T, w *world, begun func()) {
 			w.release()
 			begun()
 			w.tick(2)
@@ -115,8 +133,25 @@ func TestKilledAtEveryWrite(t *testing.T) {
 			if w.changes != 1 {
 				t.Errorf("%d changes of the workload, want 1: %s", w.changes, steps(d))
 			}
-		},
-		"retrain": func(t *testing.T, w *world, begun func()) {
+		}},
+		"approval": {8, v1alpha1.Approve, nil, func(t *testing.T, w *world, begun func()) {
+			w.release()
+			w.tick(2)
+			w.approve("ann")
+			begun()
+			w.tick(2)
+			w.settle(2)
+			w.alerts = nil
+			w.settle(2)
+			w.pass(20)
+			d := w.one()
+			w.wantState(d, v1alpha1.Done, "verified")
+			w.wantServes("1")
+			if w.changes != 1 || d.Status.ApprovedBy != "ann" {
+				t.Errorf("%d changes of the workload, approved by %q, want 1 by ann: %s", w.changes, d.Status.ApprovedBy, steps(d))
+			}
+		}},
+		"retrain": {12, v1alpha1.Auto, nil, func(t *testing.T, w *world, begun func()) {
 			w.drift()
 			begun()
 			w.tick(3)
@@ -140,22 +175,29 @@ func TestKilledAtEveryWrite(t *testing.T) {
 			if w.changes != 1 || len(jobs.Items) != 1 {
 				t.Errorf("%d changes and %d jobs, want one each", w.changes, len(jobs.Items))
 			}
-		},
+		}},
+		"retrain on GitHub": {12, v1alpha1.Auto, &githubtest.Config{}, func(t *testing.T, w *world, begun func()) {
+			w.trainOnGitHub(t, begun)
+		}},
+		"retrain on an older GitHub": {12, v1alpha1.Auto, &githubtest.Config{Legacy: true}, func(t *testing.T, w *world, begun func()) {
+			w.trainOnGitHub(t, begun)
+		}},
 	}
-	for name, story := range stories {
-		if testing.Short() && strings.Contains(name, "older") {
+}
+
+// TestKilledAtEveryWrite kills the leader at each of its writes, and lets
+// another go on: the outcome is that of a leader that lives.
+func TestKilledAtEveryWrite(t *testing.T) {
+	for name, story := range stories() {
+		if testing.Short() && story.github != nil && story.github.Legacy {
 			continue
 		}
 		for _, after := range []bool{false, true} {
 			for n := 1; ; n++ {
 				m := &mortal{left: n, after: after}
 				t.Run(fmt.Sprintf("%s/write %d, after %v", name, n, after), func(t *testing.T) {
-					w := newWorld(t)
-					if strings.Contains(name, "GitHub") {
-						w = onGitHub(t)
-					}
-					w.pass(40)
-					story(t, w, func() {
+					w := story.begin(t)
+					story.tell(t, w, func() {
 						w.lead(m)
 						if w.github == nil || testing.Short() {
 							w.until(func() bool { return m.killed }, 3)
@@ -184,12 +226,13 @@ func (w *world) until(so func() bool, seconds int) {
 	}
 }
 
-// drift lets the inputs of version 1 go where no version is at home.
+// drift lets the inputs of version 1 go where no version is at home, and stay
+// there for the window that saw it first.
 func (w *world) drift() {
 	w.live = csvProfile(w.t, 50)
 	w.shows["1"] = shown{requests: 5000, p99: 0.02, labels: 3000, meanError: 18}
 	w.alert("input_drift", "page", "10s", "1", "x")
-	w.tick(1)
+	w.tick(10)
 	w.alert("input_drift", "act", "30s", "1", "x")
 }
 

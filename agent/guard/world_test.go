@@ -73,6 +73,7 @@ type world struct {
 	counted          map[string]bool // reasons that metrics have had
 	changes          int             // of the Deployment, dry runs left out
 	stuck            bool            // the Deployment's controller does nothing
+	ticked           func()          // after every round, if it is set
 
 	github    *githubtest.Server // that trains; nil: Jobs do
 	transport http.RoundTripper  // of the loop to it
@@ -115,12 +116,12 @@ func newWorld(t *testing.T, change ...func(*v1alpha1.ModelGuard)) *world {
 						return nil
 					}
 				}
-				w.mu.Lock()
-				w.changes++
-				w.mu.Unlock()
 				if err := c.Apply(ctx, o, opts...); err != nil {
 					return err
 				}
+				w.mu.Lock()
+				w.changes++
+				w.mu.Unlock()
 				return repair(ctx, c)
 			},
 		}).Build()
@@ -343,6 +344,9 @@ func (w *world) tick(seconds int) {
 		w.look()
 		if w.mortal != nil && w.mortal.killed {
 			w.lead(nil)
+		}
+		if w.ticked != nil {
+			w.ticked()
 		}
 	}
 }
