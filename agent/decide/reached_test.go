@@ -8,10 +8,11 @@ import (
 )
 
 // elsewhere are the reasons that nothing in this package comes to: package guard
-// finds them out, and its table of holds reaches each.
+// finds them out, and its tests reach each.
 var elsewhere = []decide.Reason{
 	decide.ReasonArtifactMissing, decide.ReasonArtifactDigest, decide.ReasonArtifactUnreachable, decide.ReasonNotAllowed,
 	decide.ReasonNoVersion, decide.ReasonTwoVersions, decide.ReasonJobFailed, decide.ReasonRetrainTimeout,
+	decide.ReasonTriggerRefused, decide.ReasonTriggerUnreachable,
 }
 
 // reached says how each of the others is come to.

@@ -41,7 +41,7 @@ func Advices() []Advice {
 
 		// There is no version to go to.
 		{decide.ReasonLiveFits, "Nothing: the version in service is at home in today's rows. If it goes on, rules.md says how to widen a floor or a budget."},
-		{decide.ReasonInputsMoving, "Wait: inputs are on their way to a version that is there."},
+		{decide.ReasonInputsMoving, "Wait: inputs have not come to rest, or are on their way to a version that is there."},
 		{decide.ReasonNoneFits, "leeway match --explain says what is nearest, and by how much it misses. What was trained and does not fit today's rows stays registered."},
 		{decide.ReasonNoGoodVersion, "Deploy a version that you trust, or register one. Versions count that were live and clean for spec.verify.goodAfter, of the same features and compat."},
 		{decide.ReasonFirstVersion, "Mend this version, or register and deploy another: there is none to go back to."},
@@ -69,6 +69,8 @@ func Advices() []Advice {
 		{decide.ReasonNoVersion, "The Job must end with leeway register, in the pod, with LEEWAY_DECISION set: see its log."},
 		{decide.ReasonTwoVersions, "Have the Job register one version; reject the one that is not meant, and deploy the other yourself."},
 		{decide.ReasonJobFailed, "See the Job's log and events. It is tried again when the cooldown and the match's window have passed, within spec.limits.retrainsPerWeek."},
+		{decide.ReasonTriggerRefused, "Check what the message names: that the CronJob, or the workflow at its ref, is there, and the token in its Secret valid and allowed to start it."},
+		{decide.ReasonTriggerUnreachable, "Nothing, if it asked to wait: it is asked again until spec.retrain.timeout. Else see why GitHub, or --github-url, does not answer the controllers."},
 		{decide.ReasonRetrainTimeout, "See where the Job hangs, or raise spec.retrain.timeout."},
 
 		// Changes that came to nothing.

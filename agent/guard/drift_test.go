@@ -74,14 +74,14 @@ func TestDriftGoesBackToWhatFits(t *testing.T) {
 }
 
 func TestDriftWithoutTheArtifact(t *testing.T) {
-	w := newWorld(t)
-	_ = w
-	w = seasons(t, func(g *v1alpha1.ModelGuard) { g.Spec.Retrain = nil })
+	w := seasons(t, func(g *v1alpha1.ModelGuard) { g.Spec.Retrain = nil })
 	w.wantServes("1") // as a check of the set-up: it is there
 
 	gone := func(w *world) { w.artifacts[uri(1)] = errGone }
 	w = seasonsWith(t, gone)
-	d := w.decisions()[0]
+	w.tick(15)
+	ds := w.decisions()
+	d := ds[len(ds)-1]
 	if d.Spec.Action != "retrain" || len(d.Spec.Match.Excluded) == 0 || d.Spec.Match.Excluded[0].Reason != "artifact_missing" {
 		t.Error(describe(w.decisions()))
 	}
