@@ -9,8 +9,10 @@ import (
 
 	"go.uber.org/zap"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/leeway-dev/leeway/agent/decide"
+	"github.com/leeway-dev/leeway/agent/explain"
 	"github.com/leeway-dev/leeway/agent/journal"
 	"github.com/leeway-dev/leeway/agent/retrain"
 	"github.com/leeway-dev/leeway/agent/v1alpha1"
@@ -98,6 +100,7 @@ func (v *visit) troubled(ctx context.Context, d *v1alpha1.ModelDecision, trouble
 	}
 	v.showTraining(d, training)
 	v.tellTraining(reason, trouble.Error())
+	v.condition(conditionTrained, metav1.ConditionUnknown, string(reason), explain.Advised(trouble.Error(), string(reason), maxMessage))
 	if was := v.stored.Status.Retrain; was == nil || was.Decision != d.Name || was.Reason != string(reason) {
 		v.log.Warn("training", zap.String("decision", d.Name), zap.String("reason", string(reason)), zap.Error(trouble))
 		v.event(d, corev1.EventTypeWarning, string(reason), trouble.Error())
