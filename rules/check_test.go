@@ -14,8 +14,8 @@ func TestLoad(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(files) != 13 {
-		t.Errorf("%d shipped files, want 13", len(files))
+	if len(files) != 14 {
+		t.Errorf("%d shipped files, want 14", len(files))
 	}
 	if _, err := rules.Load(fstest.MapFS{"README.md": {}}); err == nil {
 		t.Error("a directory without rules is no error")
