@@ -36,6 +36,10 @@ func TestVerify(t *testing.T) {
 		{"many errors at once end it", good, at(traffic(400, 0.2, 0.02), func(s *decide.Sample) { s.ReadySince = ago(3 * second) }), decide.Worse, decide.ByTraffic, "20.00%"},
 		{"a few errors at once do not", good, at(traffic(100, 0.02, 0.02), func(s *decide.Sample) { s.ReadySince = ago(3 * second) }), decide.Pending, "", ""},
 
+		{"slower", good, traffic(5000, 0.001, 0.040), decide.Worse, decide.ByTraffic, "p99 is 40ms, before 20ms"},
+		{"slower, and answers where the other failed", traffic(5000, 0.2, 0.020), traffic(5000, 0.001, 0.040), decide.OK, decide.ByTraffic, "before 20.00%"},
+		{"slower, and fails hardly less", traffic(5000, 0.009, 0.020), traffic(5000, 0.001, 0.040), decide.Worse, decide.ByTraffic, "p99"},
+
 		{"labels: better", labelled(good, 1000, 13.3, 12), labelled(good, 1000, 8.9, 9), decide.OK, decide.ByLabels, "error 8.9"},
 		{"labels: worse", labelled(good, 1000, 8.9, 9), labelled(good, 1000, 13.3, 12), decide.Worse, decide.ByLabels, "95%"},
 		{"labels: worse by chance", labelled(good, 1000, 8.9, 9), labelled(good, 1000, 9.2, 9), decide.OK, decide.ByLabels, ""},

@@ -44,13 +44,16 @@ func byPredictions(after Sample) (Verdict, bool) {
 	return Verdict{OK, ByPredictions, ReasonVerified, figures}, true
 }
 
-// byTraffic compares the error ratio and p99.
+// byTraffic compares the error ratio and p99. One that answers where the version
+// before failed is not worse for taking longer: failing is fast.
 func byTraffic(before, after Sample) (Verdict, bool) {
 	if v, failing := moreErrors(before, after, risk); failing {
 		return v, true
 	}
 	if v, slow := slower(before, after); slow {
-		return v, true
+		if _, mended := moreErrors(after, before, risk); !mended {
+			return v, true
+		}
 	}
 	if !(before.Requests >= minRequests && after.Requests >= minRequests) {
 		return Verdict{}, false
