@@ -122,33 +122,15 @@ func stories() map[string]story {
 		"rollback": {8, v1alpha1.Auto, nil, func(t *testing.T, w *world, begun func()) {
 			w.release()
 			begun()
-			w.tick(2)
-			w.settle(2)
-			w.alerts = nil
-			w.settle(2)
-			w.pass(20)
-			d := w.one()
-			w.wantState(d, v1alpha1.Done, "verified")
-			w.wantServes("1")
-			if w.changes != 1 {
-				t.Errorf("%d changes of the workload, want 1: %s", w.changes, steps(d))
-			}
+			w.wantRolledBack()
 		}},
 		"approval": {8, v1alpha1.Approve, nil, func(t *testing.T, w *world, begun func()) {
 			w.release()
 			w.tick(2)
 			w.approve("ann")
 			begun()
-			w.tick(2)
-			w.settle(2)
-			w.alerts = nil
-			w.settle(2)
-			w.pass(20)
-			d := w.one()
-			w.wantState(d, v1alpha1.Done, "verified")
-			w.wantServes("1")
-			if w.changes != 1 || d.Status.ApprovedBy != "ann" {
-				t.Errorf("%d changes of the workload, approved by %q, want 1 by ann: %s", w.changes, d.Status.ApprovedBy, steps(d))
+			if d := w.wantRolledBack(); d.Status.ApprovedBy != "ann" {
+				t.Errorf("approved by %q, want ann: %s", d.Status.ApprovedBy, steps(d))
 			}
 		}},
 		"retrain": {12, v1alpha1.Auto, nil, func(t *testing.T, w *world, begun func()) {
@@ -183,6 +165,24 @@ func stories() map[string]story {
 			w.trainOnGitHub(t, begun)
 		}},
 	}
+}
+
+// wantRolledBack lets a rollback to version 1 come to its end, and wants it to be
+// verified, by the one change there is.
+func (w *world) wantRolledBack() v1alpha1.ModelDecision {
+	w.t.Helper()
+	w.tick(2)
+	w.settle(2)
+	w.alerts = nil
+	w.settle(2)
+	w.pass(20)
+	d := w.one()
+	w.wantState(d, v1alpha1.Done, "verified")
+	w.wantServes("1")
+	if w.changes != 1 {
+		w.t.Errorf("%d changes of the workload, want 1: %s", w.changes, steps(d))
+	}
+	return d
 }
 
 // TestKilledAtEveryWrite kills the leader at each of its writes, and lets
