@@ -132,18 +132,18 @@ func nearing(m *Match, e Evidence, p Policy) (now, was *Candidate) {
 }
 
 // standing is for how much longer inputs have to stay as they are before a
-// version is trained on them: until there are as many rows since the last column
-// was noticed as the alert that noticed it looks at, but no more than a match
-// does. What comes over an hour is seen in one column before the others.
+// version is trained on them: until every column that moved with the last one
+// that was noticed would have been, but no longer than a match looks back. What
+// comes over an hour is seen in one column before the others.
 func standing(latest *Alert, p Policy, now time.Time) time.Duration {
 	if latest == nil {
 		return 0
 	}
-	window := latest.Window
+	wait := showing(latest.Window)
 	if p.MatchWindow > 0 {
-		window = min(window, p.MatchWindow)
+		wait = min(wait, p.MatchWindow)
 	}
-	return window - now.Sub(latest.ActiveAt)
+	return wait - now.Sub(latest.ActiveAt)
 }
 
 // nobody says why no version was chosen.

@@ -22,7 +22,7 @@ func TestNewRegime(t *testing.T) {
 	}
 	fits := candidate("1", 0.267, false, false)
 	none := &decide.Match{Rows: 4000, Live: &fits, Candidates: []decide.Candidate{candidate("2", 0.237, false, false)}}
-	drift := drifted("1", 10*second)
+	drift := drifted("1", 15*second)
 	quality := alert(decide.AlertQuality, 5*second, "")
 	predictions := alert(decide.AlertPredictionDrift, 6*second, "air_time")
 	wait := want{decide.ConceptDrift, decide.Wait, decide.ReasonWaitsForHigherCause, "", "input drift"}
@@ -50,7 +50,7 @@ func TestSeasonReturns(t *testing.T) {
 	for _, c := range []decide.AlertCause{decide.AlertInputDrift, decide.AlertQuality, decide.AlertPredictionDrift} {
 		e.History[1].LastAlert = map[decide.AlertCause]time.Time{c: e.History[1].ReplacedAt}
 	}
-	e.Alerts = append(drifted("3", 10*second),
+	e.Alerts = append(drifted("3", 15*second),
 		on("3", alert(decide.AlertQuality, 5*second, "")), on("3", alert(decide.AlertPredictionDrift, 6*second, "air_time")))
 	back := want{decide.InputDrift, decide.Rollback, decide.ReasonFits, "1", "distance 0.144"}
 	check(t, both(e, december()), back)
@@ -72,7 +72,7 @@ func TestSeasonReturns(t *testing.T) {
 func TestSeasonStillTurning(t *testing.T) {
 	e := settled("3", "1")
 	e.History[1].LeftFor = decide.InputDrift
-	e.Alerts = drifted("3", 10*second)
+	e.Alerts = drifted("3", 15*second)
 	live := candidate("3", 0.5, false, false)
 	half := func(newer float64) *decide.Match {
 		return &decide.Match{Rows: 4000, Live: &live,
