@@ -33,7 +33,7 @@ func Decide(d Diagnosis, m *Match, e Evidence, p Policy, now time.Time) Decision
 		Alerts: d.Alerts, Columns: d.Columns, Onsets: d.Onsets, Load: d.Load, Message: d.Message,
 	}
 	if d.NeedsMatch {
-		r = matched(r, d, m, e, p, now)
+		r = matched(r, m, e, p)
 	}
 	return limited(r, e, p, now)
 }
@@ -46,7 +46,7 @@ func (r Decision) hold(reason Reason, format string, args ...any) Decision {
 }
 
 // matched turns drifted inputs into what the registry's answer calls for.
-func matched(r Decision, d Diagnosis, m *Match, e Evidence, p Policy, now time.Time) Decision {
+func matched(r Decision, m *Match, e Evidence, p Policy) Decision {
 	if m == nil {
 		return r.hold(ReasonNoData, "; there are no live rows to match")
 	}
@@ -62,9 +62,9 @@ func matched(r Decision, d Diagnosis, m *Match, e Evidence, p Policy, now time.T
 			return r.hold(ReasonInputsMoving, "; %s; but the newer half of the rows is nearer to version %s (distance %s, of all rows %s): inputs are still on their way, so wait before one is trained",
 				nobody(m, passed), near.Version, number(near.Distance), number(was.Distance))
 		}
-		if left := standing(d.Latest, p, now); left > 0 {
-			return r.hold(ReasonInputsMoving, "; %s; but %s was noticed only %s ago: see for another %s whether inputs stay as they are, before one is trained",
-				nobody(m, passed), columns([]string{d.Latest.Subject}), span(now.Sub(d.Latest.ActiveAt)), span(left))
+		if newer := leaving(m); newer != nil {
+			return r.hold(ReasonInputsMoving, "; %s; but the newer half of the rows is farther from version %s, in service, than all are (distance %s, of all rows %s): inputs still move, so wait before one is trained",
+				nobody(m, passed), newer.Version, number(newer.Distance), number(m.Live.Distance))
 		}
 		r.Action, r.Reason = Train, ReasonNoneFits
 		r.Message += fmt.Sprintf("; %s, so train a new one", nobody(m, passed))
@@ -131,19 +131,20 @@ func nearing(m *Match, e Evidence, p Policy) (now, was *Candidate) {
 	return now, was
 }
 
-// standing is for how much longer inputs have to stay as they are before a
-// version is trained on them: until every column that moved with the last one
-// that was noticed would have been, but no longer than a match looks back. What
-// comes over an hour is seen in one column before the others.
-func standing(latest *Alert, p Policy, now time.Time) time.Duration {
-	if latest == nil {
-		return 0
+// leaving is the version in service on the newer half of the rows, where that is
+// farther from it than all rows are: what it is left for goes on changing, or is
+// so new that most of the rows are of before. A version trained now would be at
+// home in neither.
+func leaving(m *Match) *Candidate {
+	if m.Live == nil {
+		return nil
 	}
-	wait := showing(latest.Window)
-	if p.MatchWindow > 0 {
-		wait = min(wait, p.MatchWindow)
+	for _, c := range m.Newer {
+		if c.Version == m.Live.Version && Nearing*c.Distance > m.Live.Distance {
+			return &c
+		}
 	}
-	return wait - now.Sub(latest.ActiveAt)
+	return nil
 }
 
 // nobody says why no version was chosen.

@@ -11,7 +11,7 @@ import (
 // left by a person.
 func december3() decide.Evidence {
 	e := settled("3", "1")
-	e.Alerts = drifted("3", 15*second)
+	e.Alerts = drifted("3", 10*second)
 	return e
 }
 

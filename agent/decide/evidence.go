@@ -128,8 +128,8 @@ type Match struct {
 	// Candidates, the best first, without the version in service: the nearest,
 	// or that of the lowest predicted error.
 	Candidates []Candidate
-	// Newer are versions as they rank on the newer half of the rows, asked for
-	// before one is trained because none fits all of them.
+	// Newer are versions as they rank on the newer half of the rows, the one in
+	// service among them, asked for before one is trained because none fits all.
 	Newer []Candidate
 	// ProposeOnly says that by inputs alone nothing may be switched without a
 	// person: they are known not to predict this model's quality, or that is not

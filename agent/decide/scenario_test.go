@@ -22,7 +22,7 @@ func TestNewRegime(t *testing.T) {
 	}
 	fits := candidate("1", 0.267, false, false)
 	none := &decide.Match{Rows: 4000, Live: &fits, Candidates: []decide.Candidate{candidate("2", 0.237, false, false)}}
-	drift := drifted("1", 15*second)
+	drift := drifted("1", 10*second)
 	quality := alert(decide.AlertQuality, 5*second, "")
 	predictions := alert(decide.AlertPredictionDrift, 6*second, "air_time")
 	wait := want{decide.ConceptDrift, decide.Wait, decide.ReasonWaitsForHigherCause, "", "input drift"}
@@ -50,7 +50,7 @@ func TestSeasonReturns(t *testing.T) {
 	for _, c := range []decide.AlertCause{decide.AlertInputDrift, decide.AlertQuality, decide.AlertPredictionDrift} {
 		e.History[1].LastAlert = map[decide.AlertCause]time.Time{c: e.History[1].ReplacedAt}
 	}
-	e.Alerts = append(drifted("3", 15*second),
+	e.Alerts = append(drifted("3", 10*second),
 		on("3", alert(decide.AlertQuality, 5*second, "")), on("3", alert(decide.AlertPredictionDrift, 6*second, "air_time")))
 	back := want{decide.InputDrift, decide.Rollback, decide.ReasonFits, "1", "distance 0.144"}
 	check(t, both(e, december()), back)
@@ -72,7 +72,7 @@ func TestSeasonReturns(t *testing.T) {
 func TestSeasonStillTurning(t *testing.T) {
 	e := settled("3", "1")
 	e.History[1].LeftFor = decide.InputDrift
-	e.Alerts = drifted("3", 15*second)
+	e.Alerts = drifted("3", 10*second)
 	live := candidate("3", 0.5, false, false)
 	half := func(newer float64) *decide.Match {
 		return &decide.Match{Rows: 4000, Live: &live,
@@ -84,6 +84,22 @@ func TestSeasonStillTurning(t *testing.T) {
 	check(t, both(e, half(0.36)), train)
 	e.Versions[0].Rejected = true // and what may not be gone back to is not waited for
 	check(t, both(e, half(0.25)), train)
+}
+
+// Nor for one of before and after, nor while it goes on changing.
+func TestInputsStillMove(t *testing.T) {
+	e := settled("3", "1")
+	e.Alerts = drifted("3", 10*second)
+	live := candidate("3", 0.3, false, false)
+	half := func(newer ...decide.Candidate) *decide.Match {
+		return &decide.Match{Rows: 4000, Live: &live, Candidates: []decide.Candidate{candidate("2", 0.4, false, true)}, Newer: newer}
+	}
+	train := want{decide.InputDrift, decide.Train, decide.ReasonNoneFits, "", "train a new one"}
+	check(t, both(e, half(candidate("3", 0.34, false, false))), want{decide.InputDrift, decide.Hold, decide.ReasonInputsMoving, "", "farther from version 3, in service, than all are (distance 0.34, of all rows 0.3)"})
+	check(t, both(e, half(candidate("3", 0.32, false, false))), train) // half as many rows are farther from anything
+	check(t, both(e, half(candidate("3", 0.25, false, false))), train) // on its way back: it has not come to fit
+	check(t, both(e, half(candidate("2", 0.5, false, false))), train)  // the way from what is not in service says nothing
+	check(t, both(e, half()), train)
 }
 
 func TestBadRelease(t *testing.T) {

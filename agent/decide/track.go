@@ -88,14 +88,11 @@ func longestQuiet(s Served, cause AlertCause, activeAt time.Time) time.Duration 
 }
 
 // neverClean says that the stay never was without the alert for one whole
-// window.
+// window. A quarter of the window is the time that scrapes and evaluations may
+// take to show what was there from the start.
 func neverClean(s Served, a Alert) bool {
-	return longestQuiet(s, a.Cause, a.ActiveAt) < showing(a.Window)
+	return longestQuiet(s, a.Cause, a.ActiveAt) < a.Window+a.Window/4
 }
-
-// showing is how long what is there may take to be seen by all alerts of a window:
-// a quarter of it is for scrapes, evaluations and the time that an alert holds.
-func showing(window time.Duration) time.Duration { return window + window/4 }
 
 // lastWindowClean says that a stay which is over had no alert of the cause in
 // its last window, and was settled for that long at all.

@@ -171,14 +171,14 @@ func matchOf(m *v1alpha1.MatchEvidence) *decide.Match {
 			Version: r.Version, Distance: parse(r.Distance), Tolerance: parse(r.Tolerance), Fits: r.Fits, Better: r.Better,
 			Calibrated: registry.Candidate{Basis: registry.Basis(r.ToleranceFrom)}.Calibrated(), Predicted: zero(parse(r.PredictedError)),
 		}
+		if newer := parse(r.Newer); !math.IsNaN(newer) {
+			out.Newer = append(out.Newer, decide.Candidate{Version: r.Version, Distance: newer})
+		}
 		if r.Live {
 			out.Live = &c
 			continue
 		}
 		out.Candidates = append(out.Candidates, c)
-		if newer := parse(r.Newer); !math.IsNaN(newer) {
-			out.Newer = append(out.Newer, decide.Candidate{Version: r.Version, Distance: newer})
-		}
 	}
 	return out
 }

@@ -30,7 +30,11 @@ func (m *Match) Judged() *decide.Match {
 	}
 	out := &decide.Match{Rows: m.Result.Rows, ProposeOnly: m.Result.ProposeOnly, Trust: m.Result.Trust}
 	if m.Newer != nil {
-		out.Newer = m.Newer.Judged().Candidates
+		newer := m.Newer.Judged()
+		out.Newer = newer.Candidates
+		if newer.Live != nil {
+			out.Newer = append(out.Newer, *newer.Live)
+		}
 	}
 	for _, c := range m.Result.Ranked() {
 		d := decide.Candidate{

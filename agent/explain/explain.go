@@ -157,7 +157,7 @@ func because(s v1alpha1.ModelDecisionSpec) string {
 		decide.ReasonFits:             "of the versions that fit today's data it is the best, and better than live by enough",
 		decide.ReasonLastGood:         "it is the last version that was clean of this cause",
 		decide.ReasonNoneFits:         "no registered version fits today's data and is better than live",
-		decide.ReasonInputsMoving:     "inputs are still on their way to what a version is at home in",
+		decide.ReasonInputsMoving:     "inputs go on changing, or are on their way to what a version is at home in",
 		decide.ReasonCorrelated:       "what comes upon several models at once is upstream of them",
 		decide.ReasonSaturation:       "another version would be as slow",
 		decide.ReasonLiveFits:         "live itself fits today's data: there is nothing to gain",

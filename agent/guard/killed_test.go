@@ -232,7 +232,7 @@ func (w *world) drift() {
 	w.live = csvProfile(w.t, 50)
 	w.shows["1"] = shown{requests: 5000, p99: 0.02, labels: 3000, meanError: 18}
 	w.alert("input_drift", "page", "10s", "1", "x")
-	w.tick(13)
+	w.tick(10)
 	w.alert("input_drift", "act", "30s", "1", "x")
 }
 
