@@ -36,6 +36,9 @@ func (b *bench) correlated(ctx context.Context) error {
 		budget  float64
 		models  float64
 	}{{20, "continuous", 100, 20}, {20, "continuous", 10, 60}, {20, "continuous", 1, 200}, {20, "discrete", 10, 60}, {500, "continuous", 10, 12}} {
+		if b.columns > 0 && s.columns != b.columns {
+			continue
+		}
 		for i, rho := range []float64{0, 0.5, 0.9, 1} {
 			if ctx.Err() != nil {
 				return ctx.Err()

@@ -34,6 +34,7 @@ func main() {
 	packages := flag.String("packages", "river,evidently,nannyml,alibi-detect", "with whose detectors peers compares")
 	flag.Uint64Var(&b.seed, "seed", 1, "of all that is drawn")
 	flag.StringVar(&b.root, "root", ".", "`FOLDER` of the sources, which hold real streams")
+	flag.IntVar(&b.columns, "columns", 0, "only correlated models of so many `COLUMNS`; 0: all")
 	flag.StringVar(&b.streamNames, "streams", "", "names of the real streams to replay, with commas between them; else all")
 	flag.StringVar(&b.folder, "data", "", "`FOLDER` with more real streams, as rules/bench/streams.py writes them")
 	flag.Parse()
@@ -51,6 +52,7 @@ type bench struct {
 	values                  rules.Values
 	ladder                  []rules.Rung
 	references, draws, days int
+	columns                 int
 	scale                   float64
 	seed                    uint64
 	packages                []string
