@@ -50,6 +50,7 @@ type controller struct {
 	engine     *embedded.Engine // nil with an external Prometheus
 	source     guard.Source
 	authority  *auth.Authority
+	pods       *auth.Pods
 	feedback   *feedback.Handler
 	references *reference.Exporter
 	manager    manager.Manager
@@ -93,10 +94,13 @@ func (r *controller) open() error {
 	if err != nil {
 		return fmt.Errorf("agent: %w", err)
 	}
-	r.authority = auth.New(auth.Config{
+	r.pods = auth.NewPods(nil)
+	if r.authority, err = auth.New(auth.Config{
 		Tokens: clients.AuthenticationV1().TokenReviews(), Access: clients.AuthorizationV1().SubjectAccessReviews(),
-		Namespace: r.Namespace,
-	})
+		Namespace: r.Namespace, Pods: r.pods, Registerer: r.registry,
+	}); err != nil {
+		return fmt.Errorf("agent: %w", err)
+	}
 	if err := r.openSource(); err != nil {
 		return err
 	}
@@ -124,7 +128,7 @@ func (r *controller) openSource() error {
 	if r.engine, err = embedded.New(embedded.Config{
 		DataDir: filepath.Join(r.DataDir, "tsdb"), RulesDir: rules, EvaluationInterval: r.ScrapeInterval,
 		AlertmanagerURLs: r.AlertmanagerURLs, ExternalURL: r.ExternalURL,
-		Admit: r.authority.AdmitSeries, Registerer: r.registry, Logger: r.Logger,
+		Admit: r.admit, Registerer: r.registry, Logger: r.Logger,
 	}); err != nil {
 		return err
 	}
@@ -143,6 +147,9 @@ func (r *controller) manage() error {
 		Scheme: scheme, Logger: zapr.NewLogger(r.Logger), Metrics: server.Options{BindAddress: "0"},
 	})
 	if err != nil {
+		return fmt.Errorf("agent: %w", err)
+	}
+	if err := r.watchPods(); err != nil {
 		return fmt.Errorf("agent: %w", err)
 	}
 	// Not from the manager's cache: that would hold every version of every model,

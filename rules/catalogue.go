@@ -74,6 +74,7 @@ func Catalogue() []Metric {
 		{Name: "leeway_controller_rule_reloads_total", Kind: "counter", Labels: []string{"result"}, From: "controller"},
 		{Name: "leeway_controller_received_samples_total", Kind: "counter", From: "controller"},
 		{Name: "leeway_controller_refused_samples_total", Kind: "counter", Labels: []string{"reason"}, From: "controller"},
+		{Name: "leeway_controller_refused_requests_total", Kind: "counter", Labels: []string{"to", "reason"}, From: "controller"},
 		{Name: "leeway_controller_series", Kind: "gauge", From: "controller"},
 		{Name: "leeway_controller_leader", Kind: "gauge", From: "controller", Max: 1},
 		{Name: "leeway_controller_rules_current", Kind: "gauge", From: "controller", Max: 1},
