@@ -54,6 +54,7 @@ func Catalogue() []Metric {
 		{Name: "leeway_folded_values_total", Kind: "counter", Labels: with(version, "reason"), From: "sidecar"},
 		{Name: "leeway_opaque_connections_total", Kind: "counter", Labels: with(version, "reason"), From: "sidecar"},
 		{Name: "leeway_tls_handshake_errors_total", Kind: "counter", Labels: version, From: "sidecar"},
+		{Name: "leeway_references_refused_total", Kind: "counter", Labels: with(version, "reason"), From: "sidecar"},
 		{Name: "leeway_sidecar_limit", Kind: "gauge", Labels: with(version, "limit"), From: "sidecar"},
 		{Name: "leeway_model_reference_error", Kind: "gauge", Labels: with(owned, "metric"), From: "controller"},
 		{Name: "leeway_prediction_bin_expected_error", Kind: "gauge", Labels: with(owned, "output", "bin", "metric"), From: "controller"},

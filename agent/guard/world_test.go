@@ -58,8 +58,10 @@ type world struct {
 	alerts    []evidence.Alert
 	sourceErr error
 	blindPods bool
-	justBegun bool             // one sample of each counter so far
-	shows     map[string]shown // by version
+	// references that the pods have; empty: they don't say
+	references [2]string
+	justBegun  bool             // one sample of each counter so far
+	shows      map[string]shown // by version
 	// load is the most that is asked, loadBefore the most that was; a second.
 	load, loadBefore float64
 	permitted        bool
@@ -398,7 +400,7 @@ func (w *world) Query(_ context.Context, expr string, at time.Time) (promql.Vect
 		}
 		var v promql.Vector
 		for i := range 2 {
-			v = append(v, promql.Sample{F: 1, Metric: labels.FromStrings("pod", fmt.Sprintf("churn-%d", i))})
+			v = append(v, promql.Sample{F: 1, Metric: labels.FromStrings("pod", fmt.Sprintf("churn-%d", i), "reference", w.references[i])})
 		}
 		return v, nil
 	case strings.Contains(expr, "feedback_outcomes"):
