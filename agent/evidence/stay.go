@@ -59,6 +59,22 @@ func Note(stay *v1alpha1.ServedVersion, e *decide.Evidence, p decide.Policy, now
 	e.History[0] = Served(*stay)
 }
 
+// Want keeps since when a version is wanted back that was left for drift.
+func Want(s *v1alpha1.ModelGuardStatus, d decide.Decision) {
+	version, since, ok := decide.WantedBack(d)
+	if !ok {
+		return
+	}
+	for i := range s.History {
+		if stay := &s.History[i]; stay.Version == version && stay.SettledAt != nil {
+			if at := metav1.NewMicroTime(since); !stay.WantedSince.Equal(&at) {
+				stay.WantedSince = &at
+			}
+			return // the latest stay decides
+		}
+	}
+}
+
 func put[V any](m *map[string]V, key string, value V) {
 	if *m == nil {
 		*m = map[string]V{}
@@ -70,7 +86,8 @@ func put[V any](m *map[string]V, key string, value V) {
 
 // Served is a stay in plain types.
 func Served(s v1alpha1.ServedVersion) decide.Served {
-	out := decide.Served{Version: s.Version, LeftFor: decide.Cause(s.LeftFor), SettledAt: Time(s.SettledAt), ReplacedAt: Time(s.ReplacedAt)}
+	out := decide.Served{Version: s.Version, LeftFor: decide.Cause(s.LeftFor), SettledAt: Time(s.SettledAt), ReplacedAt: Time(s.ReplacedAt),
+		WantedSince: Time(s.WantedSince)}
 	for c, t := range s.LastAlert {
 		if out.LastAlert == nil {
 			out.LastAlert = map[decide.AlertCause]time.Time{}

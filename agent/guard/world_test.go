@@ -74,6 +74,7 @@ type world struct {
 	conditions       []string        // that the guard has had
 	counted          map[string]bool // reasons that metrics have had
 	changes          int             // of the Deployment, dry runs left out
+	perModel         bool            // pods of other models are named after them
 	stuck            bool            // the Deployment's controller does nothing
 	ticked           func()          // after every round, if it is set
 
@@ -372,6 +373,8 @@ func (w *world) Verdicts(context.Context, time.Time) (guard.Verdicts, error) {
 	return guard.Verdicts{Alerts: w.alerts, PageWindow: "10s"}, w.sourceErr
 }
 
+var modelOf = regexp.MustCompile(`model_name="([^"]+)"`)
+
 var versionOf = regexp.MustCompile(`model_version="(\d+)"`)
 
 // Query answers the few expressions that the loop asks.
@@ -399,6 +402,9 @@ func (w *world) Query(_ context.Context, expr string, at time.Time) (promql.Vect
 			return nil, nil
 		}
 		var v promql.Vector
+		if m := modelOf.FindStringSubmatch(expr); w.perModel && m != nil && m[1] != name {
+			return promql.Vector{{F: 1, Metric: labels.FromStrings("pod", m[1]+"-0")}}, nil
+		}
 		for i := range 2 {
 			v = append(v, promql.Sample{F: 1, Metric: labels.FromStrings("pod", fmt.Sprintf("churn-%d", i), "reference", w.references[i])})
 		}
