@@ -121,6 +121,7 @@ func (f *fleetWorld) step(d time.Duration) {
 	f.t.Helper()
 	f.now = f.now.Add(d)
 	f.loop.Round(f.t.Context())
+	f.rollOutAll()
 	acting := 0
 	for _, d := range f.decided() {
 		if a := d.Spec.Action; (a == "rollback" || a == "retrain" || a == "redeploy") && (d.Status.State == v1alpha1.StateActing || d.Status.State == v1alpha1.StateVerifying || d.Status.State == v1alpha1.StateTraining) {
@@ -128,6 +129,35 @@ func (f *fleetWorld) step(d time.Duration) {
 		}
 	}
 	f.most = max(f.most, acting)
+}
+
+// rollOutAll does what the Deployments' controller does.
+func (f *fleetWorld) rollOutAll() {
+	f.t.Helper()
+	var all appsv1.DeploymentList
+	if err := f.client.List(f.t.Context(), &all); err != nil {
+		f.t.Fatal(err)
+	}
+	for i := range all.Items {
+		d := &all.Items[i]
+		if d.Status.ObservedGeneration == d.Generation {
+			continue
+		}
+		d.Status.ObservedGeneration = d.Generation
+		if err := f.client.Status().Update(f.t.Context(), d); err != nil {
+			f.t.Fatal(err)
+		}
+		var pods corev1.PodList
+		if err := f.client.List(f.t.Context(), &pods, client.InNamespace(d.Namespace), client.MatchingLabels(d.Spec.Selector.MatchLabels)); err != nil {
+			f.t.Fatal(err)
+		}
+		for j := range pods.Items {
+			pods.Items[j].Labels[v1alpha1.LabelVersion] = d.Spec.Template.Labels[v1alpha1.LabelVersion]
+			if err := f.client.Update(f.t.Context(), &pods.Items[j]); err != nil {
+				f.t.Fatal(err)
+			}
+		}
+	}
 }
 
 func (f *fleetWorld) decided() []v1alpha1.ModelDecision {
@@ -226,11 +256,6 @@ func (f *fleetWorld) judge(most int) {
 	for _, w := range workloads.Items {
 		if w.Spec.Template.Labels[v1alpha1.LabelVersion] != "1" {
 			changed++
-		}
-	}
-	for _, d := range f.decided() {
-		if d.Spec.Action != "hold" {
-			f.t.Log(describe([]v1alpha1.ModelDecision{d}), steps(d))
 		}
 	}
 	f.t.Logf("at most %d decisions at once, %d workloads changed, %d of %d guards held as correlated", f.most, changed, held, len(f.models))

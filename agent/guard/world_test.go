@@ -140,13 +140,22 @@ func newWorld(t *testing.T, change ...func(*v1alpha1.ModelGuard)) *world {
 // repair gives back what the fake client loses in an apply and an API server
 // does not: the selector, and a generation that rises.
 func repair(ctx context.Context, c client.Client) error {
-	var d appsv1.Deployment
-	if err := c.Get(ctx, client.ObjectKey{Namespace: ns, Name: name}, &d); err != nil {
+	var all appsv1.DeploymentList
+	if err := c.List(ctx, &all); err != nil {
 		return err
 	}
-	d.Generation++
-	d.Spec.Selector = &metav1.LabelSelector{MatchLabels: map[string]string{"app": name}}
-	return c.Update(ctx, &d, client.FieldOwner("apiserver"))
+	for i := range all.Items {
+		d := &all.Items[i]
+		if d.Spec.Selector != nil {
+			continue
+		}
+		d.Generation++
+		d.Spec.Selector = &metav1.LabelSelector{MatchLabels: map[string]string{"app": d.Name}}
+		if err := c.Update(ctx, d, client.FieldOwner("apiserver")); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func theGuard() *v1alpha1.ModelGuard {

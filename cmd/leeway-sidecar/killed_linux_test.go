@@ -69,40 +69,53 @@ type kill struct {
 	inFlight              int // when it was signalled
 }
 
-// took says whether a try that failed was on its way when the sidecar died: sent
-// before its process was gone, and not answered before it was killed.
+// took says whether a request failed with the sidecar: its connection was one of
+// the process that was killed.
 func (k kill) took(a attempt) bool {
-	return a.pod == k.pod && a.sent.Before(k.gone) && a.ended.After(k.signalled)
+	return a.pod == k.pod && a.opened.Before(k.gone) && a.ended.After(k.signalled)
 }
+
+// lost is what failed with one sidecar: what was in flight when it was killed, what
+// was sent to it while it died, and what was sent after that, into connections of
+// which the client had not yet read that they had ended.
+type lost struct{ inFlight, dying, ended int }
+
+func (l lost) all() int { return l.inFlight + l.dying + l.ended }
 
 func judge(t *testing.T, l *load, kills []kill) {
 	t.Helper()
-	failed := make([]int, len(kills))
+	failed := make([]lost, len(kills))
 	for _, a := range l.failed {
 		i := slices.IndexFunc(kills, func(k kill) bool { return k.took(a) })
-		if i < 0 {
+		switch {
+		case i < 0:
 			t.Errorf("failed, and no sidecar was killed in its way: %s, sent %s, ended %s later: %v",
 				a.pod.name, a.sent.Format("05.000"), a.ended.Sub(a.sent), a.err)
-			continue
+		case a.sent.Before(kills[i].signalled):
+			failed[i].inFlight++
+		case a.sent.Before(kills[i].gone):
+			failed[i].dying++
+		default:
+			failed[i].ended++
 		}
-		failed[i]++
 	}
-	var all, inFlight, dying int
+	var sum lost
+	inFlight := 0
 	var away []time.Duration
 	for i, k := range kills {
-		late := l.sentBetween(k.pod, k.signalled, k.gone)
-		t.Logf("%s: %d in flight, %d sent while it died, %d failed; gone after %s, back after %s", k.pod.name, k.inFlight, late, failed[i],
-			k.gone.Sub(k.signalled).Round(100*time.Microsecond), k.back.Sub(k.signalled).Round(time.Millisecond))
-		if failed[i] > k.inFlight+late {
-			t.Errorf("%s: %d failed, %d were in flight, and %d were sent while it died", k.pod.name, failed[i], k.inFlight, late)
+		t.Logf("%s: %d in flight; failed: %d of these, %d sent while it died, %d into what had ended; gone after %s, back after %s", k.pod.name, k.inFlight,
+			failed[i].inFlight, failed[i].dying, failed[i].ended, k.gone.Sub(k.signalled).Round(100*time.Microsecond), k.back.Sub(k.signalled).Round(time.Millisecond))
+		if failed[i].inFlight > k.inFlight {
+			t.Errorf("%s: %d failed that were sent before it was killed, and %d were in flight", k.pod.name, failed[i].inFlight, k.inFlight)
 		}
-		all, inFlight, dying, away = all+failed[i], inFlight+k.inFlight, dying+late, append(away, k.back.Sub(k.signalled))
+		sum.inFlight, sum.dying, sum.ended = sum.inFlight+failed[i].inFlight, sum.dying+failed[i].dying, sum.ended+failed[i].ended
+		inFlight, away = inFlight+k.inFlight, append(away, k.back.Sub(k.signalled))
 	}
 	slices.Sort(away)
 	slices.Sort(l.took)
-	t.Logf("%d kills, %d requests: %d failed, %d were in flight and %d were sent to what died, %d were refused a connection and went to another pod; back after %s (median; at most %s); p50 %s, p99 %s, at most %s",
-		len(kills), len(l.took)+len(l.failed), all, inFlight, dying, l.refused, away[len(away)/2].Round(time.Millisecond), away[len(away)-1].Round(time.Millisecond),
-		at(l.took, 0.5), at(l.took, 0.99), at(l.took, 1))
+	t.Logf("%d kills, %d requests, %d in flight at kills: %d failed (%d of these, %d sent while it died, %d into what had ended), %d were refused a connection and went to another pod; back after %s (median; at most %s); p50 %s, p99 %s, at most %s",
+		len(kills), len(l.took)+len(l.failed), inFlight, sum.all(), sum.inFlight, sum.dying, sum.ended, l.refused,
+		away[len(away)/2].Round(time.Millisecond), away[len(away)-1].Round(time.Millisecond), at(l.took, 0.5), at(l.took, 0.99), at(l.took, 1))
 	if l.wrong > 0 {
 		t.Errorf("%d answers were not those to what was asked", l.wrong)
 	}
@@ -119,9 +132,9 @@ func at(sorted []time.Duration, q float64) time.Duration {
 	return sorted[min(int(q*float64(len(sorted))), len(sorted)-1)].Round(100 * time.Microsecond)
 }
 
-// attempt is one request as one pod got it.
+// attempt is one request as one pod got it, over a connection that was opened then.
 type attempt struct {
-	pod         *pod
-	sent, ended time.Time
-	err         error
+	pod                 *pod
+	opened, sent, ended time.Time
+	err                 error
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/http/httptrace"
 	"strings"
@@ -33,9 +34,23 @@ type load struct {
 func newLoad(pods []*pod) *load {
 	l := &load{pods: pods, clients: map[*pod]*http.Client{}, answered: map[*pod][]attempt{}, receipts: map[string]bool{}}
 	for _, p := range pods {
-		l.clients[p] = &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: maxUnderWay}}
+		l.clients[p] = &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: maxUnderWay, DialContext: dial}}
 	}
 	return l
+}
+
+// timedConn knows since when it is open.
+type timedConn struct {
+	net.Conn
+	opened time.Time
+}
+
+func dial(ctx context.Context, network, address string) (net.Conn, error) {
+	c, err := new(net.Dialer).DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	return &timedConn{c, time.Now()}, nil
 }
 
 func (l *load) run(d time.Duration) {
@@ -79,13 +94,15 @@ func (l *load) ask(i int) {
 var errRefused = errors.New("no connection")
 
 func (l *load) try(p *pod, i int) (a attempt, answer, receipt string) {
-	a = attempt{pod: p, sent: time.Now()}
+	a = attempt{pod: p}
 	connected := false
-	ctx := httptrace.WithClientTrace(context.Background(), &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) {
+	ctx := httptrace.WithClientTrace(context.Background(), &httptrace.ClientTrace{GotConn: func(got httptrace.GotConnInfo) {
 		if !connected {
 			connected = true
 			p.inFlight.Add(1)
+			a.sent = time.Now()
 		}
+		a.opened = got.Conn.(*timedConn).opened
 	}})
 	defer func() {
 		if connected {
@@ -113,20 +130,6 @@ func (l *load) try(p *pod, i int) (a attempt, answer, receipt string) {
 	}
 	a.ended, a.err = time.Now(), err
 	return a, answer, receipt
-}
-
-// sentBetween counts what a pod was sent in a time, answered or not.
-func (l *load) sentBetween(p *pod, from, to time.Time) (n int) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, list := range [][]attempt{l.answered[p], l.failed} {
-		for _, a := range list {
-			if a.pod == p && a.sent.After(from) && a.sent.Before(to) {
-				n++
-			}
-		}
-	}
-	return n
 }
 
 // answeredSince counts what a pod answered that was sent since then.

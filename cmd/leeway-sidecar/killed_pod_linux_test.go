@@ -128,7 +128,8 @@ func (p *pod) reference(t *testing.T) {
 // kill kills the sidecar and starts another at once.
 func (p *pod) kill(t *testing.T) kill {
 	t.Helper()
-	k := kill{pod: p, inFlight: int(p.inFlight.Load()), signalled: time.Now()}
+	k := kill{pod: p, signalled: time.Now()}
+	k.inFlight = int(p.inFlight.Load())
 	if err := p.process.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
@@ -190,7 +191,6 @@ type modelServer struct {
 
 	mu    sync.Mutex
 	conns map[net.Conn]http.ConnState
-	panic bool
 }
 
 func newModelServer(t *testing.T) *modelServer {
