@@ -104,7 +104,9 @@ func (r *controller) open() error {
 	if err := r.openSource(); err != nil {
 		return err
 	}
-	if r.feedback, err = feedback.New(feedback.Config{May: r.authority.Feedback, Registerer: r.registry}); err != nil {
+	if r.feedback, err = feedback.New(feedback.Config{
+		May: r.authority.Feedback, Known: newKnownVersions(func(namespace string) (registry.Store, error) { return r.store(namespace) }).has, Registerer: r.registry,
+	}); err != nil {
 		return err
 	}
 	r.references = reference.New()

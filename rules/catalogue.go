@@ -85,6 +85,7 @@ func Catalogue() []Metric {
 		{Name: "leeway_decisions_total", Kind: "counter", Labels: with(guard, "cause", "action", "reason"), From: "controller"},
 		{Name: "leeway_decisions_ended_total", Kind: "counter", Labels: with(guard, "action", "state", "reason"), From: "controller"},
 		{Name: "leeway_guard_phase", Kind: "gauge", Labels: with(guard, "phase", "reason"), From: "controller", Max: 1},
+		{Name: "leeway_guard_refused_versions", Kind: "gauge", Labels: with(guard, "reason"), From: "controller"},
 		{Name: "leeway_guard_info", Kind: "gauge", Labels: with(guard, "workload"), From: "controller", Max: 1},
 	}
 	for _, column := range []struct{ name, label string }{{"feature", "feature"}, {"prediction", "output"}} {

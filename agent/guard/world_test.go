@@ -234,7 +234,7 @@ func (w *world) deploy(version, manager string) {
 			ObjectMeta: metav1.ObjectMeta{Labels: labels},
 			Spec: corev1.PodSpec{
 				InitContainers: []corev1.Container{{Name: guard.SidecarContainer, Image: "sidecar"}},
-				Containers:     []corev1.Container{{Name: "model", Image: "server", Env: []corev1.EnvVar{{Name: "MODEL_URI", Value: uri(version)}}}},
+				Containers:     []corev1.Container{{Name: "model", Image: w.image(version), Env: []corev1.EnvVar{{Name: "MODEL_URI", Value: uri(version)}}}},
 			},
 		},
 	}
@@ -247,6 +247,14 @@ func (w *world) deploy(version, manager string) {
 		w.t.Fatal(err)
 	}
 	w.rollOut()
+}
+
+// image of a version's container: where the guard names images, what is registered.
+func (w *world) image(version string) string {
+	if !w.guard().Spec.Artifact.Image {
+		return "server"
+	}
+	return uri(version)
 }
 
 func (w *world) deployment() *appsv1.Deployment {
