@@ -91,6 +91,7 @@ func TestStolenTokenWrites(t *testing.T) {
 		{"another namespace, under its own pod's name", "node", pod(requests, "n1", "bank", "churn-a", "fraud", "7"), auth.ErrForeign, true},
 		{"a pod that is not there", "node", pod(requests, "n1", "ml", "churn-z", "churn", "3"), auth.ErrUnknownPod, true},
 		{"another model, of its own pod", "node", pod(requests, "n1", "ml", "churn-a", "eta", "1"), auth.ErrForeign, true},
+		{"another model, of its own pod and version", "node", pod(requests, "n1", "ml", "churn-a", "eta", "2"), auth.ErrForeign, true},
 		{"another version, of its own pod", "node", pod(requests, "n1", "ml", "churn-a", "churn", "3"), auth.ErrForeign, true},
 		{"a reference", "node", pod("leeway_feature_reference_ratio", "n1", "ml", "churn-a", "churn", "2"), auth.ErrForeign, true},
 		{"a reference's rows", "node", pod("leeway_prediction_reference_samples", "n1", "ml", "churn-a", "churn", "2"), auth.ErrForeign, true},
@@ -102,6 +103,7 @@ func TestStolenTokenWrites(t *testing.T) {
 		{"an alert", "node", pod("ALERTS", "n1", "ml", "churn-a", "churn", "2"), auth.ErrForeign, true},
 		{"since when an alert is", "node", pod("ALERTS_FOR_STATE", "n1", "ml", "churn-a", "churn", "2"), auth.ErrForeign, true},
 		{"a sidecar's, as if of itself", "node", itself(requests, "model_name", "churn", "model_version", "3"), auth.ErrForeign, true},
+		{"a sidecar's, as if of itself and of no model", "node", itself(requests), auth.ErrForeign, true},
 		{"its own, of a namespace", "node", itself("leeway_node_pods", "namespace", "ml"), auth.ErrForeign, true},
 		{"its own, of another agent", "node", []string{"__name__", "leeway_node_pods", "job", "leeway-node", "node", "n1", "pod", "leeway-node-b"}, auth.ErrForeign, true},
 		{"another job", "node", []string{"__name__", requests, "job", "mine", "node", "n1"}, auth.ErrForeign, true},
@@ -141,6 +143,7 @@ func TestPodsComeAndGo(t *testing.T) {
 	h.OnDelete(cache.DeletedFinalStateUnknown{Key: "ml/churn-a", Obj: moved})
 	h.OnAdd(modelPod("ml", "churn-a", "n2", "churn", "3"), false)
 	later(2 * time.Hour)
+	h.OnAdd(modelPod("ml", "churn-b", "n1", "churn", "2"), false)
 	if err := write("churn-a", "2"); err != nil {
 		t.Errorf("two hours after it was deleted: %v", err)
 	}
