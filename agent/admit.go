@@ -3,26 +3,39 @@ package agent
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/prometheus/prometheus/model/labels"
+	"go.uber.org/zap"
 	corev1 "k8s.io/api/core/v1"
+	toolscache "k8s.io/client-go/tools/cache"
 
 	"github.com/leeway-dev/leeway/agent/auth"
 	"github.com/leeway-dev/leeway/agent/embedded"
 )
 
 // watchPods has the authority hear of the pods that the manager's cache holds
-// anyway.
-func (r *controller) watchPods() error {
-	informer, err := r.manager.GetCache().GetInformer(context.Background(), &corev1.Pod{})
-	if err != nil {
-		return err
+// anyway. While the API server is away it is tried again, and samples wait.
+func (r *controller) watchPods(ctx context.Context) error {
+	for {
+		informer, err := r.manager.GetCache().GetInformer(ctx, &corev1.Pod{})
+		if err == nil {
+			var handling toolscache.ResourceEventHandlerRegistration
+			if handling, err = informer.AddEventHandler(r.pods.Handler()); err == nil {
+				r.pods.Synced(handling.HasSynced)
+				return nil
+			}
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		r.Logger.Warn("cannot watch pods; samples of sidecars wait", zap.Error(err))
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(lookEvery):
+		}
 	}
-	handling, err := informer.AddEventHandler(r.pods.Handler())
-	if err == nil {
-		r.pods.Synced(handling.HasSynced)
-	}
-	return err
 }
 
 // admit says to the engine what a refusal of the authority means to it.

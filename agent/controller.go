@@ -151,7 +151,7 @@ func (r *controller) manage() error {
 	if err != nil {
 		return fmt.Errorf("agent: %w", err)
 	}
-	if err := r.watchPods(); err != nil {
+	if err := r.manager.Add(manager.RunnableFunc(r.watchPods)); err != nil {
 		return fmt.Errorf("agent: %w", err)
 	}
 	// Not from the manager's cache: that would hold every version of every model,

@@ -232,3 +232,37 @@ leeway_controller_refused_requests_total{reason="unavailable",to="writes"} 0
 		t.Error(err)
 	}
 }
+
+// What a series costs that a node agent writes.
+func BenchmarkAdmitSeries(b *testing.B) {
+	p := auth.NewPods(nil)
+	p.Synced(func() bool { return true })
+	h := p.Handler()
+	for i := range 10_000 {
+		h.OnAdd(modelPod("ml", fmt.Sprint("churn-", i), "n1", "churn", "2"), true)
+	}
+	reviews := reviewer{user(agents+"leeway-node", "node-name", "n1", "pod-name", "leeway-node-a")}
+	a, err := auth.New(auth.Config{Tokens: reviews, Pods: p})
+	if err != nil {
+		b.Fatal(err)
+	}
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.Header.Set("Authorization", "Bearer node")
+	ls := labels.FromStrings("__name__", "leeway_feature_observations_total", "bin", "03", "feature", "temperature", "instance", "10.0.0.1:9095", "job", "leeway-sidecar",
+		"model_name", "churn", "model_version", "2", "namespace", "ml", "node", "n1", "pod", "churn-77", "workload", "churn")
+	a.Writes(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		for b.Loop() {
+			if err := a.AdmitSeries(r.Context(), ls); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})).ServeHTTP(httptest.NewRecorder(), r)
+}
+
+// reviewer says of every token that it is one user's.
+type reviewer struct{ user authenticationv1.UserInfo }
+
+func (r reviewer) Create(_ context.Context, review *authenticationv1.TokenReview, _ metav1.CreateOptions) (*authenticationv1.TokenReview, error) {
+	review.Status = authenticationv1.TokenReviewStatus{Authenticated: true, User: r.user, Audiences: review.Spec.Audiences}
+	return review, nil
+}
