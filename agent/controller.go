@@ -12,6 +12,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/prometheus/storage"
 	"golang.org/x/sync/errgroup"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/uuid"
 	"k8s.io/client-go/kubernetes"
@@ -94,7 +96,9 @@ func (r *controller) open() error {
 	if err != nil {
 		return fmt.Errorf("agent: %w", err)
 	}
-	r.pods = auth.NewPods(nil)
+	r.pods = auth.NewPods(func(ctx context.Context, namespace, name string) (*corev1.Pod, error) {
+		return clients.CoreV1().Pods(namespace).Get(ctx, name, metav1.GetOptions{})
+	}, nil)
 	if r.authority, err = auth.New(auth.Config{
 		Tokens: clients.AuthenticationV1().TokenReviews(), Access: clients.AuthorizationV1().SubjectAccessReviews(),
 		Namespace: r.Namespace, Pods: r.pods, Registerer: r.registry,

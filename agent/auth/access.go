@@ -147,7 +147,7 @@ func (a *Authority) AdmitSeries(ctx context.Context, series labels.Labels) error
 		return fmt.Errorf("%w: the token is bound to %s %q, the series has %s=%q: %s", ErrForbidden, name, bound, name, got, series)
 	}
 	if id.role == nodeAgent {
-		return a.admitNode(id, series)
+		return a.admitNode(ctx, id, series)
 	}
 	return nil
 }
@@ -157,7 +157,7 @@ func (a *Authority) AdmitSeries(ctx context.Context, series labels.Labels) error
 // labels of a pod that is there. References, labelled rows, decisions and the
 // results of rules are the controllers' to tell, or else one node could have any
 // model of the cluster judged by what it made up.
-func (a *Authority) admitNode(id *Identity, series labels.Labels) error {
+func (a *Authority) admitNode(ctx context.Context, id *Identity, series labels.Labels) error {
 	metric := series.Get(model.MetricNameLabel)
 	switch job := series.Get("job"); job {
 	case "leeway-node":
@@ -172,7 +172,7 @@ func (a *Authority) admitNode(id *Identity, series labels.Labels) error {
 		if a.cfg.Pods == nil {
 			return nil
 		}
-		return a.cfg.Pods.speaks(id.Node, series.Get("namespace"), series.Get("pod"), series.Get("model_name"), series.Get("model_version"))
+		return a.cfg.Pods.speaks(ctx, id.Node, series.Get("namespace"), series.Get("pod"), series.Get("model_name"), series.Get("model_version"))
 	default:
 		return fmt.Errorf("%w: job %q is none of a node agent's: %s", ErrForeign, job, series)
 	}

@@ -16,6 +16,8 @@ import (
 	"go.uber.org/goleak"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
@@ -35,6 +37,7 @@ type apiServer struct {
 	mu     sync.Mutex
 	users  map[string]authenticationv1.UserInfo // by token
 	rights map[string]bool                      // "user verb resource[/subresource] namespace"
+	there  map[string]*corev1.Pod               // that nobody has heard of, by namespace/name
 	down   bool
 	blind  bool // knows no audiences
 	asked  map[string]int
@@ -58,7 +61,7 @@ func newAPIServer(t *testing.T) (*apiServer, *auth.Authority) {
 		defer s.mu.Unlock()
 		return s.now
 	}
-	s.pods, s.registry = auth.NewPods(clock), prometheus.NewRegistry()
+	s.pods, s.registry = auth.NewPods(s.pod, clock), prometheus.NewRegistry()
 	s.pods.Synced(func() bool { return true })
 	a, err := auth.New(auth.Config{
 		Tokens: clients.AuthenticationV1().TokenReviews(), Access: clients.AuthorizationV1().SubjectAccessReviews(),
@@ -109,6 +112,20 @@ func (s *apiServer) reviewAccess(w http.ResponseWriter, r *http.Request) {
 	review.Status.Allowed = s.rights[strings.TrimSpace(fmt.Sprintf("%s %s %s %s", review.Spec.User, a.Verb, resource, a.Namespace))]
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(review)
+}
+
+// pod reads one from the API server.
+func (s *apiServer) pod(_ context.Context, namespace, name string) (*corev1.Pod, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.asked["pods"]++
+	if s.down {
+		return nil, apierrors.NewServiceUnavailable("down")
+	}
+	if p := s.there[namespace+"/"+name]; p != nil {
+		return p, nil
+	}
+	return nil, apierrors.NewNotFound(corev1.Resource("pods"), name)
 }
 
 func (s *apiServer) set(f func()) {

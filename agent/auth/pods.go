@@ -1,13 +1,16 @@
 package auth
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/time/rate"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	toolscache "k8s.io/client-go/tools/cache"
 
 	"github.com/leeway-dev/leeway/agent/v1alpha1"
@@ -17,11 +20,13 @@ const (
 	// goneFor is how long a pod that was deleted is remembered: for as long as
 	// samples of it may wait in a node agent's buffer, and be taken by the TSDB.
 	goneFor = 3 * time.Hour
-	// strangeFor is how long a pod that nobody knows may still turn up: its node's
-	// agent may have heard of it first.
-	strangeFor = 5 * time.Second
+	// missingFor is how long it is believed that there is no pod of a name.
+	missingFor = 5 * time.Second
 	// maxStrangers bounds how many of these are remembered.
 	maxStrangers = 4096
+	// What one node's agent may have the API server asked for.
+	asksPerSecond = 2
+	asksAtOnce    = 20
 )
 
 // Pods knows which pods serve models, or did lately, and where. It is what a node
@@ -39,10 +44,11 @@ type Pods struct {
 	here  map[place]int
 	swept time.Time
 
-	strangers struct {
-		sync.Mutex
-		since map[place]time.Time // namespace is namespace/pod
-	}
+	live   func(ctx context.Context, namespace, name string) (*corev1.Pod, error)
+	asking sync.Mutex
+	// missing has until when there is no such pod, limits has those of each node.
+	missing map[podName]time.Time
+	limits  map[string]*rate.Limiter
 }
 
 type podName struct{ namespace, name string }
@@ -56,14 +62,16 @@ type pod struct {
 	gone        time.Time // zero: it is there
 }
 
-// NewPods knows of none. now may be nil: time.Now.
-func NewPods(now func() time.Time) *Pods {
+// NewPods knows of none. live reads a pod from the API server; nil: what was not
+// heard of is not there. now may be nil: time.Now.
+func NewPods(live func(ctx context.Context, namespace, name string) (*corev1.Pod, error), now func() time.Time) *Pods {
 	if now == nil {
 		now = time.Now
 	}
-	p := &Pods{now: now, pods: map[podName][]*pod{}, here: map[place]int{}}
-	p.strangers.since = map[place]time.Time{}
-	return p
+	return &Pods{
+		now: now, live: live, pods: map[podName][]*pod{}, here: map[place]int{},
+		missing: map[podName]time.Time{}, limits: map[string]*rate.Limiter{},
+	}
 }
 
 // Synced tells when all pods that there are have been heard of. Until it is set
@@ -159,7 +167,25 @@ func (p *Pods) on(node, namespace string) bool {
 
 // speaks says whether a node may speak for a pod, and of that model and version;
 // either may be empty.
-func (p *Pods) speaks(node, namespace, name, model, version string) error {
+func (p *Pods) speaks(ctx context.Context, node, namespace, name, model, version string) error {
+	known, err := p.heard(node, namespace, name, model, version)
+	if known {
+		return err
+	}
+	if !p.know() {
+		return fmt.Errorf("%w: %w: not all pods have been heard of yet", ErrUnavailable, ErrUnknownPod)
+	}
+	if err := p.stranger(ctx, node, namespace, name); err != nil {
+		return err
+	}
+	if known, err = p.heard(node, namespace, name, model, version); !known { // no model's
+		return fmt.Errorf("%w: %s/%s on node %q", ErrUnknownPod, namespace, name, node)
+	}
+	return err
+}
+
+// heard is speaks for pods that were heard of.
+func (p *Pods) heard(node, namespace, name, model, version string) (known bool, err error) {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	all := p.pods[podName{namespace, name}]
@@ -167,41 +193,65 @@ func (p *Pods) speaks(node, namespace, name, model, version string) error {
 		switch {
 		case known.node != node:
 		case model != "" && known.model != model:
-			return fmt.Errorf("%w: pod %s/%s is of model %q by its label, not of %q", ErrForeign, namespace, name, known.model, model)
+			return true, fmt.Errorf("%w: pod %s/%s is of model %q by its label, not of %q", ErrForeign, namespace, name, known.model, model)
 		case version != "" && !slices.Contains(known.versions, version):
-			return fmt.Errorf("%w: pod %s/%s is of version %q by its label, not of %q", ErrForeign, namespace, name, known.versions, version)
+			return true, fmt.Errorf("%w: pod %s/%s is of version %q by its label, not of %q", ErrForeign, namespace, name, known.versions, version)
 		default:
-			return nil
+			return true, nil
 		}
 	}
-	switch {
-	case len(all) > 0:
-		return fmt.Errorf("%w: pod %s/%s is not on node %q", ErrForeign, namespace, name, node)
-	case !p.know() || p.new(node, namespace, name):
-		return fmt.Errorf("%w: %w: pod %s/%s", ErrUnavailable, ErrUnknownPod, namespace, name)
+	if len(all) > 0 {
+		return true, fmt.Errorf("%w: pod %s/%s is not on node %q", ErrForeign, namespace, name, node)
 	}
-	return fmt.Errorf("%w: %s/%s on node %q", ErrUnknownPod, namespace, name, node)
+	return false, nil
 }
 
-// new says that a pod that nobody knows was first spoken of a moment ago.
-func (p *Pods) new(node, namespace, name string) bool {
-	s := &p.strangers
-	s.Lock()
-	defer s.Unlock()
-	key, now := place{node, namespace + "/" + name}, p.now()
-	since, known := s.since[key]
-	if !known {
-		if len(s.since) >= maxStrangers {
-			for k, at := range s.since {
-				if now.Sub(at) > time.Minute {
-					delete(s.since, k)
-				}
-			}
-			if len(s.since) >= maxStrangers {
-				return false
-			}
-		}
-		s.since[key], since = now, now
+// stranger looks at the API server for a pod that nobody has heard of. The watch may
+// be late, or cut off: what can't be looked up now is to be sent again.
+func (p *Pods) stranger(ctx context.Context, node, namespace, name string) error {
+	unknown := fmt.Errorf("%w: %s/%s on node %q", ErrUnknownPod, namespace, name, node)
+	if p.live == nil {
+		return unknown
 	}
-	return now.Sub(since) < strangeFor
+	key, now := podName{namespace, name}, p.now()
+	missing, may := p.mayAsk(node, key, now)
+	switch {
+	case missing:
+		return unknown
+	case !may:
+		return fmt.Errorf("%w: %w: node %q speaks of too many", ErrUnavailable, unknown, node)
+	}
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	it, err := p.live(ctx, namespace, name)
+	switch {
+	case err == nil:
+		p.set(it)
+		return nil
+	case !apierrors.IsNotFound(err):
+		return fmt.Errorf("%w: %w: %w", ErrUnavailable, unknown, err)
+	}
+	p.asking.Lock()
+	defer p.asking.Unlock()
+	if len(p.missing) >= maxStrangers {
+		clear(p.missing)
+	}
+	p.missing[key] = now.Add(missingFor)
+	return unknown
+}
+
+// mayAsk says whether a pod is known to be missing, and if not, whether a node's
+// agent may have the API server asked once more.
+func (p *Pods) mayAsk(node string, key podName, now time.Time) (missing, may bool) {
+	p.asking.Lock()
+	defer p.asking.Unlock()
+	if until, asked := p.missing[key]; asked && now.Before(until) {
+		return true, false
+	}
+	l := p.limits[node]
+	if l == nil {
+		l = rate.NewLimiter(asksPerSecond, asksAtOnce)
+		p.limits[node] = l
+	}
+	return false, l.AllowN(now, 1)
 }

@@ -110,11 +110,7 @@ func TestStolenTokenWrites(t *testing.T) {
 		{"a controller's job", "node", []string{"__name__", "leeway_controller_leader", "job", "leeway-controller", "node", "n1", "pod", "leeway-node-a"}, auth.ErrForeign, true},
 	} {
 		within(t, a, c.token, func(ctx context.Context) {
-			ls := labels.FromStrings(c.series...)
-			err := a.AdmitSeries(ctx, ls)
-			if errors.Is(err, auth.ErrUnavailable) { // it may be new; it is not
-				a.AdmitSeries(ctx, ls)
-			}
+			err := a.AdmitSeries(ctx, labels.FromStrings(c.series...))
 			if !errors.Is(err, c.want) || (err == nil) != (c.want == nil) || errors.Is(err, auth.ErrForeign) != c.alone {
 				t.Errorf("%s: got %v, want %v", c.name, err, c.want)
 			}
@@ -159,22 +155,57 @@ func TestPodsComeAndGo(t *testing.T) {
 			t.Errorf("version %s of a pod whose label was changed: %v", v, err)
 		}
 	}
-	if err := write("churn-d", "2"); !errors.Is(err, auth.ErrUnavailable) {
-		t.Errorf("a pod that its agent has heard of first: %v", err)
+	s.set(func() {
+		s.there = map[string]*corev1.Pod{"ml/churn-d": modelPod("ml", "churn-d", "n1", "churn", "2")}
+		s.down = true
+	})
+	if err := write("churn-d", "2"); !errors.Is(err, auth.ErrUnavailable) || !errors.Is(err, auth.ErrUnknownPod) {
+		t.Errorf("a pod that its agent has heard of first, while the API server is away: %v", err)
 	}
-	later(6 * time.Second)
-	if err := write("churn-d", "2"); !errors.Is(err, auth.ErrUnknownPod) || errors.Is(err, auth.ErrUnavailable) {
-		t.Errorf("one that never came: %v", err)
+	s.set(func() { s.down = false })
+	before := s.count("pods")
+	for range 10 {
+		if err := write("churn-d", "2"); err != nil {
+			t.Errorf("the same, when it is back: %v", err)
+		}
+		if err := write("churn-e", "2"); !errors.Is(err, auth.ErrUnknownPod) || errors.Is(err, auth.ErrUnavailable) {
+			t.Errorf("one that is not there: %v", err)
+		}
 	}
-	for i := range 5000 {
-		_ = write(fmt.Sprint("made-up-", i), "2")
-	}
-	if err := write("made-up-5000", "2"); !errors.Is(err, auth.ErrUnknownPod) || errors.Is(err, auth.ErrUnavailable) {
-		t.Errorf("more of these than are remembered: %v", err)
+	if n := s.count("pods") - before; n != 2 {
+		t.Errorf("the API server was asked %d times for two pods", n)
 	}
 	s.pods.Synced(func() bool { return false })
 	if err := write("made-up-5001", "2"); !errors.Is(err, auth.ErrUnavailable) {
 		t.Errorf("while it is not known which pods there are: %v", err)
+	}
+}
+
+// An agent that makes up pods has the API server asked for few of them, and keeps
+// no other agent from having it asked.
+func TestStrangersAreBounded(t *testing.T) {
+	s, a, _ := stolen(t)
+	s.set(func() { s.users["other"] = user(agents+"leeway-node", "node-name", "n2", "pod-name", "leeway-node-b") })
+	write := func(token, node, pod string) (err error) {
+		within(t, a, token, func(ctx context.Context) {
+			err = a.AdmitSeries(ctx, labels.FromStrings("__name__", "up", "job", "leeway-sidecar", "node", node, "namespace", "ml", "pod", pod))
+		})
+		return err
+	}
+	for i := range 5000 {
+		if err := write("node", "n1", fmt.Sprint("made-up-", i)); !errors.Is(err, auth.ErrUnknownPod) {
+			t.Fatal(err)
+		}
+	}
+	if n := s.count("pods"); n > 20 {
+		t.Errorf("the API server was asked %d times at once", n)
+	}
+	if err := write("node", "n1", "made-up"); !errors.Is(err, auth.ErrUnavailable) {
+		t.Errorf("beyond that: %v", err)
+	}
+	s.set(func() { s.there = map[string]*corev1.Pod{"ml/churn-z": modelPod("ml", "churn-z", "n2", "churn", "3")} })
+	if err := write("other", "n2", "churn-z"); err != nil {
+		t.Errorf("a new pod of another node: %v", err)
 	}
 }
 
@@ -235,7 +266,7 @@ leeway_controller_refused_requests_total{reason="unavailable",to="writes"} 0
 
 // What a series costs that a node agent writes.
 func BenchmarkAdmitSeries(b *testing.B) {
-	p := auth.NewPods(nil)
+	p := auth.NewPods(nil, nil)
 	p.Synced(func() bool { return true })
 	h := p.Handler()
 	for i := range 10_000 {
