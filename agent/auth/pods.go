@@ -86,8 +86,8 @@ func (p *Pods) know() bool {
 // Handler hears of pods from an informer.
 func (p *Pods) Handler() toolscache.ResourceEventHandler {
 	return toolscache.ResourceEventHandlerFuncs{
-		AddFunc:    func(o any) { p.set(o) },
-		UpdateFunc: func(_, o any) { p.set(o) },
+		AddFunc:    func(o any) { p.set(o, true) },
+		UpdateFunc: func(_, o any) { p.set(o, true) },
 		DeleteFunc: func(o any) {
 			if last, ok := o.(toolscache.DeletedFinalStateUnknown); ok {
 				o = last.Obj
@@ -97,7 +97,9 @@ func (p *Pods) Handler() toolscache.ResourceEventHandler {
 	}
 }
 
-func (p *Pods) set(o any) {
+// set notes a pod. One that was looked up and not heard of may be gone by now: until
+// it is heard of it is taken for gone.
+func (p *Pods) set(o any, heard bool) {
 	it, ok := o.(*corev1.Pod)
 	if !ok || it.Labels[v1alpha1.LabelModel] == "" || it.Spec.NodeName == "" {
 		return
@@ -107,9 +109,12 @@ func (p *Pods) set(o any) {
 	p.sweep()
 	known := p.find(it)
 	if known == nil {
-		known = &pod{uid: string(it.UID), node: it.Spec.NodeName}
+		known = &pod{uid: string(it.UID), node: it.Spec.NodeName, gone: p.now()}
 		name := podName{it.Namespace, it.Name}
 		p.pods[name] = append(p.pods[name], known)
+	}
+	if heard && !known.gone.IsZero() {
+		known.gone = time.Time{}
 		p.here[place{known.node, it.Namespace}]++
 	}
 	known.model = it.Labels[v1alpha1.LabelModel]
@@ -226,7 +231,7 @@ func (p *Pods) stranger(ctx context.Context, node, namespace, name string) error
 	it, err := p.live(ctx, namespace, name)
 	switch {
 	case err == nil:
-		p.set(it)
+		p.set(it, false)
 		return nil
 	case !apierrors.IsNotFound(err):
 		return fmt.Errorf("%w: %w: %w", ErrUnavailable, unknown, err)

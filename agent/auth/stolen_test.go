@@ -175,6 +175,12 @@ func TestPodsComeAndGo(t *testing.T) {
 	if n := s.count("pods") - before; n != 2 {
 		t.Errorf("the API server was asked %d times for two pods", n)
 	}
+	later(4 * time.Hour)
+	s.set(func() { s.there = nil })
+	h.OnAdd(modelPod("ml", "churn-f", "n1", "churn", "2"), false)
+	if err := write("churn-d", "2"); !errors.Is(err, auth.ErrUnknownPod) {
+		t.Errorf("one that was looked up, and never heard of: %v", err)
+	}
 	s.pods.Synced(func() bool { return false })
 	if err := write("made-up-5001", "2"); !errors.Is(err, auth.ErrUnavailable) {
 		t.Errorf("while it is not known which pods there are: %v", err)
