@@ -163,7 +163,8 @@ func TestProperties(t *testing.T) {
 }
 
 // Day and night, each at home in a version of its own: however long it goes on,
-// within returnAfter there is one change and no way back.
+// there is one change and no way back. What then stays for returnAfter is returned
+// to.
 func TestNeverBackAndForth(t *testing.T) {
 	p := policy()
 	p.ReturnAfter, p.ChangesPerDay, p.Cooldown, p.GoodAfter = 7*day, 1000, 0, hour
