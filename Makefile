@@ -7,7 +7,7 @@ FUZZTIME ?= 20s
 REQUESTS ?= 10000000
 export CGO_ENABLED ?= 0
 
-.PHONY: help build tools demo demo-down test test-unit test-fuzz test-e2e chaos fuzz bench bench-sidecar bench-profile bench-match bench-rules bench-incidents verify lint vulncheck generate images clean
+.PHONY: help build tools demo demo-down test test-unit test-fuzz test-e2e chaos kill-sidecars fuzz bench bench-sidecar bench-profile bench-match bench-rules bench-incidents verify lint vulncheck generate images clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,11 @@ test-e2e: tools ## a real cluster, and the demo on it; real model servers. One p
 chaos: ## controllers killed, stopped and cut off at N=300 random moments of SEED=1, and killed at every write: hours
 	cd e2e && $(GO) test -trimpath -count=1 -v -timeout 8h -run 'TestChaos|TestKilledAtEveryWrite' ./chaos -args \
 		-disturbances $(or $(N),300) -seed $(or $(SEED),1) -every-write
+
+kill-sidecars: ## four sidecars under 500 requests a second, one killed every EVERY=30s for KILLFOR=10m
+	$(GO) build -trimpath -o bin/ ./cmd/leeway-sidecar
+	$(GO) test -count=1 -v -timeout 2h -run '^TestKilled$$' ./cmd/leeway-sidecar -args \
+		-sidecar $(abspath bin/leeway-sidecar) -killed-for $(or $(KILLFOR),10m) -killed-every $(or $(EVERY),30s)
 
 bench: ## benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...

@@ -12,6 +12,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/prometheus/storage"
 	"golang.org/x/sync/errgroup"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/uuid"
 	"k8s.io/client-go/kubernetes"
@@ -50,6 +52,7 @@ type controller struct {
 	engine     *embedded.Engine // nil with an external Prometheus
 	source     guard.Source
 	authority  *auth.Authority
+	pods       *auth.Pods
 	feedback   *feedback.Handler
 	references *reference.Exporter
 	manager    manager.Manager
@@ -93,14 +96,21 @@ func (r *controller) open() error {
 	if err != nil {
 		return fmt.Errorf("agent: %w", err)
 	}
-	r.authority = auth.New(auth.Config{
+	r.pods = auth.NewPods(func(ctx context.Context, namespace, name string) (*corev1.Pod, error) {
+		return clients.CoreV1().Pods(namespace).Get(ctx, name, metav1.GetOptions{})
+	}, nil)
+	if r.authority, err = auth.New(auth.Config{
 		Tokens: clients.AuthenticationV1().TokenReviews(), Access: clients.AuthorizationV1().SubjectAccessReviews(),
-		Namespace: r.Namespace,
-	})
+		Namespace: r.Namespace, Pods: r.pods, Registerer: r.registry,
+	}); err != nil {
+		return fmt.Errorf("agent: %w", err)
+	}
 	if err := r.openSource(); err != nil {
 		return err
 	}
-	if r.feedback, err = feedback.New(feedback.Config{May: r.authority.Feedback, Registerer: r.registry}); err != nil {
+	if r.feedback, err = feedback.New(feedback.Config{
+		May: r.authority.Feedback, Known: newKnownVersions(func(namespace string) (registry.Store, error) { return r.store(namespace) }).has, Registerer: r.registry,
+	}); err != nil {
 		return err
 	}
 	r.references = reference.New()
@@ -124,7 +134,7 @@ func (r *controller) openSource() error {
 	if r.engine, err = embedded.New(embedded.Config{
 		DataDir: filepath.Join(r.DataDir, "tsdb"), RulesDir: rules, EvaluationInterval: r.ScrapeInterval,
 		AlertmanagerURLs: r.AlertmanagerURLs, ExternalURL: r.ExternalURL,
-		Admit: r.authority.AdmitSeries, Registerer: r.registry, Logger: r.Logger,
+		Admit: r.admit, Registerer: r.registry, Logger: r.Logger,
 	}); err != nil {
 		return err
 	}
@@ -143,6 +153,9 @@ func (r *controller) manage() error {
 		Scheme: scheme, Logger: zapr.NewLogger(r.Logger), Metrics: server.Options{BindAddress: "0"},
 	})
 	if err != nil {
+		return fmt.Errorf("agent: %w", err)
+	}
+	if err := r.manager.Add(manager.RunnableFunc(r.watchPods)); err != nil {
 		return fmt.Errorf("agent: %w", err)
 	}
 	// Not from the manager's cache: that would hold every version of every model,

@@ -25,12 +25,16 @@ func TestControllerWithAnExternalPrometheus(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	authority, err := auth.New(auth.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	r := &controller{
 		ControllerConfig: ControllerConfig{
 			DataDir: t.TempDir() + "/never-made", Prometheus: &external.Config{Server: promapi.Config{URL: prometheus.URL}},
 			LeaseDuration: 3 * time.Second, Logger: zap.NewNop(),
 		},
-		registry: registry, authority: auth.New(auth.Config{}), feedback: labels, versions: http.NotFoundHandler(), wake: func(string, string) {},
+		registry: registry, authority: authority, feedback: labels, versions: http.NotFoundHandler(), wake: func(string, string) {},
 	}
 	if err := r.openSource(); err != nil {
 		t.Fatal(err)

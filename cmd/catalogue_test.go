@@ -14,6 +14,7 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 	fakeclient "sigs.k8s.io/controller-runtime/pkg/client/fake"
 
+	"github.com/leeway-dev/leeway/agent/auth"
 	"github.com/leeway-dev/leeway/agent/election"
 	"github.com/leeway-dev/leeway/agent/embedded"
 	"github.com/leeway-dev/leeway/agent/feedback"
@@ -84,6 +85,8 @@ func registries(t *testing.T) map[string]*prometheus.Registry {
 	engine, err := embedded.New(embedded.Config{DataDir: t.TempDir(), Registerer: all["controller"]})
 	must(err)
 	t.Cleanup(func() { must(engine.Close()) })
+	_, err = auth.New(auth.Config{Registerer: all["controller"]})
+	must(err)
 	_, err = feedback.New(feedback.Config{Registerer: all["controller"]})
 	must(err)
 	must(all["controller"].Register(reference.New()))

@@ -54,6 +54,7 @@ func Catalogue() []Metric {
 		{Name: "leeway_folded_values_total", Kind: "counter", Labels: with(version, "reason"), From: "sidecar"},
 		{Name: "leeway_opaque_connections_total", Kind: "counter", Labels: with(version, "reason"), From: "sidecar"},
 		{Name: "leeway_tls_handshake_errors_total", Kind: "counter", Labels: version, From: "sidecar"},
+		{Name: "leeway_references_refused_total", Kind: "counter", Labels: with(version, "reason"), From: "sidecar"},
 		{Name: "leeway_sidecar_limit", Kind: "gauge", Labels: with(version, "limit"), From: "sidecar"},
 		{Name: "leeway_model_reference_error", Kind: "gauge", Labels: with(owned, "metric"), From: "controller"},
 		{Name: "leeway_prediction_bin_expected_error", Kind: "gauge", Labels: with(owned, "output", "bin", "metric"), From: "controller"},
@@ -74,6 +75,7 @@ func Catalogue() []Metric {
 		{Name: "leeway_controller_rule_reloads_total", Kind: "counter", Labels: []string{"result"}, From: "controller"},
 		{Name: "leeway_controller_received_samples_total", Kind: "counter", From: "controller"},
 		{Name: "leeway_controller_refused_samples_total", Kind: "counter", Labels: []string{"reason"}, From: "controller"},
+		{Name: "leeway_controller_refused_requests_total", Kind: "counter", Labels: []string{"to", "reason"}, From: "controller"},
 		{Name: "leeway_controller_series", Kind: "gauge", From: "controller"},
 		{Name: "leeway_controller_leader", Kind: "gauge", From: "controller", Max: 1},
 		{Name: "leeway_controller_rules_current", Kind: "gauge", From: "controller", Max: 1},
@@ -83,6 +85,7 @@ func Catalogue() []Metric {
 		{Name: "leeway_decisions_total", Kind: "counter", Labels: with(guard, "cause", "action", "reason"), From: "controller"},
 		{Name: "leeway_decisions_ended_total", Kind: "counter", Labels: with(guard, "action", "state", "reason"), From: "controller"},
 		{Name: "leeway_guard_phase", Kind: "gauge", Labels: with(guard, "phase", "reason"), From: "controller", Max: 1},
+		{Name: "leeway_guard_refused_versions", Kind: "gauge", Labels: with(guard, "reason"), From: "controller"},
 		{Name: "leeway_guard_info", Kind: "gauge", Labels: with(guard, "workload"), From: "controller", Max: 1},
 	}
 	for _, column := range []struct{ name, label string }{{"feature", "feature"}, {"prediction", "output"}} {

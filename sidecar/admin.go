@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/leeway-dev/leeway/registry/profile"
+	"github.com/leeway-dev/leeway/sidecar/metrics"
 	"github.com/leeway-dev/leeway/sidecar/observe"
 )
 
@@ -155,6 +156,7 @@ type referenceAnswer struct {
 func (s *Sidecar) putReference(w http.ResponseWriter, r *http.Request) {
 	encoded, err := io.ReadAll(http.MaxBytesReader(w, r.Body, profile.MaxBytes))
 	if err != nil {
+		s.metrics.RefusedReference(metrics.BadReference)
 		var big *http.MaxBytesError
 		if errors.As(err, &big) {
 			fail(w, http.StatusRequestEntityTooLarge, fmt.Errorf("a profile has at most %d bytes", profile.MaxBytes))
@@ -166,10 +168,13 @@ func (s *Sidecar) putReference(w http.ResponseWriter, r *http.Request) {
 	taken, err := s.setReference(encoded)
 	switch {
 	case errors.Is(err, errDigest):
+		s.metrics.RefusedReference(metrics.WrongDigest)
 		fail(w, http.StatusUnprocessableEntity, err)
 	case errors.Is(err, observe.ErrOther):
+		s.metrics.RefusedReference(metrics.OtherReference)
 		fail(w, http.StatusConflict, err)
 	case err != nil:
+		s.metrics.RefusedReference(metrics.BadReference)
 		fail(w, http.StatusBadRequest, err)
 	default:
 		a := referenceAnswer{Reference: profile.Digest(encoded), Result: "already", Verified: s.cfg.ProfileDigest != ""}

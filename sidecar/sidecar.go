@@ -50,6 +50,7 @@ type Sidecar struct {
 	upstream         string
 	traffic, control net.Listener
 	registry         *prometheus.Registry
+	metrics          *metrics.Metrics
 	observer         *observe.Observer
 	issuer           *receipts.Issuer // nil: none are asked for
 	relay            *relay.Relay
@@ -65,6 +66,7 @@ func New(cfg Config) (*Sidecar, error) {
 	}
 	wrapped := prometheus.WrapRegistererWith(prometheus.Labels{"model_name": cfg.Model, "model_version": cfg.Version}, s.registry)
 	m := metrics.New(wrapped, protocol.Kinds(kind)...)
+	s.metrics = m
 	s.observer = observe.New(observe.Config{Protocol: kind, SampleRatio: cfg.SampleRatio, Budget: cfg.CaptureBudget, MaxBody: cfg.MaxBody, MaxFeatures: s.cfg.MaxFeatures, Redact: cfg.Redact, LearnBudget: cfg.LearnBudget, Metrics: m, Log: cfg.Log})
 	s.tellLimits(m)
 	wrapped.MustRegister(observe.NewCollector(s.observer, cfg.Profile != nil && cfg.ProfileDigest == ""))

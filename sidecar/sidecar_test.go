@@ -27,10 +27,11 @@ func testReferenceRules(t *testing.T, portable bool) {
 	for _, c := range []struct {
 		name, digest string
 		puts         []put
+		refused      string
 	}{
-		{"stamped", digest, []put{{two, 422, "wrong digest"}, {one, 200, `"result":"taken","verified":true`}, {one, 200, `"result":"already","verified":true`}, {two, 422, "wrong digest"}}},
-		{"first taken", "", []put{{[]byte("{}"), 400, "error"}, {one, 200, `"result":"taken","verified":false`}, {one, 200, `"result":"already"`}, {two, 409, digest}}},
-		{"too large", "", []put{{make([]byte, profile.MaxBytes+1), 413, "at most"}}},
+		{"stamped", digest, []put{{two, 422, "wrong digest"}, {one, 200, `"result":"taken","verified":true`}, {one, 200, `"result":"already","verified":true`}, {two, 422, "wrong digest"}}, "digest"},
+		{"first taken", "", []put{{[]byte("{}"), 400, "error"}, {one, 200, `"result":"taken","verified":false`}, {one, 200, `"result":"already"`}, {two, 409, digest}}, "other"},
+		{"too large", "", []put{{make([]byte, profile.MaxBytes+1), 413, "at most"}}, "invalid"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := start(t, sidecar.Config{Portable: portable, Upstream: model(t).URL, SampleRatio: 1, ProfileDigest: c.digest})
@@ -44,10 +45,13 @@ func testReferenceRules(t *testing.T, portable bool) {
 					t.Errorf("PUT %d: %d %s, want %d %s", i, status, body, p.status, p.say)
 				}
 			}
+			m := r.metrics()
+			if n, _ := sum(m, `leeway_references_refused_total{reason="`+c.refused+`"`); n == 0 {
+				t.Errorf("no reference was refused as %s", c.refused)
+			}
 			if c.name == "too large" {
 				return
 			}
-			m := r.metrics()
 			if m[`leeway_model_info{reference="`+digest[:19]+`"`] != 1 {
 				t.Error("leeway_model_info does not name the reference")
 			}

@@ -6,9 +6,12 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	authorizationv1 "k8s.io/api/authorization/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/leeway-dev/leeway/rules"
 )
 
 // right is one thing to be allowed to do.
@@ -76,6 +79,10 @@ func (a *Authority) reviewAccess(ctx context.Context, id *Identity, r right) (bo
 
 // Feedback says whether the request's sender may send labels for a namespace.
 func (a *Authority) Feedback(ctx context.Context, namespace string) error {
+	return a.count("feedback", a.mayFeedback(ctx, namespace))
+}
+
+func (a *Authority) mayFeedback(ctx context.Context, namespace string) error {
 	id, err := identity(ctx)
 	if err != nil {
 		return err
@@ -87,22 +94,38 @@ func (a *Authority) Feedback(ctx context.Context, namespace string) error {
 }
 
 // Versions says whether a request's sender may do something to the versions of a
-// namespace: get, list or create. Leeway's own agents may read them all.
+// namespace: get, list or create. Leeway's own agents may read them: controllers
+// all, a node agent single versions in the namespaces of the model pods on its
+// node, which are those that it brings references to.
 func (a *Authority) Versions(r *http.Request, namespace, verb string) error {
+	return a.count("versions", a.mayVersions(r, namespace, verb))
+}
+
+func (a *Authority) mayVersions(r *http.Request, namespace, verb string) error {
 	id, err := a.sender(r)
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
-	}
-	if id.role != outsider && verb != "create" {
+	case id.role == controller && verb != "create":
 		return nil
+	case id.role == nodeAgent && verb == "get":
+		if a.cfg.Pods == nil || a.cfg.Pods.on(id.Node, namespace) {
+			return nil
+		}
+		return fmt.Errorf("%w: no model pod of namespace %q is on node %q, which the token is bound to", ErrForbidden, namespace, id.Node)
 	}
 	return a.allowed(r.Context(), id, right{verb: verb, resource: "modelversions", namespace: namespace})
 }
 
 // AdmitSeries says whether the request's sender may write a series. A node agent
-// writes series of its own node, by the node that its token is bound to, so an
+// writes series of its own node, by the node that its token is bound to, and
+// there of the pods that the API server knows to be on it (see admitNode), so an
 // agent that was taken over can lie about its own pods and no others. A
 // controller writes what its own pod says about itself.
+//
+// With ErrForeign and ErrUnknownPod it is that series alone that may not be
+// written: whatever a pod chooses to export, its node's agent passes on. With
+// ErrUnavailable it is to be sent again.
 func (a *Authority) AdmitSeries(ctx context.Context, series labels.Labels) error {
 	id, err := identity(ctx)
 	if err != nil {
@@ -123,5 +146,55 @@ func (a *Authority) AdmitSeries(ctx context.Context, series labels.Labels) error
 	if got := series.Get(name); got != bound {
 		return fmt.Errorf("%w: the token is bound to %s %q, the series has %s=%q: %s", ErrForbidden, name, bound, name, got, series)
 	}
+	if id.role == nodeAgent {
+		return a.admitNode(ctx, id, series)
+	}
 	return nil
+}
+
+// admitNode holds a series of a node agent against what such agents have to say:
+// of themselves what they export, of a sidecar what that may measure, with the
+// labels of a pod that is there. References, labelled rows, decisions and the
+// results of rules are the controllers' to tell, or else one node could have any
+// model of the cluster judged by what it made up.
+func (a *Authority) admitNode(ctx context.Context, id *Identity, series labels.Labels) error {
+	metric := series.Get(model.MetricNameLabel)
+	switch job := series.Get("job"); job {
+	case "leeway-node":
+		if series.Get("pod") != id.Pod || series.Has("namespace") || series.Has("model_name") || !ofNode(metric) {
+			return fmt.Errorf("%w: not what a node agent says of itself: %s", ErrForeign, series)
+		}
+		return nil
+	case "leeway-sidecar":
+		if a.reserved[metric] || strings.ContainsRune(metric, ':') || strings.HasPrefix(metric, "ALERTS") {
+			return fmt.Errorf("%w: %s is not a sidecar's to say; register the version, and the controllers export its reference", ErrForeign, metric)
+		}
+		if a.cfg.Pods == nil {
+			return nil
+		}
+		return a.cfg.Pods.speaks(ctx, id.Node, series.Get("namespace"), series.Get("pod"), series.Get("model_name"), series.Get("model_version"))
+	default:
+		return fmt.Errorf("%w: job %q is none of a node agent's: %s", ErrForeign, job, series)
+	}
+}
+
+func ofNode(metric string) bool {
+	return strings.HasPrefix(metric, "leeway_node_") || strings.HasPrefix(metric, "process_")
+}
+
+// reserved are the series that controllers and node agents alone export.
+func reserved() map[string]bool {
+	names := map[string]bool{}
+	for _, m := range rules.Catalogue() {
+		if m.From == "sidecar" {
+			continue
+		}
+		names[m.Name] = true
+		if m.Kind == "histogram" {
+			for _, part := range []string{"_bucket", "_count", "_sum"} {
+				names[m.Name+part] = true
+			}
+		}
+	}
+	return names
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/singleflight"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
@@ -22,6 +23,11 @@ var (
 	ErrForbidden = errors.New("forbidden")
 	// ErrUnavailable: the API server could not be asked.
 	ErrUnavailable = errors.New("the API server does not answer")
+	// ErrForeign: a series that its sender may not write, while it may others.
+	ErrForeign = fmt.Errorf("%w: not its own series", ErrForbidden)
+	// ErrUnknownPod is ErrForeign for a pod that nobody knows. Where the series was
+	// admitted before, the pod was known then.
+	ErrUnknownPod = fmt.Errorf("%w: no such model pod", ErrForeign)
 )
 
 // Audience is that of Leeway's tokens.
@@ -59,7 +65,11 @@ type Config struct {
 	Keep time.Duration
 	// MaxEntries of either cache; 0 is 4,096.
 	MaxEntries int
-	Now        func() time.Time // nil: time.Now
+	// Pods are held against what node agents write and read. Nil: their node is
+	// all that is asked for.
+	Pods       *Pods
+	Registerer prometheus.Registerer // may be nil
+	Now        func() time.Time      // nil: time.Now
 }
 
 // refusedFor is how long a refused token or right is remembered: a role that was
@@ -74,6 +84,9 @@ type Authority struct {
 	tokens *cache[[sha256.Size]byte, *Identity] // nil: not a valid token
 	access *cache[accessKey, bool]
 	asking singleflight.Group
+	// reserved are the metrics that no sidecar exports.
+	reserved map[string]bool
+	refused  *prometheus.CounterVec
 }
 
 // Identity is the owner of a token.
@@ -98,8 +111,8 @@ const (
 	controller
 )
 
-// New makes an Authority.
-func New(cfg Config) *Authority {
+// New makes an Authority and registers its counter.
+func New(cfg Config) (*Authority, error) {
 	cfg.Namespace = cmp.Or(cfg.Namespace, "leeway-system")
 	cfg.Fresh = cmp.Or(cfg.Fresh, time.Minute)
 	cfg.Keep = cmp.Or(cfg.Keep, 10*time.Minute)
@@ -107,11 +120,19 @@ func New(cfg Config) *Authority {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	return &Authority{
-		cfg:    cfg,
-		tokens: newCache[[sha256.Size]byte, *Identity](cfg.MaxEntries),
-		access: newCache[accessKey, bool](cfg.MaxEntries),
+	a := &Authority{
+		cfg:      cfg,
+		tokens:   newCache[[sha256.Size]byte, *Identity](cfg.MaxEntries),
+		access:   newCache[accessKey, bool](cfg.MaxEntries),
+		reserved: reserved(),
+		refused:  newRefused(),
 	}
+	if cfg.Registerer != nil {
+		if err := cfg.Registerer.Register(a.refused); err != nil {
+			return nil, fmt.Errorf("auth: metrics: %w", err)
+		}
+	}
+	return a, nil
 }
 
 // Identify says whose token it is.

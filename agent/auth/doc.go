@@ -9,8 +9,10 @@
 //	feedback                      create modelguards/feedback in the namespace of each row
 //	remote write                  only Leeway's own agents, and see AdmitSeries
 //
-// The node agents and controllers may read the registry without a role:
-// their ServiceAccounts stay without any right on Leeway's kinds. Answers are
+// The controllers may read the registry without a role, and node agents what the
+// model pods on their node need: their ServiceAccounts stay without any right on
+// Leeway's kinds. Which pods there are Pods knows, from the API server and not from
+// the agents, so that a token that was stolen speaks for one node. Answers are
 // cached for a short while; while the API server is away, an identity that it
 // confirmed before is believed for longer, because samples that are refused are
 // worse than a token that was revoked minutes ago.

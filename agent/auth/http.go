@@ -30,12 +30,12 @@ func identity(ctx context.Context) (*Identity, error) {
 // Authenticated lets every valid token through. What it may do has to be asked
 // later, as for feedback, where it depends on the body.
 func (a *Authority) Authenticated(next http.Handler) http.Handler {
-	return a.require(next, func(*http.Request, *Identity) error { return nil })
+	return a.require("feedback", next, func(*http.Request, *Identity) error { return nil })
 }
 
 // Queries guards the query API.
 func (a *Authority) Queries(next http.Handler) http.Handler {
-	return a.require(next, func(r *http.Request, id *Identity) error {
+	return a.require("queries", next, func(r *http.Request, id *Identity) error {
 		if id.role == controller {
 			return nil
 		}
@@ -45,7 +45,7 @@ func (a *Authority) Queries(next http.Handler) http.Handler {
 
 // Writes guards remote write. AdmitSeries has to be asked for each series.
 func (a *Authority) Writes(next http.Handler) http.Handler {
-	return a.require(next, func(_ *http.Request, id *Identity) error {
+	return a.require("writes", next, func(_ *http.Request, id *Identity) error {
 		if id.role == outsider {
 			return fmt.Errorf("%w: %s is not one of Leeway's agents and may not write samples", ErrForbidden, id.User)
 		}
@@ -53,7 +53,7 @@ func (a *Authority) Writes(next http.Handler) http.Handler {
 	})
 }
 
-func (a *Authority) require(next http.Handler, may func(*http.Request, *Identity) error) http.Handler {
+func (a *Authority) require(what string, next http.Handler, may func(*http.Request, *Identity) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id, err := a.sender(r)
 		if err == nil {
@@ -62,7 +62,7 @@ func (a *Authority) require(next http.Handler, may func(*http.Request, *Identity
 				return
 			}
 		}
-		Refuse(w, err)
+		Refuse(w, a.count(what, err))
 	})
 }
 

@@ -80,6 +80,9 @@ type Served struct {
 	LongestQuiet map[AlertCause]time.Duration
 	// LeftFor is the cause that Leeway left it for.
 	LeftFor Cause
+	// WantedSince is when inputs last began to be those of this version again, and
+	// it was not returned to because it had been left for drift.
+	WantedSince time.Time
 }
 
 // Known is what the registry knows of a version, as far as judging needs it.

@@ -36,9 +36,8 @@ func limitedChange(r Decision, e Evidence, p Policy, now time.Time) Decision {
 	if r.Target == "" || r.Target == e.Active {
 		return r.hold(ReasonNoGoodVersion, "; held: there is no other version to deploy")
 	}
-	if left := leftForDrift(e, r.Target); !left.IsZero() && now.Sub(left) < p.ReturnAfter {
-		return r.hold(ReasonOscillation, "; held: version %s was left for drift %s ago, and is not returned to within %s",
-			r.Target, span(now.Sub(left)), span(p.ReturnAfter))
+	if r, oscillates := oscillation(r, e, p, now); oscillates {
+		return r
 	}
 	if last := lastChange(e); !last.IsZero() && now.Sub(last) < p.Cooldown {
 		return r.hold(ReasonCooldown, "; held: the last change was %s ago, and the cooldown is %s", span(now.Sub(last)), span(p.Cooldown))
@@ -48,6 +47,34 @@ func limitedChange(r Decision, e Evidence, p Policy, now time.Time) Decision {
 		return r.hold(ReasonChangesPerDay, "; held: %s within a day, and the limit is %d", count(n, "change"), p.ChangesPerDay)
 	}
 	return limitedFleet(r, e)
+}
+
+// oscillation holds a return to a version that was left for drift. Inputs that go
+// back and forth are away for less than ReturnAfter each time, however long ago the
+// version was left: so it counts anew from when they last came back, as long as
+// they had not been away for that long. A season that stays is returned to.
+func oscillation(r Decision, e Evidence, p Policy, now time.Time) (Decision, bool) {
+	left, wanted := leftForDrift(e, r.Target)
+	switch {
+	case left.IsZero():
+		return r, false
+	case now.Sub(left) < p.ReturnAfter:
+		return r.hold(ReasonOscillation, "; held: version %s was left for drift %s ago, and is not returned to within %s",
+			r.Target, span(now.Sub(left)), span(p.ReturnAfter)), true
+	case wanted.After(left) && now.Sub(wanted) < p.ReturnAfter:
+		return r.hold(ReasonOscillation, "; held: version %s was left for drift %s ago, and inputs have gone back and forth since, last %s ago: it is returned to when they have stayed for %s",
+			r.Target, span(now.Sub(left)), span(now.Sub(wanted)), span(p.ReturnAfter)), true
+	}
+	return r, false
+}
+
+// WantedBack says of a hold for oscillation which version inputs are those of,
+// and since when.
+func WantedBack(r Decision) (version string, since time.Time, ok bool) {
+	if r.Reason != ReasonOscillation || len(r.Alerts) == 0 {
+		return "", time.Time{}, false
+	}
+	return r.Target, earliest(r.Alerts), true
 }
 
 // limitedFleet lets one guard in twenty act at once, and always one.
@@ -75,17 +102,18 @@ func lastChange(e Evidence) time.Time {
 }
 
 // leftForDrift is when Leeway last left a version for drift, zero when it never
-// did or when the version has served again since. Past decisions are asked too:
-// they outlive the guard that holds the history.
-func leftForDrift(e Evidence, version string) time.Time {
-	var left, settled time.Time
+// did or when the version has served again since; and since when it was last
+// wanted back. Past decisions are asked too: they outlive the guard that holds the
+// history.
+func leftForDrift(e Evidence, version string) (left, wanted time.Time) {
+	var settled time.Time
 	for _, s := range e.History {
 		if s.Version != version || s.SettledAt.IsZero() {
 			continue
 		}
 		settled = s.SettledAt
 		if drift(s.LeftFor) {
-			left = s.ReplacedAt
+			left, wanted = s.ReplacedAt, s.WantedSince
 		}
 		break // the latest stay decides
 	}
@@ -95,7 +123,7 @@ func leftForDrift(e Evidence, version string) time.Time {
 			left = d.At
 		}
 	}
-	return left
+	return left, wanted
 }
 
 func drift(c Cause) bool {

@@ -163,43 +163,61 @@ func TestProperties(t *testing.T) {
 }
 
 // Day and night, each at home in a version of its own: however long it goes on,
-// within returnAfter there is one change and no way back.
+// there is one change and no way back. What then stays for returnAfter is returned
+// to.
 func TestNeverBackAndForth(t *testing.T) {
 	p := policy()
-	p.ReturnAfter, p.ChangesPerDay, p.Cooldown, p.GoodAfter = 14*day, 1000, 0, hour
+	p.ReturnAfter, p.ChangesPerDay, p.Cooldown, p.GoodAfter = 7*day, 1000, 0, hour
 	start := now
 	e := settled("1", "")
 	e.SettledAt, e.RolloutSince = start.Add(-10*day), time.Time{}
 	e.History[0].SettledAt = e.SettledAt
 	changes := 0
-	for half := range 28 {
+	season := 80 // from then on it is as in every second half day
+	for half := range 100 {
 		at := start.Add(dur(half)*12*hour + 6*hour)
 		today := []string{"1", "2"}[half%2]
+		if half >= season {
+			today = "1"
+		}
 		e.Alerts = nil
 		m := &decide.Match{Rows: 5000}
 		live := candidate(e.Active, 0.1, true, false)
 		if today != e.Active {
 			a := on(e.Active, alert(decide.AlertInputDrift, 0, "temp"))
 			a.Window, a.ActiveAt = hour, at.Add(-hour)
+			if half >= season {
+				a.ActiveAt = start.Add(dur(season)*12*hour + 5*hour)
+			}
 			e.Alerts = []decide.Alert{a}
 			live = candidate(e.Active, 0.4, false, false)
 			m.Candidates = []decide.Candidate{candidate(today, 0.1, true, true)}
 		}
 		m.Live = &live
 		d := decide.Decide(decide.Diagnose(e, p, at), m, e, p, at)
+		if version, since, ok := decide.WantedBack(d); ok {
+			for i := range e.History {
+				if e.History[i].Version == version {
+					e.History[i].WantedSince = since
+					break
+				}
+			}
+		}
 		if !d.Action.Acts() {
 			if today != e.Active && d.Reason != decide.ReasonOscillation {
 				t.Errorf("half day %d: %s/%s: %s", half, d.Action, d.Reason, d.Message)
 			}
 			continue
 		}
-		changes++
+		if changes++; changes == 2 && half < season+14 {
+			t.Errorf("half day %d: returned to, when inputs had stayed for %d half days", half, half-season)
+		}
 		e.Past = append([]decide.Past{{At: at, Action: d.Action, From: e.Active, To: d.Target, Cause: d.Cause}}, e.Past...)
 		e.History[0].ReplacedAt, e.History[0].LeftFor = at, d.Cause
 		e.Active, e.SettledAt = d.Target, at.Add(minute)
 		e.History = append([]decide.Served{{Version: d.Target, SettledAt: e.SettledAt}}, e.History...)
 	}
-	if changes != 1 {
-		t.Errorf("%d changes", changes)
+	if changes != 2 {
+		t.Errorf("%d changes, want one at first, and one when inputs had stayed for a week", changes)
 	}
 }

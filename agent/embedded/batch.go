@@ -42,7 +42,16 @@ func (b *batch) admit(ctx context.Context) error {
 			continue
 		}
 		if admit != nil {
-			if err := admit(ctx, ls); err != nil {
+			err := admit(ctx, ls)
+			if errors.Is(err, ErrNewSeries) && b.known(ctx, ls) {
+				err = nil
+			}
+			switch {
+			case err == nil:
+			case errors.Is(err, ErrSeries) && !errors.Is(err, ErrLater):
+				b.refuse(refusedForeign, len(ts.Samples)+len(ts.Histograms), err)
+				continue
+			default:
 				return err
 			}
 		}
@@ -52,6 +61,18 @@ func (b *batch) admit(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// known says whether the storage has the series, in its head.
+func (b *batch) known(ctx context.Context, ls labels.Labels) bool {
+	app := b.receiver.engine.db.AppenderV2(ctx)
+	defer func() { _ = app.Rollback() }()
+	refs, ok := app.(storage.GetRef)
+	if !ok {
+		return false
+	}
+	ref, _ := refs.GetRef(ls, ls.Hash())
+	return ref != 0
 }
 
 // fromNodeAgent tells a node agent's series from those of a peer controller, which

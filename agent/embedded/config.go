@@ -37,13 +37,25 @@ type Config struct {
 	// ExternalURL is where links in alerts lead; may be empty.
 	ExternalURL string
 	// Admit says whether the sender of a remote-write request may write a series;
-	// an error refuses the whole request. Nil: everything may be written.
+	// an error refuses the whole request, or less where it is ErrSeries, ErrNewSeries
+	// or ErrLater. Nil: everything may be written.
 	Admit func(ctx context.Context, series labels.Labels) error
 
 	Registerer prometheus.Registerer // nil: metrics are kept to itself
 	Logger     *zap.Logger           // nil: silent
 	Now        func() time.Time      // nil: time.Now; for what is received, not for the rules
 }
+
+// What Admit's errors may be, to refuse less than a whole request for good.
+var (
+	// ErrSeries refuses one series, and takes the others of the request.
+	ErrSeries = errors.New("series refused")
+	// ErrNewSeries is ErrSeries, unless the series is there: then it was admitted
+	// when more was known, and may go on.
+	ErrNewSeries = fmt.Errorf("%w, for it is new", ErrSeries)
+	// ErrLater: it can't be said yet. The request is to be sent again.
+	ErrLater = errors.New("not known yet")
+)
 
 func (c Config) withDefaults() (Config, error) {
 	if c.DataDir == "" {

@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -21,11 +22,12 @@ const (
 	refusedDuplicate refusal = "duplicate" // another value for the same time
 	refusedFuture    refusal = "future"
 	refusedInvalid   refusal = "invalid"
-	refusedForbidden refusal = "forbidden"
+	refusedForbidden refusal = "forbidden" // the whole request
+	refusedForeign   refusal = "foreign"   // its sender does not speak for that series
 )
 
 func refusals() []refusal {
-	return []refusal{refusedTooOld, refusedDuplicate, refusedFuture, refusedInvalid, refusedForbidden}
+	return []refusal{refusedTooOld, refusedDuplicate, refusedFuture, refusedInvalid, refusedForbidden, refusedForeign}
 }
 
 // maxAhead is how far in the future a sample may be. One from next year would
@@ -92,6 +94,10 @@ func (r *receiver) Store(req *http.Request, _ remoteapi.WriteMessageType) (*remo
 	}
 	b := batch{receiver: r, request: &write, now: r.engine.cfg.Now()}
 	if err := b.admit(req.Context()); err != nil {
+		if errors.Is(err, ErrLater) {
+			res.SetStatusCode(http.StatusServiceUnavailable)
+			return res, err
+		}
 		res.SetStatusCode(http.StatusForbidden)
 		r.count(refusedForbidden, len(write.Timeseries))
 		return res, err

@@ -109,6 +109,7 @@ func TestRemoteWrite(t *testing.T) {
 # TYPE leeway_controller_refused_samples_total counter
 leeway_controller_refused_samples_total{reason="duplicate"} 1
 leeway_controller_refused_samples_total{reason="forbidden"} 0
+leeway_controller_refused_samples_total{reason="foreign"} 0
 leeway_controller_refused_samples_total{reason="future"} 1
 leeway_controller_refused_samples_total{reason="invalid"} 0
 leeway_controller_refused_samples_total{reason="too_old"} 1
@@ -136,6 +137,55 @@ func TestSeriesAreAdmittedFirst(t *testing.T) {
 	}
 	if code, _, _ := e.write(t, body(t, sample{"n1", now, 1})); code != http.StatusNoContent {
 		t.Errorf("what is admitted: %d", code)
+	}
+}
+
+// What one series is refused for is not what the others of its request are. A
+// series of a pod that nobody knows any more goes on, and no new one begins.
+func TestSeriesAreRefusedAlone(t *testing.T) {
+	reg := prometheus.NewRegistry()
+	refuse := map[string]error{}
+	e := start(t, embedded.Config{DataDir: t.TempDir(), Registerer: reg, Admit: func(_ context.Context, ls labels.Labels) error {
+		return refuse[ls.Get("node")]
+	}})
+	now := time.Now()
+	ago := func(d time.Duration) time.Time { return now.Add(-d) }
+	for i, c := range []struct {
+		refuse  map[string]error
+		samples []sample
+		code    int
+		written string
+	}{
+		{nil, []sample{{"n1", ago(time.Minute), 1}}, 204, "1"},
+		{map[string]error{"n1": fmt.Errorf("no: %w", embedded.ErrSeries)}, []sample{{"n1", now, 1}, {"n2", now, 1}}, 400, "1"},
+		{map[string]error{"n1": embedded.ErrNewSeries, "n3": embedded.ErrNewSeries}, []sample{{"n1", now, 2}, {"n3", now, 1}}, 400, "1"},
+		{map[string]error{"n3": errors.Join(embedded.ErrNewSeries, embedded.ErrLater)}, []sample{{"n3", now, 1}, {"n4", now, 1}}, 503, "0"},
+		{map[string]error{"n1": errors.Join(embedded.ErrNewSeries, embedded.ErrLater)}, []sample{{"n1", ago(time.Second), 2}}, 204, "1"},
+	} {
+		refuse = c.refuse
+		if code, written, message := e.write(t, body(t, c.samples...)); code != c.code || written != c.written {
+			t.Errorf("%d: %d, %s written, %q", i, code, written, message)
+		}
+	}
+	v, err := e.Query(t.Context(), `count_over_time(m_total[2m])`, now)
+	got := map[string]float64{}
+	for _, s := range v {
+		got[s.Metric.Get("node")] = s.F
+	}
+	if want := (map[string]float64{"n1": 3, "n2": 1}); err != nil || fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("stored %v, %v; want %v", got, err, want)
+	}
+	if err := testutil.GatherAndCompare(reg, strings.NewReader(`
+# HELP leeway_controller_refused_samples_total Samples refused by remote write, by reason.
+# TYPE leeway_controller_refused_samples_total counter
+leeway_controller_refused_samples_total{reason="duplicate"} 0
+leeway_controller_refused_samples_total{reason="forbidden"} 0
+leeway_controller_refused_samples_total{reason="foreign"} 2
+leeway_controller_refused_samples_total{reason="future"} 0
+leeway_controller_refused_samples_total{reason="invalid"} 0
+leeway_controller_refused_samples_total{reason="too_old"} 0
+`), "leeway_controller_refused_samples_total"); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -195,6 +195,7 @@ func policyOf(p v1alpha1.PolicyEvidence) decide.Policy {
 func recordedStay(s decide.Served) v1alpha1.ServedVersion {
 	out := v1alpha1.ServedVersion{
 		Version: s.Version, SettledAt: microTime(s.SettledAt), ReplacedAt: microTime(s.ReplacedAt), LeftFor: string(s.LeftFor),
+		WantedSince: microTime(s.WantedSince),
 	}
 	for c, t := range s.LastAlert {
 		put(&out.LastAlert, string(c), metav1.NewMicroTime(t))

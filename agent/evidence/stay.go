@@ -1,13 +1,19 @@
 package evidence
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"maps"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/leeway-dev/leeway/agent/decide"
 	"github.com/leeway-dev/leeway/agent/v1alpha1"
+	"github.com/leeway-dev/leeway/registry"
 )
 
 // historyLimit is how many stays are kept.
@@ -59,6 +65,43 @@ func Note(stay *v1alpha1.ServedVersion, e *decide.Evidence, p decide.Policy, now
 	e.History[0] = Served(*stay)
 }
 
+// Registered tells what a registry holds for a version from anything else that it
+// may come to hold under that number.
+func Registered(r *registry.Version) string {
+	digest := ""
+	if r.Spec.Profile != nil {
+		digest = r.Spec.Profile.Digest
+	}
+	sum := sha256.Sum256([]byte(strings.Join([]string{r.Spec.Artifact.URI, r.Spec.Artifact.SHA256, digest}, "\x00")))
+	return hex.EncodeToString(sum[:8])
+}
+
+// Reused says that a number was that of something else while it served: who could
+// delete a version has made another of its name. What the history says of the
+// number is not true of that.
+func Reused(s *v1alpha1.ModelGuardStatus, r *registry.Version) bool {
+	number, registered := strconv.FormatInt(r.Number, 10), Registered(r)
+	return slices.ContainsFunc(s.History, func(stay v1alpha1.ServedVersion) bool {
+		return stay.Version == number && stay.Registered != "" && stay.Registered != registered
+	})
+}
+
+// Want keeps since when a version is wanted back that was left for drift.
+func Want(s *v1alpha1.ModelGuardStatus, d decide.Decision) {
+	version, since, ok := decide.WantedBack(d)
+	if !ok {
+		return
+	}
+	for i := range s.History {
+		if stay := &s.History[i]; stay.Version == version && stay.SettledAt != nil {
+			if at := metav1.NewMicroTime(since); !stay.WantedSince.Equal(&at) {
+				stay.WantedSince = &at
+			}
+			return // the latest stay decides
+		}
+	}
+}
+
 func put[V any](m *map[string]V, key string, value V) {
 	if *m == nil {
 		*m = map[string]V{}
@@ -70,7 +113,8 @@ func put[V any](m *map[string]V, key string, value V) {
 
 // Served is a stay in plain types.
 func Served(s v1alpha1.ServedVersion) decide.Served {
-	out := decide.Served{Version: s.Version, LeftFor: decide.Cause(s.LeftFor), SettledAt: Time(s.SettledAt), ReplacedAt: Time(s.ReplacedAt)}
+	out := decide.Served{Version: s.Version, LeftFor: decide.Cause(s.LeftFor), SettledAt: Time(s.SettledAt), ReplacedAt: Time(s.ReplacedAt),
+		WantedSince: Time(s.WantedSince)}
 	for c, t := range s.LastAlert {
 		if out.LastAlert == nil {
 			out.LastAlert = map[decide.AlertCause]time.Time{}

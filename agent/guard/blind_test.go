@@ -20,6 +20,7 @@ func TestBlind(t *testing.T) {
 		{"no traffic", func(w *world) { w.shows["1"] = shown{} }, "no_traffic"},
 		{"no metrics", func(w *world) { w.blindPods = true }, "no_data"},
 		{"metrics that have just begun", func(w *world) { w.justBegun = true }, "no_data"},
+		{"a poisoned reference", func(w *world) { w.references[1] = "sha256:0123456789ab" }, "no_data"},
 		{"no sidecar", func(w *world) {
 			w.blindPods = true
 			d := w.deployment()

@@ -3,10 +3,12 @@ package guard
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/leeway-dev/leeway/agent/decide"
@@ -27,6 +29,7 @@ func (v *visit) gather(ctx context.Context) error {
 		v.hold(held{ReasonRegistryUnread, err.Error()})
 		return fmt.Errorf("list the versions of %s: %w", v.guard.Spec.Model, err)
 	}
+	v.refuseReused()
 	v.policy = evidence.Policy(v.guard)
 	key := keyOf(v.guard)
 	stays := v.guard.Status.History
@@ -61,6 +64,31 @@ func (v *visit) gather(ctx context.Context) error {
 	}
 	evidence.Note(&v.guard.Status.History[0], &v.evidence, v.policy, v.now)
 	return nil
+}
+
+// refuseReused leaves out versions whose number was another's while it served: by
+// its history alone such a one would be gone back to. It notes what is registered
+// for the version in service.
+func (v *visit) refuseReused() {
+	s := &v.guard.Status
+	var refused []string
+	v.versions = slices.DeleteFunc(v.versions, func(r registry.Version) bool {
+		reused := evidence.Reused(s, &r)
+		if reused {
+			refused = append(refused, strconv.FormatInt(r.Number, 10))
+		}
+		return reused
+	})
+	if stay := &s.History[0]; stay.Registered == "" {
+		if r := v.version(stay.Version); r != nil {
+			stay.Registered = evidence.Registered(r)
+		}
+	}
+	if v.metrics.refuse(keyOf(v.guard), len(refused)) {
+		v.Event(v.guard, corev1.EventTypeWarning, ReasonNumberReused, fmt.Sprintf(
+			"version %s of %s is not what was registered under that number when it served, so it counts as not registered: delete it, and register it anew",
+			strings.Join(refused, ", "), v.guard.Spec.Model))
+	}
 }
 
 // human says whether somebody else wrote the artifact last, and when. The time

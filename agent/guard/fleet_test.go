@@ -14,9 +14,12 @@ import (
 )
 
 // neighbour is a guard of another model, which has served its version 1 for long.
-func (w *world) neighbour(namespace, model string) {
+func (w *world) neighbour(namespace, model string, change ...func(*v1alpha1.ModelGuard)) {
 	w.t.Helper()
 	g := theGuard()
+	for _, f := range change {
+		f(g)
+	}
 	g.Namespace, g.Name, g.Spec.Model, g.Spec.Workload.Name = namespace, model, model, model
 	if err := w.client.Create(w.t.Context(), g); err != nil {
 		w.t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/leeway-dev/leeway/agent/decide"
 	"github.com/leeway-dev/leeway/agent/evidence"
+	"github.com/leeway-dev/leeway/agent/v1alpha1"
 )
 
 // measure reads the numbers that the diagnosis needs. What can't be read makes
@@ -39,7 +40,7 @@ func (v *visit) blind(ctx context.Context) (decide.Reason, string, error) {
 	if len(v.pods) == 0 {
 		return decide.ReasonNoTraffic, "no pod of version " + v.evidence.Active + " runs", nil
 	}
-	vector, err := v.Source.Query(ctx, fmt.Sprintf("count by (pod) (count_over_time(leeway_model_info{%s}[%s]))",
+	vector, err := v.Source.Query(ctx, fmt.Sprintf("count by (pod, reference) (count_over_time(leeway_model_info{%s}[%s]))",
 		v.reads().Selector(v.evidence.Active), evidence.Duration(v.Stale)), v.now)
 	if err != nil {
 		return "", "", err
@@ -47,6 +48,9 @@ func (v *visit) blind(ctx context.Context) (decide.Reason, string, error) {
 	seen := map[string]bool{}
 	for _, s := range vector {
 		seen[s.Metric.Get("pod")] = true
+		if detail := v.strange(s.Metric.Get("pod"), s.Metric.Get("reference")); detail != "" {
+			return decide.ReasonNoData, detail, nil
+		}
 	}
 	var unseen []string
 	for _, p := range due {
@@ -65,6 +69,19 @@ func (v *visit) blind(ctx context.Context) (decide.Reason, string, error) {
 		return "", "", nil
 	}
 	return v.reads().Traffic(ctx, v.evidence.Active)
+}
+
+// strange says that a pod counts by another profile than the registered one. Its
+// bins are not those that the rules compare with, so its counts say nothing of the
+// model: whoever reaches the port of a sidecar whose pod is not stamped may have
+// given it one.
+func (v *visit) strange(pod, reference string) string {
+	r := v.version(v.evidence.Active)
+	if reference == "" || reference == "none" || r == nil || r.Spec.Profile == nil || strings.HasPrefix(r.Spec.Profile.Digest, reference) {
+		return ""
+	}
+	return fmt.Sprintf("pod %s counts by the profile %s, and version %s was registered with %.19s: restart the pod, and stamp the pod template with %s",
+		pod, reference, v.evidence.Active, r.Spec.Profile.Digest, v1alpha1.AnnotationProfileDigest)
 }
 
 // due are the pods that have been ready for long enough to have been scraped.

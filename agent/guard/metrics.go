@@ -14,9 +14,11 @@ type metrics struct {
 	decisions   *prometheus.CounterVec
 	ended       *prometheus.CounterVec
 	phase, info *prometheus.GaugeVec
+	refused     *prometheus.GaugeVec
 
-	mu    sync.Mutex
-	known map[guardKey]projection
+	mu     sync.Mutex
+	known  map[guardKey]projection
+	reused map[guardKey]int
 }
 
 type guardKey struct{ namespace, model, guard string }
@@ -41,9 +43,13 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 			Name: "leeway_guard_info",
 			Help: "Always 1: the workload that the guard watches.",
 		}, []string{"namespace", "model_name", "guard", "workload"}),
-		known: map[guardKey]projection{},
+		refused: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "leeway_guard_refused_versions",
+			Help: "Registered versions that count as not registered, by why.",
+		}, []string{"namespace", "model_name", "guard", "reason"}),
+		known: map[guardKey]projection{}, reused: map[guardKey]int{},
 	}
-	for _, c := range []prometheus.Collector{m.decisions, m.ended, m.phase, m.info} {
+	for _, c := range []prometheus.Collector{m.decisions, m.ended, m.phase, m.info, m.refused} {
 		if err := r.Register(c); err != nil {
 			return nil, err
 		}
@@ -81,6 +87,16 @@ func (m *metrics) project(g *v1alpha1.ModelGuard) {
 	}
 }
 
+// refuse notes how many versions of a guard are refused because their numbers were
+// others', and says whether there are more than before.
+func (m *metrics) refuse(k guardKey, reused int) (more bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	more, m.reused[k] = reused > m.reused[k], reused
+	m.refused.WithLabelValues(k.namespace, k.model, k.guard, ReasonNumberReused).Set(float64(reused))
+	return more
+}
+
 // forget drops the guards that are no more.
 func (m *metrics) forget(guards []v1alpha1.ModelGuard) {
 	there := make(map[guardKey]bool, len(guards))
@@ -93,6 +109,12 @@ func (m *metrics) forget(guards []v1alpha1.ModelGuard) {
 		if !there[k] {
 			m.drop(k)
 			delete(m.known, k)
+		}
+	}
+	for k := range m.reused {
+		if !there[k] {
+			delete(m.reused, k)
+			m.refused.DeleteLabelValues(k.namespace, k.model, k.guard, ReasonNumberReused)
 		}
 	}
 }
@@ -109,5 +131,7 @@ func (m *metrics) reset() {
 	defer m.mu.Unlock()
 	m.phase.Reset()
 	m.info.Reset()
+	m.refused.Reset()
+	m.reused = map[guardKey]int{}
 	m.known = map[guardKey]projection{}
 }

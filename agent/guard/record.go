@@ -26,6 +26,7 @@ func (v *visit) decide(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	evidence.Want(&v.guard.Status, c.Decision)
 	if phase, calm := evidence.Calm(c.Decision); calm {
 		if reason, message := decide.Standing(v.evidence); reason != "" && c.Action == decide.NoAction {
 			v.hold(held{reason, message}) // quiet now, and nothing could be done if it were not

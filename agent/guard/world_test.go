@@ -58,8 +58,10 @@ type world struct {
 	alerts    []evidence.Alert
 	sourceErr error
 	blindPods bool
-	justBegun bool             // one sample of each counter so far
-	shows     map[string]shown // by version
+	// references that the pods have; empty: they don't say
+	references [2]string
+	justBegun  bool             // one sample of each counter so far
+	shows      map[string]shown // by version
 	// load is the most that is asked, loadBefore the most that was; a second.
 	load, loadBefore float64
 	permitted        bool
@@ -72,6 +74,7 @@ type world struct {
 	conditions       []string        // that the guard has had
 	counted          map[string]bool // reasons that metrics have had
 	changes          int             // of the Deployment, dry runs left out
+	perModel         bool            // pods of other models are named after them
 	stuck            bool            // the Deployment's controller does nothing
 	ticked           func()          // after every round, if it is set
 
@@ -137,13 +140,22 @@ func newWorld(t *testing.T, change ...func(*v1alpha1.ModelGuard)) *world {
 // repair gives back what the fake client loses in an apply and an API server
 // does not: the selector, and a generation that rises.
 func repair(ctx context.Context, c client.Client) error {
-	var d appsv1.Deployment
-	if err := c.Get(ctx, client.ObjectKey{Namespace: ns, Name: name}, &d); err != nil {
+	var all appsv1.DeploymentList
+	if err := c.List(ctx, &all); err != nil {
 		return err
 	}
-	d.Generation++
-	d.Spec.Selector = &metav1.LabelSelector{MatchLabels: map[string]string{"app": name}}
-	return c.Update(ctx, &d, client.FieldOwner("apiserver"))
+	for i := range all.Items {
+		d := &all.Items[i]
+		if d.Spec.Selector != nil {
+			continue
+		}
+		d.Generation++
+		d.Spec.Selector = &metav1.LabelSelector{MatchLabels: map[string]string{"app": d.Name}}
+		if err := c.Update(ctx, d, client.FieldOwner("apiserver")); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func theGuard() *v1alpha1.ModelGuard {
@@ -222,7 +234,7 @@ func (w *world) deploy(version, manager string) {
 			ObjectMeta: metav1.ObjectMeta{Labels: labels},
 			Spec: corev1.PodSpec{
 				InitContainers: []corev1.Container{{Name: guard.SidecarContainer, Image: "sidecar"}},
-				Containers:     []corev1.Container{{Name: "model", Image: "server", Env: []corev1.EnvVar{{Name: "MODEL_URI", Value: uri(version)}}}},
+				Containers:     []corev1.Container{{Name: "model", Image: w.image(version), Env: []corev1.EnvVar{{Name: "MODEL_URI", Value: uri(version)}}}},
 			},
 		},
 	}
@@ -235,6 +247,14 @@ func (w *world) deploy(version, manager string) {
 		w.t.Fatal(err)
 	}
 	w.rollOut()
+}
+
+// image of a version's container: where the guard names images, what is registered.
+func (w *world) image(version string) string {
+	if !w.guard().Spec.Artifact.Image {
+		return "server"
+	}
+	return uri(version)
 }
 
 func (w *world) deployment() *appsv1.Deployment {
@@ -370,6 +390,8 @@ func (w *world) Verdicts(context.Context, time.Time) (guard.Verdicts, error) {
 	return guard.Verdicts{Alerts: w.alerts, PageWindow: "10s"}, w.sourceErr
 }
 
+var modelOf = regexp.MustCompile(`model_name="([^"]+)"`)
+
 var versionOf = regexp.MustCompile(`model_version="(\d+)"`)
 
 // Query answers the few expressions that the loop asks.
@@ -397,8 +419,11 @@ func (w *world) Query(_ context.Context, expr string, at time.Time) (promql.Vect
 			return nil, nil
 		}
 		var v promql.Vector
+		if m := modelOf.FindStringSubmatch(expr); w.perModel && m != nil && m[1] != name {
+			return promql.Vector{{F: 1, Metric: labels.FromStrings("pod", m[1]+"-0")}}, nil
+		}
 		for i := range 2 {
-			v = append(v, promql.Sample{F: 1, Metric: labels.FromStrings("pod", fmt.Sprintf("churn-%d", i))})
+			v = append(v, promql.Sample{F: 1, Metric: labels.FromStrings("pod", fmt.Sprintf("churn-%d", i), "reference", w.references[i])})
 		}
 		return v, nil
 	case strings.Contains(expr, "feedback_outcomes"):

@@ -268,6 +268,11 @@ type ServedVersion struct {
 	SeenSince map[string]metav1.MicroTime `json:"seenSince,omitempty"`
 	// LeftFor is the cause that it was left for by a decision of Leeway's.
 	LeftFor string `json:"leftFor,omitempty"`
+	// WantedSince is when inputs last began to be its own again, while it was not
+	// returned to because it had been left for drift.
+	WantedSince *metav1.MicroTime `json:"wantedSince,omitempty"`
+	// Registered tells what the registry held for the version while it served.
+	Registered string `json:"registered,omitempty"`
 }
 
 // DecisionRef names a decision.

@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -96,10 +98,15 @@ func containerNames(t *corev1.PodTemplateSpec) string {
 	return strings.Join(names, ", ")
 }
 
+// pinnedImage is what follows the name of an image that is pinned by its digest.
+var pinnedImage = regexp.MustCompile(`^[^@]+@sha256:[0-9a-f]{64}$`)
+
 // Allowed says whether an artifact matches one of the guard's patterns, where
 // "*" stands for any run of characters. An image must be pinned by its digest.
+// What has steps upward in its path, also encoded ones, or no plain characters,
+// matches nothing: whoever loads it may come to another place than it begins with.
 func Allowed(ref v1alpha1.ArtifactRef, uri string) bool {
-	if ref.Image && !strings.Contains(uri, "@sha256:") {
+	if ref.Image && !pinnedImage.MatchString(uri) || !plain(uri) {
 		return false
 	}
 	for _, p := range ref.Allow {
@@ -109,3 +116,19 @@ func Allowed(ref v1alpha1.ArtifactRef, uri string) bool {
 	}
 	return false
 }
+
+func plain(uri string) bool {
+	if strings.ContainsFunc(uri, func(r rune) bool { return r <= ' ' || r == '\\' || r == 0x7f }) {
+		return false
+	}
+	for range 3 { // encoded, and encoded again
+		if slices.Contains(strings.FieldsFunc(uri, func(r rune) bool { return r == '/' || r == '\\' || r == '?' || r == '#' }), "..") {
+			return false
+		}
+		uri = encodings.Replace(uri)
+	}
+	return true
+}
+
+// encodings are those that a step upward may be written in.
+var encodings = strings.NewReplacer("%2e", ".", "%2E", ".", "%2f", "/", "%2F", "/", "%5c", "\\", "%5C", "\\", "%25", "%")

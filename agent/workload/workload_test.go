@@ -135,6 +135,20 @@ func TestAllowed(t *testing.T) {
 		{v1alpha1.ArtifactRef{Allow: []string{"ab*ba"}}, "aba", false},
 		{v1alpha1.ArtifactRef{Image: true, Allow: []string{"*"}}, "r.example/m:latest", false},
 		{v1alpha1.ArtifactRef{Image: true, Allow: []string{"r.example/*"}}, pinned, true},
+		{v1alpha1.ArtifactRef{Image: true, Allow: []string{"r.example/*"}}, "r.example/m:1@sha256:" + strings.Repeat("a", 64), true},
+		{v1alpha1.ArtifactRef{Image: true, Allow: []string{"r.example/*"}}, "r.example/m@sha256:", false},
+		{v1alpha1.ArtifactRef{Image: true, Allow: []string{"r.example/*"}}, "r.example/m@sha256:abc", false},
+		{v1alpha1.ArtifactRef{Image: true, Allow: []string{"r.example/*"}}, pinned + ":latest", false},
+		{v1alpha1.ArtifactRef{Image: true, Allow: []string{"r.example/*"}}, "r.example/m:latest#@sha256:", false},
+		{v1alpha1.ArtifactRef{Allow: []string{"s3://m/*"}}, "s3://m/v1..2/model..json", true},
+		{v1alpha1.ArtifactRef{Allow: []string{"s3://m/*"}}, "s3://m/100%/model", true},
+		{v1alpha1.ArtifactRef{Allow: []string{"s3://m/*"}}, "s3://m/../n/1", false},
+		{v1alpha1.ArtifactRef{Allow: []string{"https://models.example/m/*"}}, "https://models.example/m/%2e%2e/n", false},
+		{v1alpha1.ArtifactRef{Allow: []string{"https://models.example/m/*"}}, "https://models.example/m/%252e%252E%252fn", false},
+		{v1alpha1.ArtifactRef{Allow: []string{"https://models.example/m/*"}}, "https://models.example/m/..%2fn", false},
+		{v1alpha1.ArtifactRef{Allow: []string{"file:///m/*"}}, "file:///m/..\\n", false},
+		{v1alpha1.ArtifactRef{Allow: []string{"file:///m/*"}}, "file:///m/..", false},
+		{v1alpha1.ArtifactRef{Allow: []string{"s3://m/*"}}, "s3://m/1\ns3://n/2", false},
 	}
 	for _, tt := range tests {
 		if got := workload.Allowed(tt.ref, tt.uri); got != tt.want {

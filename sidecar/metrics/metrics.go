@@ -51,6 +51,19 @@ const (
 // Folds lists every fold.
 func Folds() []Fold { return []Fold{Vector, Size, Category, Column} }
 
+// Refusal says why a reference was not taken.
+type Refusal string
+
+// The refusals.
+const (
+	WrongDigest    Refusal = "digest"  // not the profile that the pod is stamped with
+	OtherReference Refusal = "other"   // another one was taken
+	BadReference   Refusal = "invalid" // no profile, or too large
+)
+
+// Refusals lists every refusal.
+func Refusals() []Refusal { return []Refusal{WrongDigest, OtherReference, BadReference} }
+
 // Failures of a connection to the model server that stood; those of relay.Reasons never did.
 const (
 	ServerClosed relay.Reason = "closed" // ended before the answer did
@@ -70,7 +83,7 @@ type Metrics struct {
 	known            map[protocol.Kind]*[6]prometheus.Observer
 	captured         map[Result]prometheus.Counter
 	upstream, opaque *prometheus.CounterVec
-	folded           *prometheus.CounterVec
+	folded, refused  *prometheus.CounterVec
 	limits           *prometheus.GaugeVec
 }
 
@@ -92,6 +105,7 @@ func New(r prometheus.Registerer, kinds ...protocol.Kind) *Metrics {
 		upstream: counter("leeway_upstream_errors_total", "Failures of the connection to the model server, by reason.", "reason"),
 		captured: map[Result]prometheus.Counter{},
 		folded:   counter("leeway_folded_values_total", "Values that are counted by less than they are, by reason.", "reason"),
+		refused:  counter("leeway_references_refused_total", "Profiles sent as reference that were not taken, by reason.", "reason"),
 		limits:   prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "leeway_sidecar_limit", Help: "What the sidecar takes at most."}, []string{"limit"}),
 		opaque:   counter("leeway_opaque_connections_total", "Connections that pass without being followed, by reason.", "reason"),
 	}
@@ -112,11 +126,17 @@ func New(r prometheus.Registerer, kinds ...protocol.Kind) *Metrics {
 	for _, v := range Folds() {
 		m.folded.WithLabelValues(string(v))
 	}
+	for _, v := range Refusals() {
+		m.refused.WithLabelValues(string(v))
+	}
 	for _, v := range follow.Reasons() {
 		m.opaque.WithLabelValues(string(v))
 	}
 	return m
 }
+
+// RefusedReference counts a reference that was not taken.
+func (m *Metrics) RefusedReference(why Refusal) { m.refused.WithLabelValues(string(why)).Inc() }
 
 // Began counts a request into those in flight; Ended takes it out.
 func (m *Metrics) Began() { m.inFlight.Inc() }

@@ -1,0 +1,262 @@
+package auth
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/time/rate"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	toolscache "k8s.io/client-go/tools/cache"
+
+	"github.com/leeway-dev/leeway/agent/v1alpha1"
+)
+
+const (
+	// goneFor is how long a pod that was deleted is remembered: for as long as
+	// samples of it may wait in a node agent's buffer, and be taken by the TSDB.
+	goneFor = 3 * time.Hour
+	// missingFor is how long it is believed that there is no pod of a name.
+	missingFor = 5 * time.Second
+	// maxStrangers bounds how many of these are remembered.
+	maxStrangers = 4096
+	// What one node's agent may have the API server asked for.
+	asksPerSecond = 2
+	asksAtOnce    = 20
+)
+
+// Pods knows which pods serve models, or did lately, and where. It is what a node
+// agent's series are held against: the agent's word for which pod they are of is
+// worth as much as its token.
+type Pods struct {
+	now    func() time.Time
+	synced atomic.Pointer[func() bool]
+
+	mu sync.RWMutex
+	// pods has those of a name, by their UID: one that was made again may be on
+	// another node.
+	pods map[podName][]*pod
+	// here counts the pods that are not gone.
+	here  map[place]int
+	swept time.Time
+
+	live   func(ctx context.Context, namespace, name string) (*corev1.Pod, error)
+	asking sync.Mutex
+	// missing has until when there is no such pod, limits has those of each node.
+	missing map[podName]time.Time
+	limits  map[string]*rate.Limiter
+}
+
+type podName struct{ namespace, name string }
+
+type place struct{ node, namespace string }
+
+type pod struct {
+	uid         string
+	node, model string
+	versions    []string  // a label may be changed; the sidecar keeps to the first
+	gone        time.Time // zero: it is there
+}
+
+// NewPods knows of none. live reads a pod from the API server; nil: what was not
+// heard of is not there. now may be nil: time.Now.
+func NewPods(live func(ctx context.Context, namespace, name string) (*corev1.Pod, error), now func() time.Time) *Pods {
+	if now == nil {
+		now = time.Now
+	}
+	return &Pods{
+		now: now, live: live, pods: map[podName][]*pod{}, here: map[place]int{},
+		missing: map[podName]time.Time{}, limits: map[string]*rate.Limiter{},
+	}
+}
+
+// Synced tells when all pods that there are have been heard of. Until it is set
+// and true, nothing is known of any.
+func (p *Pods) Synced(f func() bool) { p.synced.Store(&f) }
+
+func (p *Pods) know() bool {
+	f := p.synced.Load()
+	return f != nil && (*f)()
+}
+
+// Handler hears of pods from an informer.
+func (p *Pods) Handler() toolscache.ResourceEventHandler {
+	return toolscache.ResourceEventHandlerFuncs{
+		AddFunc:    func(o any) { p.set(o, true) },
+		UpdateFunc: func(_, o any) { p.set(o, true) },
+		DeleteFunc: func(o any) {
+			if last, ok := o.(toolscache.DeletedFinalStateUnknown); ok {
+				o = last.Obj
+			}
+			p.remove(o)
+		},
+	}
+}
+
+// set notes a pod. One that was looked up and not heard of may be gone by now: until
+// it is heard of it is taken for gone.
+func (p *Pods) set(o any, heard bool) {
+	it, ok := o.(*corev1.Pod)
+	if !ok || it.Labels[v1alpha1.LabelModel] == "" || it.Spec.NodeName == "" {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.sweep()
+	known := p.find(it)
+	if known == nil {
+		known = &pod{uid: string(it.UID), node: it.Spec.NodeName, gone: p.now()}
+		name := podName{it.Namespace, it.Name}
+		p.pods[name] = append(p.pods[name], known)
+	}
+	if heard && !known.gone.IsZero() {
+		known.gone = time.Time{}
+		p.here[place{known.node, it.Namespace}]++
+	}
+	known.model = it.Labels[v1alpha1.LabelModel]
+	if v := it.Labels[v1alpha1.LabelVersion]; v != "" && !slices.Contains(known.versions, v) {
+		known.versions = append(known.versions, v)
+	}
+}
+
+func (p *Pods) remove(o any) {
+	it, ok := o.(*corev1.Pod)
+	if !ok {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if known := p.find(it); known != nil && known.gone.IsZero() {
+		known.gone = p.now()
+		at := place{known.node, it.Namespace}
+		if p.here[at]--; p.here[at] == 0 {
+			delete(p.here, at)
+		}
+	}
+}
+
+func (p *Pods) find(it *corev1.Pod) *pod {
+	for _, known := range p.pods[podName{it.Namespace, it.Name}] {
+		if known.uid == string(it.UID) {
+			return known
+		}
+	}
+	return nil
+}
+
+// sweep forgets, once a minute, who is gone for long. The lock is held.
+func (p *Pods) sweep() {
+	now := p.now()
+	if now.Sub(p.swept) < time.Minute {
+		return
+	}
+	p.swept = now
+	for name, all := range p.pods {
+		all = slices.DeleteFunc(all, func(one *pod) bool { return !one.gone.IsZero() && now.Sub(one.gone) > goneFor })
+		if p.pods[name] = all; len(all) == 0 {
+			delete(p.pods, name)
+		}
+	}
+}
+
+// on says whether a model pod of the namespace is on the node.
+func (p *Pods) on(node, namespace string) bool {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return p.here[place{node, namespace}] > 0
+}
+
+// speaks says whether a node may speak for a pod, and of that model and version;
+// either may be empty.
+func (p *Pods) speaks(ctx context.Context, node, namespace, name, model, version string) error {
+	known, err := p.heard(node, namespace, name, model, version)
+	if known {
+		return err
+	}
+	if !p.know() {
+		return fmt.Errorf("%w: %w: not all pods have been heard of yet", ErrUnavailable, ErrUnknownPod)
+	}
+	if err := p.stranger(ctx, node, namespace, name); err != nil {
+		return err
+	}
+	if known, err = p.heard(node, namespace, name, model, version); !known { // no model's
+		return fmt.Errorf("%w: %s/%s on node %q", ErrUnknownPod, namespace, name, node)
+	}
+	return err
+}
+
+// heard is speaks for pods that were heard of.
+func (p *Pods) heard(node, namespace, name, model, version string) (known bool, err error) {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	all := p.pods[podName{namespace, name}]
+	for _, known := range all {
+		switch {
+		case known.node != node:
+		case model != "" && known.model != model:
+			return true, fmt.Errorf("%w: pod %s/%s is of model %q by its label, not of %q", ErrForeign, namespace, name, known.model, model)
+		case version != "" && !slices.Contains(known.versions, version):
+			return true, fmt.Errorf("%w: pod %s/%s is of version %q by its label, not of %q", ErrForeign, namespace, name, known.versions, version)
+		default:
+			return true, nil
+		}
+	}
+	if len(all) > 0 {
+		return true, fmt.Errorf("%w: pod %s/%s is not on node %q", ErrForeign, namespace, name, node)
+	}
+	return false, nil
+}
+
+// stranger looks at the API server for a pod that nobody has heard of. The watch may
+// be late, or cut off: what can't be looked up now is to be sent again.
+func (p *Pods) stranger(ctx context.Context, node, namespace, name string) error {
+	unknown := fmt.Errorf("%w: %s/%s on node %q", ErrUnknownPod, namespace, name, node)
+	if p.live == nil {
+		return unknown
+	}
+	key, now := podName{namespace, name}, p.now()
+	missing, may := p.mayAsk(node, key, now)
+	switch {
+	case missing:
+		return unknown
+	case !may:
+		return fmt.Errorf("%w: %w: node %q speaks of too many", ErrUnavailable, unknown, node)
+	}
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	it, err := p.live(ctx, namespace, name)
+	switch {
+	case err == nil:
+		p.set(it, false)
+		return nil
+	case !apierrors.IsNotFound(err):
+		return fmt.Errorf("%w: %w: %w", ErrUnavailable, unknown, err)
+	}
+	p.asking.Lock()
+	defer p.asking.Unlock()
+	if len(p.missing) >= maxStrangers {
+		clear(p.missing)
+	}
+	p.missing[key] = now.Add(missingFor)
+	return unknown
+}
+
+// mayAsk says whether a pod is known to be missing, and if not, whether a node's
+// agent may have the API server asked once more.
+func (p *Pods) mayAsk(node string, key podName, now time.Time) (missing, may bool) {
+	p.asking.Lock()
+	defer p.asking.Unlock()
+	if until, asked := p.missing[key]; asked && now.Before(until) {
+		return true, false
+	}
+	l := p.limits[node]
+	if l == nil {
+		l = rate.NewLimiter(asksPerSecond, asksAtOnce)
+		p.limits[node] = l
+	}
+	return false, l.AllowN(now, 1)
+}
