@@ -1,84 +1,117 @@
-// Command scale measures what Leeway's agents take at scale: memory for each
-// series beside Prometheus on the same series.
+// Command scale measures what Leeway's agents take at scale.
+//
+// The part "series": a generator plays the sidecars of a node, with what a real
+// one has to say. A real node agent and a real controller take it, and beside
+// them Prometheus as an agent and as a server, of the version in Leeway's go.mod,
+// from the same sidecars, as often, with the same rules and the same GOGC. Two
+// sizes make a slope: bytes a series.
+//
+// The part "pods": a real API server with the objects of a fleet, whose statuses
+// are written as kubelets and controllers would, for there are none; a pair of
+// real controllers, fed by remote write as the agents of the nodes do. It counts
+// what the API server is asked, and the time from an alert to its decision, of one
+// release that fails and of many at once.
 package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
 )
 
+// plan is what is measured.
+type plan struct {
+	parts     []string
+	sizes     []int
+	fill      time.Duration
+	pods      []int
+	models    int
+	incidents int
+	whole     bool
+}
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	sizes := flag.String("series", "20000,80000", "sizes at which memory is measured")
-	fill := flag.Duration("for", 3*time.Minute, "how long series are scraped at each size")
 	var o options
+	p := plan{}
+	parts := flag.String("parts", "series,pods", "some of them, with a comma between them")
+	sizes := flag.String("series", "20000,80000", "series: sizes at which memory is measured")
+	pods := flag.String("pods", "10,10000", "pods: sizes of the fleet")
+	flag.DurationVar(&p.fill, "for", 140*time.Second, "series: how long they are scraped at each size")
+	flag.IntVar(&p.models, "models", 500, "pods: models of a fleet, or as many as it has pods")
+	flag.IntVar(&p.incidents, "incidents", 50, "pods: at once, or as many as there are models to spare")
+	flag.BoolVar(&p.whole, "whole", false, "pods: send all series of a sidecar, not only those of the protocol that is spoken")
 	flag.StringVar(&o.programs, "programs", "", "folder with leeway, leeway-agent, leeway-sidecar, prometheus and kube; empty: they are built")
-	flag.DurationVar(&o.interval, "interval", 5*time.Second, "between scrapes")
+	flag.DurationVar(&o.interval, "interval", 0, "between scrapes (default: series 5s, pods 10s)")
 	flag.IntVar(&o.columns, "columns", 50, "of each model")
 	flag.Parse()
-	o.say = func(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
-	if err := run(ctx, os.Stdout, o, *sizes, *fill); err != nil {
+	o.say = func(format string, args ...any) {
+		fmt.Fprintf(os.Stderr, time.Now().UTC().Format("15:04:05 ")+format+"\n", args...)
+	}
+	p.parts = strings.Split(*parts, ",")
+	var err, err2 error
+	p.sizes, err = numbers(*sizes)
+	p.pods, err2 = numbers(*pods)
+	if err := errors.Join(err, err2); err != nil {
+		fmt.Fprintln(os.Stderr, "scale:", err)
+		os.Exit(2)
+	}
+	if err := run(ctx, os.Stdout, o, p); err != nil {
 		fmt.Fprintln(os.Stderr, "scale:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, out io.Writer, o options, sizes string, fill time.Duration) error {
-	var all []held
-	for size := range strings.SplitSeq(sizes, ",") {
-		n, err := strconv.Atoi(size)
-		if err != nil {
-			return fmt.Errorf("-series: %w", err)
+func numbers(list string) (all []int, err error) {
+	for word := range strings.SplitSeq(list, ",") {
+		n, err := strconv.Atoi(word)
+		if err != nil || n < 1 {
+			return nil, fmt.Errorf("%q is not a number of things", word)
 		}
-		h, err := holdSeries(ctx, o, n, fill)
-		if err != nil {
-			return err
-		}
-		all = append(all, h)
+		all = append(all, n)
 	}
-	printHeld(out, all)
-	return nil
+	return all, nil
 }
 
-func printHeld(out io.Writer, all []held) {
-	names := []string{nodeAgent, prometheusAgent, controller, prometheusServer}
-	fmt.Fprintln(out, "| series | scrapes |", strings.Join(names, " | "), "|\n| --- | --- | --- | --- | --- | --- |")
-	for _, h := range all {
-		fmt.Fprintf(out, "| %d | %d |", h.series, h.scrapes)
-		for _, n := range names {
-			r := h.has[n]
-			fmt.Fprintf(out, " %.0f, %.0f, %.0f MB (%.0f) |", r.resident/1e6, r.anonymous/1e6, r.live/1e6, h.inserver[n])
+func run(ctx context.Context, out io.Writer, o options, p plan) error {
+	every := func(d time.Duration) options {
+		o := o
+		if o.interval == 0 {
+			o.interval = d
 		}
-		fmt.Fprintln(out)
+		return o
 	}
-	if len(all) < 2 {
-		return
-	}
-	least, most := all[0], all[len(all)-1]
-	slope := func(name string, get func(reading) float64) float64 {
-		return (get(most.has[name]) - get(least.has[name])) / float64(most.series-least.series)
-	}
-	for _, kind := range []struct {
-		name string
-		get  func(reading) float64
-	}{
-		{"resident", func(r reading) float64 { return r.resident }},
-		{"resident, without mapped files", func(r reading) float64 { return r.anonymous }},
-		{"live after a collection", func(r reading) float64 { return r.live }},
-	} {
-		fmt.Fprintf(out, "| bytes a series, %s | |", kind.name)
-		for _, n := range names {
-			fmt.Fprintf(out, " %.0f |", slope(n, kind.get))
+	if slices.Contains(p.parts, "series") {
+		var all []held
+		for _, n := range p.sizes {
+			h, err := holdSeries(ctx, every(5*time.Second), n, p.fill)
+			if err != nil {
+				return err
+			}
+			all = append(all, h)
 		}
-		fmt.Fprintf(out, " %.2f, %.2f\n", slope(nodeAgent, kind.get)/slope(prometheusAgent, kind.get), slope(controller, kind.get)/slope(prometheusServer, kind.get))
+		printHeld(out, all)
 	}
+	if slices.Contains(p.parts, "pods") {
+		var all []podsResult
+		for _, n := range p.pods {
+			r, err := runPods(ctx, every(10*time.Second), n, min(p.models, n), p.incidents, p.whole)
+			if err != nil {
+				return err
+			}
+			all = append(all, r)
+		}
+		printPods(out, all)
+	}
+	return nil
 }

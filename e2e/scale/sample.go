@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/leeway-dev/leeway/e2e/child"
@@ -50,11 +51,18 @@ func learn(ctx context.Context, dir string, columns int) (profile string, err er
 
 // observe starts a real sidecar, sends it a reference and rows, and gives what
 // it then has to say to a Prometheus.
-func observe(ctx context.Context, dir, profile string, columns int) (*exposition, error) {
+//
+// With fails, half of the answers are errors.
+func observe(ctx context.Context, dir, profile string, columns int, fails bool) (*exposition, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	var asked atomic.Int64
 	model := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
+		if asked.Add(1)%2 == 0 && fails {
+			http.Error(w, "it fails", http.StatusInternalServerError)
+			return
+		}
 		out := make([]float64, patternRows)
 		for i := range out {
 			out[i] = rand.Float64()
@@ -82,14 +90,14 @@ func observe(ctx context.Context, dir, profile string, columns int) (*exposition
 		cancel()
 		_ = cmd.Wait() // it is killed
 	}()
-	e, err := converse(ctx, "http://"+traffic, "http://"+admin, profile, columns)
+	e, err := converse(ctx, "http://"+traffic, "http://"+admin, profile, columns, fails)
 	if err != nil {
 		return nil, fmt.Errorf("%w\nthe sidecar said: %s", err, said.Tail(2000))
 	}
 	return e, nil
 }
 
-func converse(ctx context.Context, traffic, admin, profile string, columns int) (*exposition, error) {
+func converse(ctx context.Context, traffic, admin, profile string, columns int, fails bool) (*exposition, error) {
 	reference, err := os.ReadFile(profile)
 	if err != nil {
 		return nil, err
@@ -114,7 +122,7 @@ func converse(ctx context.Context, traffic, admin, profile string, columns int) 
 		if err != nil {
 			return nil, err
 		}
-		if _, _, err := ask(ctx, http.MethodPost, traffic+"/v2/models/m/infer", body, ""); err != nil {
+		if _, _, err := ask(ctx, http.MethodPost, traffic+"/v2/models/m/infer", body, ""); err != nil && !fails {
 			return nil, err
 		}
 	}

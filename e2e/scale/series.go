@@ -27,10 +27,10 @@ const (
 
 // held is what each program has at one size.
 type held struct {
-	series   int // that are scraped, with those that scraping adds
-	scrapes  int
-	has      map[string]reading
-	inserver map[string]float64 // series that it says it has
+	series  int // that are scraped, with those that scraping adds
+	scrapes int
+	has     map[string]reading
+	says    map[string]float64 // series that it says it has
 }
 
 // holdSeries lets all four take the same series for a while, and measures them.
@@ -44,7 +44,7 @@ func holdSeries(ctx context.Context, o options, series int, fill time.Duration) 
 	if err != nil {
 		return h, err
 	}
-	e, err := observe(ctx, s.dir, profile, o.columns)
+	e, err := observe(ctx, s.dir, profile, o.columns, false)
 	if err != nil {
 		return h, err
 	}
@@ -60,7 +60,7 @@ func holdSeries(ctx context.Context, o options, series int, fill time.Duration) 
 	if err != nil {
 		return h, err
 	}
-	h = held{series: pods * (e.series + added), scrapes: int(fill / o.interval), has: map[string]reading{}, inserver: map[string]float64{}}
+	h = held{series: pods * (e.series + added), scrapes: int(fill / o.interval), has: map[string]reading{}, says: map[string]float64{}}
 	return h, s.watch(ctx, all, fill, &h)
 }
 
@@ -97,7 +97,7 @@ func (s *stage) watch(ctx context.Context, all []*program, fill time.Duration, h
 		if err != nil {
 			return err
 		}
-		h.inserver[p.name] = m[name]
+		h.says[p.name] = m[name]
 	}
 	return nil
 }
