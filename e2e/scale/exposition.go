@@ -56,7 +56,7 @@ func newExposition(contentType string, body []byte, seconds float64) (*expositio
 			l.bucket, l.rate = true, (x-below)/seconds
 			below = x
 		case strings.HasSuffix(name, "_count"):
-			l.count = true
+			l.count, l.rate = true, x/seconds
 		case strings.HasSuffix(name, "_total"), strings.HasSuffix(name, "_sum"):
 			l.rate = x / seconds
 		}
@@ -95,7 +95,7 @@ func (s *sidecar) advance(to float64) {
 	}
 	s.at = to
 	for i, l := range s.of.lines {
-		if l.rate == 0 {
+		if l.rate == 0 || l.count {
 			continue
 		}
 		more := l.rate * passed * 2 * s.random.Float64()

@@ -41,7 +41,7 @@ func (e *exposition) lean() *exposition {
 			strings.HasPrefix(l.text, "leeway_captures_total") ||
 			strings.Contains(l.text, `protocol="v2"`) && (l.count || strings.Contains(l.text, `code="2xx"`)))
 		if keep {
-			// Its buckets may be left out, so what a count is of them is kept with it.
+			l.count = l.count && strings.Contains(l.text, `code="2xx"`) // of the others the buckets are left out
 			out.lines = append(out.lines, l)
 			out.series++
 		}

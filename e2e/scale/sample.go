@@ -23,7 +23,7 @@ import (
 const (
 	patternRequests = 100
 	patternRows     = 20
-	patternSeconds  = 60 // what this counts for: 33 rows a second
+	patternSeconds  = 10 // what this counts for: 10 requests a second
 )
 
 // learn profiles a training of columns of numbers. Its file is the reference.

@@ -3,11 +3,8 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"time"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
@@ -35,6 +32,7 @@ type options struct {
 type stage struct {
 	options
 	dir     string
+	module  string // folder of e2e; Leeway is above it
 	plane   *plane.Plane
 	kube    kubernetes.Interface
 	dynamic dynamic.Interface
@@ -49,6 +47,12 @@ func newStage(ctx context.Context, o options) (*stage, error) {
 	if s.dir, err = os.MkdirTemp("", "leeway-scale-"); err != nil {
 		return s, err
 	}
+	if s.module, err = filepath.Abs("."); err != nil {
+		return s, err
+	}
+	if filepath.Base(s.module) == "scale" { // the test's
+		s.module = filepath.Dir(s.module)
+	}
 	if err := s.build(ctx); err != nil {
 		return s, err
 	}
@@ -56,14 +60,7 @@ func newStage(ctx context.Context, o options) (*stage, error) {
 	if o.programs != "" {
 		kube = filepath.Join(o.programs, "kube")
 	}
-	module, err := filepath.Abs(".")
-	if err != nil {
-		return s, err
-	}
-	if filepath.Base(module) == "scale" {
-		module = filepath.Dir(module)
-	}
-	if s.plane, err = plane.Start(ctx, plane.Options{Dir: s.dir, Module: module, Program: kube, Authorization: "RBAC"}); err != nil {
+	if s.plane, err = plane.Start(ctx, plane.Options{Dir: s.dir, Module: s.module, Program: kube, Authorization: "RBAC"}); err != nil {
 		return s, err
 	}
 	config, err := clientcmd.BuildConfigFromFlags("", s.plane.Kubeconfig)
@@ -77,7 +74,7 @@ func newStage(ctx context.Context, o options) (*stage, error) {
 	if s.dynamic, err = dynamic.NewForConfig(config); err != nil {
 		return s, err
 	}
-	return s, s.grant(ctx, filepath.Join(filepath.Dir(module), "manifests", "base"))
+	return s, s.grant(ctx, filepath.Join(filepath.Dir(s.module), "manifests", "base"))
 }
 
 // close ends everything and removes the folder.
@@ -105,11 +102,7 @@ func (s *stage) build(ctx context.Context) error {
 		}
 		return nil
 	}
-	root, err := exec.CommandContext(ctx, "git", "rev-parse", "--show-toplevel").Output()
-	if err != nil {
-		return fmt.Errorf("the source of Leeway: %w", err)
-	}
-	top := strings.TrimSpace(string(root))
+	top := filepath.Dir(s.module)
 	// Prometheus' program needs modules that Leeway does not: they are added to a
 	// copy of go.mod.
 	for _, name := range []string{"go.mod", "go.sum"} {
