@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"time"
@@ -90,6 +91,9 @@ func (s *stage) close() {
 
 func (s *stage) path(name string) string { return filepath.Join(s.dir, name) }
 
+// errNoPrometheus is for where its modules can't be had.
+var errNoPrometheus = errors.New("prometheus can't be built")
+
 // build makes the programs of the module above, and the Prometheus of the
 // version that is in its go.mod, without service discoveries.
 func (s *stage) build(ctx context.Context) error {
@@ -114,15 +118,18 @@ func (s *stage) build(ctx context.Context) error {
 			return err
 		}
 	}
-	for _, args := range [][]string{
-		{"./cmd/leeway", "./cmd/leeway-agent", "./cmd/leeway-sidecar"},
-		{"-modfile=" + s.path("go.mod"), "-mod=mod", "-tags=remove_all_sd", "github.com/prometheus/prometheus/cmd/prometheus"},
-	} {
+	build := func(args ...string) error {
 		cmd := child.Command(ctx, "go", append([]string{"build", "-trimpath", "-o", s.dir + "/"}, args...)...)
 		cmd.Dir, cmd.Env = top, append(os.Environ(), "CGO_ENABLED=0")
-		if _, err := child.Run(cmd); err != nil {
-			return err
-		}
+		_, err := child.Run(cmd)
+		return err
+	}
+	if err := build("./cmd/leeway", "./cmd/leeway-agent", "./cmd/leeway-sidecar"); err != nil {
+		return err
+	}
+	err := build("-modfile="+s.path("go.mod"), "-mod=mod", "-tags=remove_all_sd", "github.com/prometheus/prometheus/cmd/prometheus")
+	if err != nil {
+		return fmt.Errorf("%w: %w", errNoPrometheus, err)
 	}
 	return nil
 }
