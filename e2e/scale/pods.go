@@ -49,6 +49,9 @@ func (e *exposition) lean() *exposition {
 	return out
 }
 
+// settling is how long guards may take to be settled: all have a first visit.
+const settling = 8 * time.Minute
+
 // podsResult is what one fleet showed.
 type podsResult struct {
 	pods, models, series int
@@ -162,7 +165,7 @@ func (s *stage) startPair(ctx context.Context) ([]*program, error) {
 		p, err := s.start("controller "+pod, url, []string{"KUBECONFIG=" + id.config}, s.path("leeway-agent"), "--role=controller", "--node=system",
 			"--pod="+pod, "--namespace="+system, "--listen="+listen[i], "--data-dir="+s.path("data-"+pod), "--rules="+s.path("rules"),
 			"--controllers="+urls[0]+","+urls[1], "--token-file="+id.token, "--scrape-interval="+s.interval.String(),
-			"--artifact-allow=file://"+filepath.Join(s.dir, "*"))
+			"--artifact-allow=file://"+filepath.Join(s.dir, "*"), "--lease-duration=1m")
 		if err != nil {
 			return nil, err
 		}
@@ -194,7 +197,7 @@ func (f *fleet) perform(ctx context.Context, pair []*program, incidents int, res
 	})
 	all.Go(func() { f.readAll(ctx, pair) })
 	say := f.s.say
-	if err := f.settled(ctx, 60*time.Second, 4*time.Minute); err != nil {
+	if err := f.settled(ctx, 60*time.Second, settling); err != nil {
 		if e := failed.Load(); e != nil {
 			err = fmt.Errorf("%w; last failure: %w", err, *e)
 		}
