@@ -7,7 +7,7 @@ FUZZTIME ?= 20s
 REQUESTS ?= 10000000
 export CGO_ENABLED ?= 0
 
-.PHONY: help build tools demo demo-down test test-unit test-fuzz test-e2e chaos kill-sidecars fuzz bench bench-sidecar bench-profile bench-match bench-rules bench-incidents verify lint vulncheck generate images clean
+.PHONY: help build tools demo demo-down test test-unit test-fuzz test-e2e chaos kill-sidecars fuzz bench bench-sidecar bench-profile bench-match bench-rules bench-incidents bench-scale verify lint vulncheck generate images clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -76,6 +76,9 @@ bench-rules: ## false alarms, delays and cost of the drift rules, also beside ot
 
 bench-incidents: ## 1,000 incidents of known cause through rules and decisions: half an hour; ARGS="-incidents 100" for less
 	$(GO) run ./agent/incidents/bench $(ARGS)
+
+bench-scale: ## memory for each series beside Prometheus, and 10,000 pods before two controllers: half an hour; ARGS="-parts series" for less
+	cd e2e && $(GO) run -trimpath ./scale $(ARGS)
 
 verify: ## ten million requests through the sidecar, each compared byte for byte: some minutes
 	$(GO) run ./sidecar/bench verify -requests $(REQUESTS)

@@ -69,7 +69,10 @@ type controller struct {
 // RunController runs the controller role until ctx ends.
 func RunController(ctx context.Context, c ControllerConfig) (err error) {
 	c.Kubernetes = rest.CopyConfig(c.Kubernetes)
-	c.Kubernetes.QPS, c.Kubernetes.Burst = 50, 100 // reviews of tokens must not wait behind reads
+	// Reviews of tokens must not wait behind reads, nor the decisions of 50
+	// incidents behind each other: some ten calls each. The server has its own
+	// fairness; this is against our own mistakes.
+	c.Kubernetes.QPS, c.Kubernetes.Burst = 200, 400
 	r := &controller{ControllerConfig: c, registry: newRegistry()}
 	if err := r.open(); err != nil {
 		return err

@@ -85,6 +85,8 @@ type round struct {
 	onsets []decide.Onset
 	// blind is why alerts can't be trusted, or nil.
 	blind error
+	// overload is why the controllers have more to do than they can, or nil.
+	overload *overload
 }
 
 func (l *Loop) round(ctx context.Context, visits *sync.WaitGroup, which func(*v1alpha1.ModelGuard) bool) {
@@ -101,6 +103,7 @@ func (l *Loop) round(ctx context.Context, visits *sync.WaitGroup, which func(*v1
 			r.alerts = append(r.alerts, alert)
 		}
 	}
+	r.overload = overloadOf(r.verdicts.Alerts)
 	r.onsets = evidence.Onsets(r.guards, r.alerts, r.now)
 	l.metrics.forget(r.guards)
 	l.fleet.refresh(r.guards)

@@ -17,17 +17,26 @@ import (
 // the off-switch, and has to work within seconds.
 func Permission(c client.Writer, now func() time.Time) func(ctx context.Context, namespace string) (bool, error) {
 	type answer struct {
+		mu      sync.Mutex // held while it is asked for: all guards of a namespace ask at once
 		allowed bool
 		until   time.Time
 	}
 	var mu sync.Mutex
-	answers := map[string]answer{}
-	return func(ctx context.Context, namespace string) (bool, error) {
-		t := now()
+	answers := map[string]*answer{}
+	of := func(namespace string) *answer {
 		mu.Lock()
-		a, ok := answers[namespace]
-		mu.Unlock()
-		if ok && t.Before(a.until) {
+		defer mu.Unlock()
+		if answers[namespace] == nil {
+			answers[namespace] = &answer{}
+		}
+		return answers[namespace]
+	}
+	return func(ctx context.Context, namespace string) (bool, error) {
+		a := of(namespace)
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		t := now()
+		if t.Before(a.until) {
 			return a.allowed, nil
 		}
 		review := authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{
@@ -38,10 +47,8 @@ func Permission(c client.Writer, now func() time.Time) func(ctx context.Context,
 		if err := c.Create(ctx, &review); err != nil {
 			return false, fmt.Errorf("ask whether workloads of namespace %s may be patched: %w", namespace, err)
 		}
-		mu.Lock()
-		defer mu.Unlock()
-		answers[namespace] = answer{review.Status.Allowed, t.Add(permissionFor)}
-		return review.Status.Allowed, nil
+		a.allowed, a.until = review.Status.Allowed, t.Add(permissionFor)
+		return a.allowed, nil
 	}
 }
 

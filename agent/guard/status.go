@@ -92,6 +92,7 @@ func (v *visit) publish(ctx context.Context, failed error) error {
 	if v.guard.Status.Phase == "" {
 		v.guard.Status.Phase = v1alpha1.Watching
 	}
+	v.conditionOverloaded()
 	v.conditionHeld()
 	v.metrics.project(v.guard)
 	if equality.Semantic.DeepEqual(v.guard.Status, v.stored.Status) {

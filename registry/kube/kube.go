@@ -42,6 +42,7 @@ type Store struct {
 	now       func() time.Time
 
 	unselective atomic.Bool // the server can't select by the model
+	shared      shared
 	known       *seen.Cache[registry.Version]
 }
 

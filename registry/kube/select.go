@@ -38,23 +38,27 @@ func (s *Store) List(ctx context.Context, model string) ([]registry.Version, err
 	if err := registry.ValidateModel(model); err != nil {
 		return nil, err
 	}
-	there, err := s.metadata(ctx, model)
+	objects, err := s.there(ctx, model)
 	if err != nil {
 		return nil, err
 	}
 	var versions []registry.Version
 	var unknown []int64
-	for i := range there {
-		o := &there[i]
-		if m, n, ok := cutName(o.Name); !ok || m != model {
+	there := 0
+	for i := range objects {
+		o := &objects[i]
+		m, n, ok := cutName(o.Name)
+		if !ok || m != model {
 			continue
-		} else if v, ok := s.known.Get(o.Name, stamp(o)); ok {
+		}
+		there++
+		if v, ok := s.known.Get(o.Name, stamp(o)); ok {
 			versions = append(versions, own(v))
 		} else {
 			unknown = append(unknown, n)
 		}
 	}
-	if len(versions) == 0 && len(unknown) > 0 || len(unknown) > max(few, len(there)/fewShare) {
+	if len(versions) == 0 && len(unknown) > 0 || len(unknown) > max(few, there/fewShare) {
 		return s.whole(ctx, model)
 	}
 	read, err := s.each(ctx, model, unknown)

@@ -1,0 +1,235 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// values for rules that look back on less than a minute, so that a run is one of
+// minutes. What takes hours of history to say anything is off.
+const values = `scrapeInterval: %s
+clocks:
+  page: {enabled: true, windows: [1m], minEffectiveRows: 100, history: false, lastWeek: false, severity: warning}
+  act: {enabled: false}
+  slow: {enabled: false}
+errors: {window: 40s, for: 10s, interval: 5s}
+latency: {window: 1m, for: 30s, interval: 15s}
+quality: {enabled: false}
+noData: {window: 1m, for: 30s, interval: 15s}
+unknown: {enabled: false}
+expectedError: {enabled: false}
+feedback: {enabled: false}
+freshness: {enabled: false}
+`
+
+// lean keeps the series of requests of the one protocol that is spoken, and
+// what else decisions about errors read.
+func (e *exposition) lean() *exposition {
+	out := &exposition{contentType: e.contentType}
+	for _, l := range e.lines {
+		keep := l.series && (strings.HasPrefix(l.text, "leeway_model_info") || strings.HasPrefix(l.text, "leeway_requests_in_flight") ||
+			strings.HasPrefix(l.text, "leeway_captures_total") ||
+			strings.Contains(l.text, `protocol="v2"`) && (l.count || strings.Contains(l.text, `code="2xx"`)))
+		if keep {
+			l.count = l.count && strings.Contains(l.text, `code="2xx"`) // of the others the buckets are left out
+			out.lines = append(out.lines, l)
+			out.series++
+		}
+	}
+	return out
+}
+
+// settling is how long guards may take to be settled: all have a first visit.
+const settling = 8 * time.Minute
+
+// podsResult is what one fleet showed.
+type podsResult struct {
+	pods, models, series int
+	resident             [2]float64 // of each replica, at most
+	live                 [2]float64
+	held                 float64
+	callsOnce, callsFour calls // in a minute, beside what the server asks itself
+	idle                 calls
+	samplesOnce          float64 // a minute, taken by one replica
+	samplesFour          float64
+	single, together     outcome
+	limit                int
+}
+
+// runPods plays a fleet before a pair of controllers.
+func runPods(ctx context.Context, o options, pods, models, incidents int, whole bool) (res podsResult, err error) {
+	s, err := newStage(ctx, o)
+	defer s.close()
+	if err != nil {
+		return res, err
+	}
+	profile, err := learn(ctx, s.dir, o.columns)
+	if err != nil {
+		return res, err
+	}
+	of := map[string]*exposition{}
+	for version, fails := range map[string]bool{good: false, bad: true} {
+		e, err := observe(ctx, s.dir, profile, o.columns, fails)
+		if err != nil {
+			return res, err
+		}
+		if !whole {
+			e = e.lean()
+		}
+		of[version] = e
+	}
+	began := time.Now()
+	f, err := newFleet(ctx, s, of, pods, models)
+	if err != nil {
+		return res, err
+	}
+	o.say("%d pods of %d models, %d series each, are there after %s", pods, models, of[good].series, time.Since(began).Round(time.Second))
+	res.pods, res.models, res.series, res.limit = pods, models, of[good].series, max(1, models/20)
+	if res.idle, err = s.callsIn(ctx, 20*time.Second); err != nil {
+		return res, err
+	}
+	pair, err := s.startPair(ctx)
+	if err != nil {
+		return res, err
+	}
+	return res, f.perform(ctx, pair, incidents, &res)
+}
+
+// callsIn counts the calls of a while, as of a minute.
+func (s *stage) callsIn(ctx context.Context, while time.Duration) (calls, error) {
+	before, err := s.calls(ctx)
+	if err != nil {
+		return nil, err
+	}
+	began := time.Now()
+	if err := pause(ctx, while); err != nil {
+		return nil, err
+	}
+	after, err := s.calls(ctx)
+	if err != nil {
+		return nil, err
+	}
+	d := after.minus(before)
+	for k := range d {
+		d[k] *= float64(time.Minute) / float64(time.Since(began))
+	}
+	return d, nil
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}
+
+// perform feeds the controllers, and lets incidents happen.
+func (f *fleet) perform(ctx context.Context, pair []*program, incidents int, res *podsResult) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var all sync.WaitGroup
+	defer all.Wait()
+	defer cancel()
+	var failed atomic.Pointer[error]
+	var sent, every atomic.Int64
+	every.Store(int64(f.s.interval))
+	urls := []string{pair[0].url, pair[1].url}
+	all.Go(func() { f.feed(ctx, urls, func() time.Duration { return time.Duration(every.Load()) }, &failed, &sent) })
+	all.Go(func() {
+		if err := f.roll(ctx); err != nil && ctx.Err() == nil {
+			failed.Store(&err)
+		}
+	})
+	all.Go(func() { f.readAll(ctx, pair) })
+	say := f.s.say
+	if err := f.settled(ctx, 60*time.Second, settling); err != nil {
+		if e := failed.Load(); e != nil {
+			err = fmt.Errorf("%w; last failure: %w", err, *e)
+		}
+		return err
+	}
+	say("all guards watch; %d samples were sent", sent.Load())
+	var err error
+	if res.callsOnce, res.samplesOnce, err = f.minute(ctx, &sent); err != nil {
+		return err
+	}
+	say("a minute of %.0f samples: %.0f calls: %s", res.samplesOnce, res.callsOnce.sum(), res.callsOnce)
+	every.Store(int64(f.s.interval / 4))
+	if err := pause(ctx, f.s.interval); err != nil {
+		return err
+	}
+	if res.callsFour, res.samplesFour, err = f.minute(ctx, &sent); err != nil {
+		return err
+	}
+	say("a minute of %.0f samples: %.0f calls: %s", res.samplesFour, res.callsFour.sum(), res.callsFour)
+	every.Store(int64(f.s.interval))
+	if err := pause(ctx, f.s.interval); err != nil {
+		return err
+	}
+	models := f.models
+	const alone = 3
+	for range min(alone, len(models)/2) {
+		o, err := f.incident(ctx, models[:1], 3*time.Minute)
+		if err != nil {
+			return err
+		}
+		res.single.latencies = append(res.single.latencies, o.latencies...)
+		say("one incident: %v, %v", o.latencies, o.actions)
+		models = models[1:]
+	}
+	res.together, err = f.incident(ctx, models[:min(incidents, len(models))], 4*time.Minute)
+	say("%d incidents: %v, %v, %d act at once", min(incidents, len(models)), res.together.latencies, res.together.actions, res.together.acting)
+	if err != nil {
+		return err
+	}
+	// Those that had to wait for a place: until nobody acts.
+	for end := time.Now().Add(time.Minute); time.Now().Before(end) && ctx.Err() == nil; {
+		acting, err := f.acting(ctx)
+		if err != nil {
+			return err
+		}
+		res.together.acting = max(res.together.acting, acting)
+		if err := pause(ctx, time.Second); err != nil {
+			return err
+		}
+	}
+	for i, p := range pair {
+		res.resident[i], res.live[i] = p.peak(), p.median().live
+		m, err := p.metrics(ctx, "leeway_controller_series")
+		if err != nil {
+			return err
+		}
+		res.held = max(res.held, m["leeway_controller_series"])
+	}
+	slices.Sort(res.single.latencies)
+	if e := failed.Load(); e != nil {
+		say("the last failure of who sends: %v", *e)
+	}
+	return nil
+}
+
+// minute counts the calls and the samples of a minute.
+func (f *fleet) minute(ctx context.Context, sent *atomic.Int64) (calls, float64, error) {
+	before := sent.Load()
+	began := time.Now()
+	c, err := f.s.callsIn(ctx, time.Minute)
+	return c, float64(sent.Load()-before) / 2 * float64(time.Minute) / float64(time.Since(began)), err
+}
+
+// readAll reads what the controllers have each second, until ctx ends.
+func (f *fleet) readAll(ctx context.Context, pair []*program) {
+	for pause(ctx, time.Second) == nil {
+		for _, p := range pair {
+			if err := p.read(ctx); err != nil && ctx.Err() == nil {
+				f.s.say("%v", err)
+				return
+			}
+		}
+	}
+}
