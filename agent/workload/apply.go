@@ -3,6 +3,7 @@ package workload
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -48,10 +49,45 @@ func Apply(ctx context.Context, c client.Client, w *Workload, change Change) (in
 // lightly: an applied field is owned, and dropping an owned one deletes it.
 func document(w *Workload, change Change) *unstructured.Unstructured {
 	doc := w.Patch(change.Artifact, change.To)
+	w.keep(doc)
 	metadata := doc["metadata"].(map[string]any)
 	metadata["uid"], metadata["resourceVersion"] = string(w.UID), w.ResourceVersion
 	metadata["annotations"] = map[string]any{v1alpha1.AnnotationDecision: change.Decision}
 	return &unstructured.Unstructured{Object: doc}
+}
+
+// keep adds to a change the artifacts, as they are, that Leeway has applied where
+// the guard named them before.
+func (w *Workload) keep(doc map[string]any) {
+	podSpec := doc["spec"].(map[string]any)["template"].(map[string]any)["spec"].(map[string]any)
+	containers := podSpec["containers"].([]any)
+	changed := containers[0].(map[string]any)
+	own := w.applied()
+	for _, c := range w.Template.Spec.Containers {
+		kept := map[string]any{"name": c.Name}
+		if c.Name == changed["name"] {
+			kept = changed
+		}
+		if own.Has(artifactPath(v1alpha1.ArtifactRef{Container: c.Name, Image: true})) && kept["image"] == nil {
+			kept["image"] = c.Image
+		}
+		for _, e := range c.Env {
+			if e.ValueFrom == nil && own.Has(artifactPath(v1alpha1.ArtifactRef{Container: c.Name, Env: e.Name})) && !sets(kept["env"], e.Name) {
+				env, _ := kept["env"].([]any)
+				kept["env"] = append(env, map[string]any{"name": e.Name, "value": e.Value})
+			}
+		}
+		if c.Name != changed["name"] && len(kept) > 1 {
+			containers = append(containers, kept)
+		}
+	}
+	podSpec["containers"] = containers
+}
+
+// sets says whether a list of variables, or nil, has one of the name.
+func sets(env any, name string) bool {
+	list, _ := env.([]any)
+	return slices.ContainsFunc(list, func(e any) bool { return e.(map[string]any)["name"] == name })
 }
 
 // Patch is the change to a version as a strategic merge patch, which kubectl and
