@@ -2,6 +2,7 @@ package guard_test
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -98,7 +99,7 @@ func TestRealUninstalled(t *testing.T) {
 	w.uninstalled = true
 	done := make(chan error, 1)
 	go func() {
-		_, err := w.kubectl("delete", "-k", "../../manifests/overlays/default", "--timeout=90s")
+		_, err := said(exec.Command(os.Getenv(kubectlEnv), "--kubeconfig", os.Getenv(realEnv), "delete", "-k", "../../manifests/overlays/default", "--timeout=90s"))
 		done <- err
 	}()
 	for running := true; running; {
