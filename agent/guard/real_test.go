@@ -11,12 +11,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr"
 	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/leeway-dev/leeway/agent/guard"
 	"github.com/leeway-dev/leeway/agent/v1alpha1"
@@ -116,6 +118,7 @@ func realClient(t *testing.T, config *rest.Config, as string) client.WithWatch {
 	if err := authorizationv1.AddToScheme(s); err != nil {
 		t.Fatal(err)
 	}
+	log.SetLogger(logr.Discard()) // else controller-runtime complains that nobody did
 	c, err := client.NewWithWatch(config, client.Options{Scheme: s})
 	if err != nil {
 		t.Fatal(err)
