@@ -1,11 +1,15 @@
 package guard_test
 
 import (
+	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/leeway-dev/leeway/agent/v1alpha1"
 )
@@ -201,4 +205,29 @@ func TestRejectedVersionReturnsByASlowClock(t *testing.T) {
 	w.tick(15)
 	w.wantPhase(v1alpha1.Held, "rejected_version_returned")
 	w.wantServes("2")
+}
+
+// A refusal of the undo may be the RoleBinding that has just gone, and is tried
+// again until that would be known. Else it is an admission's last word.
+func TestUndoIsRefused(t *testing.T) {
+	no := apierrors.NewForbidden(schema.GroupResource{Group: "apps", Resource: "deployments"}, name, errors.New("no"))
+	for _, tt := range []struct {
+		name   string
+		times  int
+		state  v1alpha1.DecisionState
+		reason string
+		serves string
+	}{
+		{"for a moment", 3, v1alpha1.Failed, "worse", "2"},
+		{"for good", 100, v1alpha1.Failed, "change_refused", "1"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := rolledBack(t)
+			w.loop = w.newLoop(refusing(w, slices.Repeat([]error{no}, tt.times)...))
+			w.fails()
+			w.tick(40)
+			w.wantState(w.decisions()[0], tt.state, tt.reason)
+			w.wantServes(tt.serves)
+		})
+	}
 }
