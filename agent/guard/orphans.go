@@ -32,7 +32,7 @@ func (l *Loop) endOrphans(ctx context.Context, guards []v1alpha1.ModelGuard) err
 	for i := range all.Items {
 		d := &all.Items[i]
 		if journal.Open(d) && !there[guardOf(d)] {
-			errs = append(errs, l.endOrphan(ctx, d.Namespace, d.Name))
+			errs = append(errs, l.endOrphan(ctx, guardOf(d), d.Name))
 		}
 	}
 	return errors.Join(errs...)
@@ -42,8 +42,14 @@ func guardOf(d *v1alpha1.ModelDecision) client.ObjectKey {
 	return client.ObjectKey{Namespace: d.Namespace, Name: d.Spec.Guard}
 }
 
-// endOrphan ends a decision if its guard is not there, whatever the cache says.
-func (l *Loop) endOrphan(ctx context.Context, namespace, name string) error {
+// endOrphan ends a decision if its guard is not there, whatever the cache says, and
+// is not being visited any more.
+func (l *Loop) endOrphan(ctx context.Context, guard client.ObjectKey, name string) error {
+	if !l.enter(guard) {
+		return nil
+	}
+	defer l.leave(guard)
+	namespace := guard.Namespace
 	d, err := l.journal.Read(ctx, namespace, name)
 	if apierrors.IsNotFound(err) {
 		return nil
@@ -51,7 +57,7 @@ func (l *Loop) endOrphan(ctx context.Context, namespace, name string) error {
 	if err != nil || !journal.Open(d) {
 		return err
 	}
-	if err := l.Live.Get(ctx, guardOf(d), &v1alpha1.ModelGuard{}); !apierrors.IsNotFound(err) {
+	if err := l.Live.Get(ctx, guard, &v1alpha1.ModelGuard{}); !apierrors.IsNotFound(err) {
 		return err
 	}
 	message := fmt.Sprintf("guard %s was deleted while this was open; %s %s is left as it is",
