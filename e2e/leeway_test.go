@@ -123,7 +123,7 @@ func testAutonomy(t *testing.T, m *served) {
 	time.Sleep(3 * time.Second) // of which Leeway looks at it every one
 	m.untouched(t)
 
-	kubectl(t, m.Cluster, "annotate", "modeldecision", d.Metadata.Name, "-n", m.namespace, "leeway.dev/approved-by=ann")
+	kubectl(t, m.Cluster, "annotate", "modeldecision", d.Metadata.Name, "-n", m.namespace, "leeway.dev/approved-by=ann", "--as=ann", "--as-group=system:masters")
 	if done := m.wentBack(t, d.Metadata.Name); done.Status.ApprovedBy != "ann" || done.step("approved").IsZero() {
 		t.Errorf("approved by %q, journal %v, want ann", done.Status.ApprovedBy, done.Status.Steps)
 	}
@@ -138,7 +138,7 @@ func testForbidden(t *testing.T, m *served) {
 		t.Errorf("condition %+v, want artifact_not_allowed, the artifact and the field", c)
 	}
 	m.untouched(t)
-	kubectl(t, m.Cluster, "annotate", "modeldecision", d.Metadata.Name, "-n", m.namespace, "leeway.dev/approved-by=ann")
+	kubectl(t, m.Cluster, "annotate", "modeldecision", d.Metadata.Name, "-n", m.namespace, "leeway.dev/approved-by=ann", "--as=ann", "--as-group=system:masters")
 	m.wentBack(t, d.Metadata.Name)
 	_, err := m.Kubectl(t.Context(), "patch", "modeldecision", d.Metadata.Name, "-n", m.namespace, "--type=merge", "-p", `{"spec":{"to":"2"}}`)
 	refusedWith(t, err, "a decision is immutable")

@@ -88,12 +88,12 @@ func Advices() []Advice {
 		{"gitops_owned", "Commit the change: kubectl leeway patch GUARD -f MANIFEST prints it as a diff."},
 		{"no_permission", "Bind the ClusterRole leeway-actor in the namespace, if Leeway is to act there."},
 		{"proposed", "Do it or don't: the guard observes. If it is right again and again, leeway scorecard says what it has earned."},
-		{"awaiting_approval", "Approve it within an hour, by the annotation leeway.dev/approved-by."},
+		{"awaiting_approval", "Approve it within an hour: the annotation leeway.dev/approved-by with your own user name (kubectl auth whoami)."},
 		{"approval_expired", "Nothing: if the trouble goes on, it is decided again and waits again."},
 		{"decided_otherwise", "Look at the decision that came after it."},
 		{"pods_pending", "Make room (nodes, quota, a surge pod); the version before is back. It is tried again."},
 		{"change_refused", "The API server refused the change: the decision has its words (admission, quota, rights)."},
-		{"superseded", "Nothing: the workload was deleted and made again."},
+		{"superseded", "Nothing: the workload was deleted and made again, or the guard was deleted or names another one."},
 	}
 }
 

@@ -1,8 +1,10 @@
 package guard
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -64,9 +66,21 @@ func (v *visit) changer(w *workload.Workload) string {
 	return fmt.Sprintf("%s (at %s)", o.Manager, o.Time.UTC().Format(time.RFC3339))
 }
 
-// abandon ends what is open for a workload that is no more.
+// aboutAnother says that a decision is about a workload or a model that its guard,
+// which was changed or made again, does not name; empty: it is about the guard's.
+func (v *visit) aboutAnother(d *v1alpha1.ModelDecision) string {
+	g := v.guard.Spec
+	if d.Spec.Model == g.Model && d.Spec.Workload.Name == g.Workload.Name && cmp.Or(d.Spec.Workload.Kind, "Deployment") == kindOf(v.guard) {
+		return ""
+	}
+	return fmt.Sprintf("it is about model %s in workload %s, and its guard now names model %s in %s %s",
+		d.Spec.Model, d.Spec.Workload.Name, g.Model, strings.ToLower(kindOf(v.guard)), g.Workload.Name)
+}
+
+// abandon ends what is open for a workload that is no more, or that is another
+// guard's.
 func (v *visit) abandon(ctx context.Context, h held) error {
-	if h.reason != ReasonWorkloadMissing {
+	if h.reason != ReasonWorkloadMissing && h.reason != ReasonDuplicate {
 		return nil
 	}
 	for i := range v.decisions {

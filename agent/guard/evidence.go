@@ -94,15 +94,16 @@ func (v *visit) refuseReused() {
 // human says whether somebody else wrote the artifact last, and when. The time
 // that the API server keeps is that of the manager's last change of anything,
 // so it counts only where it is before the change was seen. It has no fractions
-// of a second: the end of that second is nearer, unless it was seen within it.
+// of a second: the end of that second is nearer, unless it was seen within it. One
+// from before the stay that it ended is another clock's.
 func (v *visit) human(seen time.Time) (bool, string, time.Time) {
 	o, ok := v.work.ChangedBy(v.guard.Spec.Artifact)
-	switch {
+	switch stays := v.guard.Status.History; {
 	case !ok && (v.work.OwnsArtifact(v.guard.Spec.Artifact, v1alpha1.FieldManager) || v.put()):
 		return false, "", time.Time{}
 	case !ok: // nobody is recorded: the fields' managers were cleared
 		return true, "", seen
-	case o.Time.IsZero() || o.Time.After(seen):
+	case o.Time.IsZero() || o.Time.After(seen), len(stays) > 1 && o.Time.Before(evidence.Time(stays[1].BeganAt).Truncate(time.Second)):
 		return true, o.Manager, seen
 	}
 	return true, o.Manager, o.Time.Add(min(seen.Sub(o.Time), time.Second-time.Microsecond))

@@ -468,7 +468,7 @@ func reasonsOf(t *testing.T, file string) map[string]bool {
 func (w *world) look() {
 	w.t.Helper()
 	var g v1alpha1.ModelGuard
-	if err := w.client.Get(w.t.Context(), keyOf(name), &g); client.IgnoreNotFound(err) != nil {
+	if err := w.client.Get(w.t.Context(), client.ObjectKey{Namespace: w.ns, Name: name}, &g); client.IgnoreNotFound(err) != nil && !w.uninstalled {
 		w.t.Fatal(err)
 	}
 	for _, c := range g.Status.Conditions {

@@ -108,6 +108,13 @@ func (l *Loop) round(ctx context.Context, visits *sync.WaitGroup, which func(*v1
 	l.metrics.forget(r.guards)
 	l.fleet.refresh(r.guards)
 	l.matches.forget(r.guards)
+	visits.Go(func() {
+		ctx, cancel := context.WithTimeout(ctx, l.VisitTimeout)
+		defer cancel()
+		if err := l.endOrphans(ctx, r.guards); err != nil && ctx.Err() == nil {
+			l.Logger.Warn("end decisions of deleted guards", zap.Error(err))
+		}
+	})
 	for i := range r.guards {
 		g := &r.guards[i]
 		key := types.NamespacedName{Namespace: g.Namespace, Name: g.Name}

@@ -38,6 +38,9 @@ func (v *visit) retraining(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	v.showTraining(d, training)
+	if other := v.aboutAnother(d); other != "" {
+		return false, v.endTraining(ctx, d, v1alpha1.Superseded, ReasonSuperseded, "superseded", other)
+	}
 	e := v.evidence
 	if e.Human && e.HumanAt.After(trainingSince(d)) {
 		return false, v.endTraining(ctx, d, v1alpha1.Superseded, decide.ReasonHumanChanged, "superseded",

@@ -7,6 +7,7 @@ import (
 
 	"go.uber.org/zap"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/leeway-dev/leeway/agent/decide"
 	"github.com/leeway-dev/leeway/agent/evidence"
@@ -115,7 +116,13 @@ func (v *visit) undo(ctx context.Context, d *v1alpha1.ModelDecision, w *workload
 	case !f.Same(toFields(d)):
 		return v.supersedeChanged(ctx, d, w, f)
 	default:
+		if stands, err := v.mayNotUndo(ctx, d, w); stands {
+			return err
+		}
 		generation, err := workload.Apply(ctx, v.Client, w, workload.Change{Artifact: v.guard.Spec.Artifact, To: from, Decision: mark})
+		if apierrors.IsForbidden(err) && v.now.Sub(journal.At(d, journal.Undoing)) < 2*permissionFor {
+			return err // it may be the RoleBinding, which is asked for again by then
+		}
 		if err != nil {
 			return v.refused(ctx, d, err)
 		}
@@ -139,6 +146,29 @@ func (v *visit) undo(ctx context.Context, d *v1alpha1.ModelDecision, w *workload
 		state = v1alpha1.StateHeld
 	}
 	return v.end(ctx, d, state, decide.Reason(d.Status.Reason), "undone", message)
+}
+
+// undoWithin is how long an undo waits for the right to act.
+const undoWithin = time.Hour
+
+// mayNotUndo says that a change that proved worse has to stay: the fields are a
+// GitOps controller's by now, or the right to act was taken away. That may be
+// given back, and is waited for.
+func (v *visit) mayNotUndo(ctx context.Context, d *v1alpha1.ModelDecision, w *workload.Workload) (bool, error) {
+	message := fmt.Sprintf("version %s should go (%s), and back to version %s (%s)", d.Spec.To, d.Status.Reason, d.Spec.From, d.Spec.FromArtifact)
+	if owner, ok := w.GitOpsOwner(v.guard.Spec.Artifact); ok {
+		return true, v.end(ctx, d, v1alpha1.StateHeld, ReasonGitOpsOwned, "",
+			fmt.Sprintf("%s; but %s owns the model's fields of %s by now: commit it where that reads from", message, owner, w.Ref()))
+	}
+	if v.permitted {
+		return false, nil
+	}
+	message += "; but Leeway may not act in namespace " + v.guard.Namespace
+	if v.now.Sub(journal.At(d, journal.Undoing)) > undoWithin {
+		return true, v.end(ctx, d, v1alpha1.Failed, ReasonNoPermission, "", message+", for longer than "+undoWithin.String())
+	}
+	v.phase(v1alpha1.Held, ReasonNoPermission, message)
+	return true, nil
 }
 
 // pendingPods names pods of the version that find no node.

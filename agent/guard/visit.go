@@ -134,6 +134,9 @@ func (v *visit) open(ctx context.Context) (*v1alpha1.ModelDecision, error) {
 // resume goes on with an open decision from where its journal says that it is.
 func (v *visit) resume(ctx context.Context, d *v1alpha1.ModelDecision) error {
 	v.guard.Status.Decision = &v1alpha1.DecisionRef{Name: d.Name}
+	if other := v.aboutAnother(d); other != "" {
+		return v.supersede(ctx, d, ReasonSuperseded, other)
+	}
 	switch d.Status.State {
 	case "":
 		return v.begin(ctx, d)

@@ -45,14 +45,19 @@ const ns, name = "ml", "churn"
 // world is a namespace with one guarded Deployment, a registry, and numbers as
 // a rule engine would have them. Time moves only by tick.
 type world struct {
-	t      *testing.T
-	now    time.Time
-	client client.WithWatch
-	store  registry.Store
-	loop   *guard.Loop
+	t    *testing.T
+	ns   string
+	real bool // there is an API server
+	// uninstalled: its kinds are gone.
+	uninstalled bool
+	now         time.Time
+	client      client.WithWatch
+	store       registry.Store
+	loop        *guard.Loop
 	// interval of the loop; zero: a second
 	interval time.Duration
 	source   guard.Source // the world itself, unless it is read by HTTP
+	adjust   func(*guard.Config)
 
 	mu        sync.Mutex
 	alerts    []evidence.Alert
@@ -100,7 +105,7 @@ func scheme(t *testing.T) *runtime.Scheme {
 func newWorld(t *testing.T, change ...func(*v1alpha1.ModelGuard)) *world {
 	t.Helper()
 	w := &world{
-		t: t, now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), permitted: true,
+		t: t, ns: ns, now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), permitted: true,
 		artifacts: map[string]error{}, counted: map[string]bool{}, shows: map[string]shown{}, live: csvProfile(t, 0),
 	}
 	w.store = dir.New(t.TempDir(), func() time.Time { return w.now })
@@ -222,7 +227,7 @@ func uri[T int | string](version T) string { return fmt.Sprintf("s3://models/chu
 func (w *world) deploy(version, manager string) {
 	w.t.Helper()
 	replicas := int32(2)
-	d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: name}}
+	d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: w.ns, Name: name}}
 	err := w.client.Get(w.t.Context(), client.ObjectKeyFromObject(d), d)
 	fresh := err != nil
 	labels := map[string]string{"app": name, v1alpha1.LabelModel: name, v1alpha1.LabelVersion: version}
@@ -260,7 +265,7 @@ func (w *world) image(version string) string {
 func (w *world) deployment() *appsv1.Deployment {
 	w.t.Helper()
 	var d appsv1.Deployment
-	if err := w.client.Get(w.t.Context(), client.ObjectKey{Namespace: ns, Name: name}, &d); err != nil {
+	if err := w.client.Get(w.t.Context(), client.ObjectKey{Namespace: w.ns, Name: name}, &d); err != nil {
 		w.t.Fatal(err)
 	}
 	return &d
@@ -273,19 +278,26 @@ func (w *world) rollOut() {
 		return
 	}
 	d := w.deployment()
-	d.Status = appsv1.DeploymentStatus{ObservedGeneration: d.Generation, Replicas: 2, UpdatedReplicas: 2, AvailableReplicas: 2}
+	d.Status = appsv1.DeploymentStatus{ObservedGeneration: d.Generation, Replicas: 2, UpdatedReplicas: 2, ReadyReplicas: 2, AvailableReplicas: 2}
 	if err := w.client.Status().Update(w.t.Context(), d); err != nil {
 		w.t.Fatal(err)
 	}
 	for i := range 2 {
-		p := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: fmt.Sprintf("churn-%d", i)}}
+		p := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: w.ns, Name: fmt.Sprintf("churn-%d", i)}}
 		_ = w.client.Delete(w.t.Context(), p)
-		p.ResourceVersion = ""
-		p.Labels = d.Spec.Template.Labels
-		p.Status.PodIP = fmt.Sprintf("10.0.0.%d", i)
-		p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue, LastTransitionTime: metav1.NewTime(w.now)}}
+		p.ResourceVersion, p.UID = "", ""
+		p.Labels, p.Spec = d.Spec.Template.Labels, d.Spec.Template.Spec
+		runs := corev1.PodStatus{PodIP: fmt.Sprintf("10.0.0.%d", i+1), Conditions: []corev1.PodCondition{
+			{Type: corev1.PodReady, Status: corev1.ConditionTrue, LastTransitionTime: metav1.NewTime(w.now)}}}
+		p.Status = runs
 		if err := w.client.Create(w.t.Context(), p); err != nil {
 			w.t.Fatal(err)
+		}
+		if w.real {
+			p.Status = runs // an API server takes none with the rest
+			if err := w.client.Status().Update(w.t.Context(), p); err != nil {
+				w.t.Fatal(err)
+			}
 		}
 	}
 }
@@ -303,7 +315,7 @@ func (w *world) cronJob() {
 
 func (w *world) newLoop(c client.Client) *guard.Loop {
 	w.t.Helper()
-	l, err := guard.New(guard.Config{
+	config := guard.Config{
 		Client: c, Live: c, Source: w.source, Registerer: prometheus.NewRegistry(),
 		Store: func(string) (registry.Store, error) { return w.store, nil },
 		LiveProfile: func(_ context.Context, pods []corev1.Pod, from, to time.Time) (guard.LiveProfile, error) {
@@ -333,7 +345,11 @@ func (w *world) newLoop(c client.Client) *guard.Loop {
 		},
 		Logger: zaptest.NewLogger(w.t, zaptest.Level(zap.ErrorLevel)), Now: func() time.Time { return w.now },
 		Interval: cmp.Or(w.interval, time.Second), Stale: 5 * time.Second, TrafficWindow: 10 * time.Second,
-	})
+	}
+	if w.adjust != nil {
+		w.adjust(&config)
+	}
+	l, err := guard.New(config)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -458,7 +474,7 @@ func (w *world) alert(cause, clock, window, version, feature string) {
 	w.alerts = append(w.alerts, evidence.Alert{
 		Labels: map[string]string{
 			"alertname": "Leeway_" + cause, "leeway_cause": cause, "leeway_clock": clock, "leeway_window": window,
-			"namespace": ns, "model_name": name, "model_version": version, "feature": feature,
+			"namespace": w.ns, "model_name": name, "model_version": version, "feature": feature,
 		},
 		Annotations: map[string]string{"summary": cause + " of version " + version},
 		State:       "firing", ActiveAt: w.now, Value: 0.2,
@@ -468,7 +484,7 @@ func (w *world) alert(cause, clock, window, version, feature string) {
 func (w *world) guard() *v1alpha1.ModelGuard {
 	w.t.Helper()
 	var g v1alpha1.ModelGuard
-	if err := w.client.Get(w.t.Context(), client.ObjectKey{Namespace: ns, Name: name}, &g); err != nil {
+	if err := w.client.Get(w.t.Context(), client.ObjectKey{Namespace: w.ns, Name: name}, &g); err != nil {
 		w.t.Fatal(err)
 	}
 	return &g
@@ -478,7 +494,7 @@ func (w *world) guard() *v1alpha1.ModelGuard {
 func (w *world) decisions() []v1alpha1.ModelDecision {
 	w.t.Helper()
 	var l v1alpha1.ModelDecisionList
-	if err := w.client.List(w.t.Context(), &l, client.InNamespace(ns)); err != nil {
+	if err := w.client.List(w.t.Context(), &l, client.InNamespace(w.ns)); err != nil {
 		w.t.Fatal(err)
 	}
 	for i := range l.Items {

@@ -46,10 +46,17 @@ func (o Object) find(text []byte) (*yaml.Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	if i := slices.IndexFunc(docs, o.is); i >= 0 {
-		return docs[i], nil
+	docs = slices.DeleteFunc(docs, func(doc *yaml.Node) bool { return !o.is(doc) })
+	if own := slices.IndexFunc(docs, func(doc *yaml.Node) bool { return value(doc, "metadata", "namespace") == o.Namespace }); own >= 0 {
+		return docs[own], nil // it says so, which the others don't
 	}
-	return nil, ErrOther
+	switch len(docs) {
+	case 0:
+		return nil, ErrOther
+	case 1:
+		return docs[0], nil
+	}
+	return nil, fmt.Errorf("lines %d and %d both begin a %s %s without a namespace: which one is meant is not known", docs[0].Line, docs[1].Line, o.Kind, o.Name)
 }
 
 func documents(text []byte) ([]*yaml.Node, error) {

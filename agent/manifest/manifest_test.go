@@ -61,6 +61,17 @@ spec:
 -        - {name: MODEL_URI, value: 's3://models/churn/4'}
 +        - {name: MODEL_URI, value: 's3://models/churn/3'}
 `},
+		{"of two the one of the namespace", `kind: Deployment
+metadata: {name: churn}
+spec: {template: {metadata: {labels: {leeway.dev/version: "4"}, annotations: {a: b}}, spec: {containers: [{name: model, image: a}]}}}
+---
+kind: Deployment
+metadata: {name: churn, namespace: ml}
+spec: {template: {metadata: {labels: {leeway.dev/version: "4"}, annotations: {leeway.dev/profile-digest: sha256:3333}}, spec: {containers: [{name: model, image: b}]}}}
+`, image, `
+-spec: {template: {metadata: {labels: {leeway.dev/version: "4"}, annotations: {leeway.dev/profile-digest: sha256:3333}}, spec: {containers: [{name: model, image: b}]}}}
++spec: {template: {metadata: {labels: {leeway.dev/version: "3"}, annotations: {leeway.dev/profile-digest: sha256:3333}}, spec: {containers: [{name: model, image: s3://models/churn/3}]}}}
+`},
 		{"what is missing is put in, but no stamp of the artifact", `kind: Deployment
 metadata: {name: churn, namespace: ml}
 spec:
@@ -130,6 +141,7 @@ spec:
 	}{
 		{"another workload", strings.Replace(text, "{name: churn}", "{name: fraud}", 1), manifest.ErrOther.Error()},
 		{"another namespace", strings.Replace(text, "{name: churn}", "{name: churn, namespace: shop}", 1), manifest.ErrOther.Error()},
+		{"two of them", text + "---\n" + text, "lines 1 and 12 both begin a Deployment churn without a namespace"},
 		{"no YAML", "kind: [", "yaml:"},
 		{"no container", strings.Replace(text, "name: model", "name: mode", 1), "has no container"},
 		{"no variable", strings.Replace(text, "value: VALUE", "valueFrom: {}", 1), "has no variable"},

@@ -3,9 +3,12 @@ package workload
 import (
 	"context"
 	"fmt"
+	"slices"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 
 	"github.com/leeway-dev/leeway/agent/v1alpha1"
 )
@@ -48,10 +51,51 @@ func Apply(ctx context.Context, c client.Client, w *Workload, change Change) (in
 // lightly: an applied field is owned, and dropping an owned one deletes it.
 func document(w *Workload, change Change) *unstructured.Unstructured {
 	doc := w.Patch(change.Artifact, change.To)
+	w.keep(doc)
 	metadata := doc["metadata"].(map[string]any)
 	metadata["uid"], metadata["resourceVersion"] = string(w.UID), w.ResourceVersion
 	metadata["annotations"] = map[string]any{v1alpha1.AnnotationDecision: change.Decision}
 	return &unstructured.Unstructured{Object: doc}
+}
+
+// keep adds to a change the artifacts, as they are, that Leeway has applied where
+// the guard named them before, all in the order of the template.
+func (w *Workload) keep(doc map[string]any) {
+	podSpec := doc["spec"].(map[string]any)["template"].(map[string]any)["spec"].(map[string]any)
+	change := podSpec["containers"].([]any)[0].(map[string]any)
+	own := w.applied()
+	var containers []any
+	for _, c := range w.Template.Spec.Containers {
+		kept := map[string]any{"name": c.Name}
+		if c.Name == change["name"] {
+			kept = change
+		}
+		if own.Has(artifactPath(v1alpha1.ArtifactRef{Container: c.Name, Image: true})) && kept["image"] == nil {
+			kept["image"] = c.Image
+		}
+		if env := keptVariables(c, kept["env"], own); len(env) > 0 {
+			kept["env"] = env
+		}
+		if len(kept) > 1 {
+			containers = append(containers, kept)
+		}
+	}
+	podSpec["containers"] = containers
+}
+
+// keptVariables are those of a container that are changed, or that Leeway owns.
+func keptVariables(c corev1.Container, change any, own *fieldpath.Set) (env []any) {
+	changed, _ := change.([]any)
+	for _, e := range c.Env {
+		i := slices.IndexFunc(changed, func(x any) bool { return x.(map[string]any)["name"] == e.Name })
+		switch {
+		case i >= 0:
+			env = append(env, changed[i])
+		case e.ValueFrom == nil && own.Has(artifactPath(v1alpha1.ArtifactRef{Container: c.Name, Env: e.Name})):
+			env = append(env, map[string]any{"name": e.Name, "value": e.Value})
+		}
+	}
+	return env
 }
 
 // Patch is the change to a version as a strategic merge patch, which kubectl and

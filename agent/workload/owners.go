@@ -58,6 +58,18 @@ func fieldSet(e metav1.ManagedFieldsEntry) *fieldpath.Set {
 	return &set
 }
 
+// applied are the fields that Leeway owns because it has applied them.
+func (w *Workload) applied() *fieldpath.Set {
+	for _, e := range w.ManagedFields {
+		if e.Manager == v1alpha1.FieldManager && e.Operation == metav1.ManagedFieldsOperationApply {
+			if set := fieldSet(e); set != nil {
+				return set
+			}
+		}
+	}
+	return fieldpath.NewSet()
+}
+
 func artifactPath(ref v1alpha1.ArtifactRef) fieldpath.Path {
 	c := fieldpath.KeyByFields("name", ref.Container)
 	if ref.Image {

@@ -10,6 +10,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -256,5 +257,53 @@ func TestApply(t *testing.T) {
 	to.Version = "9"
 	if _, err = workload.Apply(t.Context(), c, w, workload.Change{Artifact: env, To: to}); !apierrors.IsConflict(err) {
 		t.Error("applied on what was read before another change:", err)
+	}
+}
+
+// Who moves the artifact to another field takes nothing away of the one before:
+// a server-side apply deletes what it owns and no longer names.
+func TestApplyKeepsWhatItAppliedBefore(t *testing.T) {
+	s := runtime.NewScheme()
+	if err := appsv1.AddToScheme(s); err != nil {
+		t.Fatal(err)
+	}
+	c := fake.NewClientBuilder().WithScheme(s).WithReturnManagedFields().WithInterceptorFuncs(interceptor.Funcs{
+		Apply: func(ctx context.Context, c client.WithWatch, o runtime.ApplyConfiguration, opts ...client.ApplyOption) error {
+			if slices.Contains(opts, client.ApplyOption(client.DryRunAll)) {
+				return nil
+			}
+			return c.Apply(ctx, o, opts...)
+		},
+	}).Build()
+	if err := c.Create(t.Context(), deployment("s3://m/2"), client.FieldOwner("kubectl")); err != nil {
+		t.Fatal(err)
+	}
+	apply := func(ref v1alpha1.ArtifactRef, artifact string) *workload.Workload {
+		t.Helper()
+		w, err := workload.Get(t.Context(), c, "ml", v1alpha1.WorkloadRef{Name: "churn"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		to := workload.Fields{Version: "1", Artifact: artifact, ProfileDigest: "sha256:ab"}
+		if _, err := workload.Apply(t.Context(), c, w, workload.Change{Artifact: ref, To: to, Decision: "d/applying"}); err != nil {
+			t.Fatal(err)
+		}
+		if w, err = workload.Get(t.Context(), c, "ml", v1alpha1.WorkloadRef{Name: "churn"}); err != nil {
+			t.Fatal(err)
+		}
+		return w
+	}
+	apply(env, "s3://m/1")
+	apply(v1alpha1.ArtifactRef{Container: "other", Image: true}, "o@sha256:1")
+	w := apply(v1alpha1.ArtifactRef{Container: "model", Image: true}, "server@sha256:1")
+	want := []corev1.Container{
+		{Name: "other", Image: "o@sha256:1"},
+		{Name: "model", Image: "server@sha256:1", Env: []corev1.EnvVar{{Name: "A", Value: "b"}, {Name: "MODEL_URI", Value: "s3://m/1"}}},
+	}
+	if !equality.Semantic.DeepEqual(w.Template.Spec.Containers, want) {
+		t.Errorf("containers %+v, want %+v", w.Template.Spec.Containers, want)
+	}
+	if w = apply(env, "s3://m/3"); w.Template.Spec.Containers[1].Env[1].Value != "s3://m/3" || w.Template.Spec.Containers[1].Image != "server@sha256:1" {
+		t.Errorf("containers %+v", w.Template.Spec.Containers)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"sigs.k8s.io/yaml"
 
+	"github.com/leeway-dev/leeway/agent/journal"
 	"github.com/leeway-dev/leeway/agent/manifest"
 	"github.com/leeway-dev/leeway/agent/v1alpha1"
 	"github.com/leeway-dev/leeway/agent/workload"
@@ -30,8 +31,8 @@ func newPatch(a *app) *cobra.Command {
 		Long: `Print the change that a decision would make, or made, for those whose changes
 go through Git: as a strategic merge patch for kubectl and Kustomize, or, with
 the manifest of the workload, as a diff of it for Git. With a guard's name: the
-change of its last decision. Nothing is changed, neither in the cluster nor in
-the file.
+change of its last decision. Of a change that proved worse it is the way back.
+Nothing is changed, neither in the cluster nor in the file.
 
 In a manifest the text is edited where the model's fields are; comments and
 style stay. -f takes files and folders, which are searched for the workload.`,
@@ -64,12 +65,18 @@ type decidedChange struct {
 	work     *workload.Workload
 	decision *v1alpha1.ModelDecision
 	guard    *v1alpha1.ModelGuard
+	from     string
 	to       workload.Fields
+	undo     bool // it proved worse: the change is the way back
 }
 
 func (p *decidedChange) what() string {
+	action := p.decision.Spec.Action
+	if p.undo {
+		action = "undo of the " + action
+	}
 	return fmt.Sprintf("%s of %s/%s from version %s to version %s: decision %s (%s)",
-		p.decision.Spec.Action, p.work.Namespace, p.work.Name, p.decision.Spec.From, p.decision.Spec.To, p.decision.Name, p.decision.Spec.Cause)
+		action, p.work.Namespace, p.work.Name, p.from, p.to.Version, p.decision.Name, p.decision.Spec.Cause)
 }
 
 // decided reads what a decision changes: by its own name, or its guard's.
@@ -98,29 +105,38 @@ func (a *app) decided(ctx context.Context, name string) (*decidedChange, error) 
 	if s.ToArtifact == "" || s.To == "" {
 		return nil, fmt.Errorf("decision %s is to %s (%s) and chose no version: there is no change to commit", p.decision.Name, s.Action, s.Reason)
 	}
-	p.to = workload.Fields{Version: s.To, Artifact: s.ToArtifact, ProfileDigest: s.ToProfileDigest}
+	p.from, p.to = s.From, workload.Fields{Version: s.To, Artifact: s.ToArtifact, ProfileDigest: s.ToProfileDigest}
+	if p.undo = journal.Has(p.decision, journal.Undoing); p.undo {
+		p.from, p.to = s.To, workload.Fields{Version: s.From, Artifact: s.FromArtifact}
+	}
 	if p.work, err = workload.Get(ctx, n.client, p.decision.Namespace, s.Workload); err != nil {
 		return nil, clusterError(err)
 	}
-	if p.work.Template.Annotations[v1alpha1.AnnotationArtifactDigest] == "" {
+	if !p.undo && p.work.Template.Annotations[v1alpha1.AnnotationArtifactDigest] == "" {
 		return p, nil
 	}
-	p.to.ArtifactDigest, err = a.artifactDigest(ctx, s)
-	return p, err
+	return p, a.digests(ctx, s.Model, &p.to)
 }
 
-// artifactDigest is that of the version chosen, which the record does not have.
-func (a *app) artifactDigest(ctx context.Context, s v1alpha1.ModelDecisionSpec) (string, error) {
-	n, err := registry.ParseNumber(s.To)
+// digests fills in those of a version that a record does not have.
+func (a *app) digests(ctx context.Context, model string, to *workload.Fields) error {
+	n, err := registry.ParseNumber(to.Version)
 	if err != nil {
-		return "", err
+		return err
 	}
 	store, err := a.open(ctx)
 	if err != nil {
-		return "", err
+		return err
 	}
-	v, err := store.Get(ctx, s.Model, n)
-	return v.Spec.Artifact.SHA256, err
+	v, err := store.Get(ctx, model, n)
+	if err != nil {
+		return err
+	}
+	to.ArtifactDigest = v.Spec.Artifact.SHA256
+	if to.ProfileDigest == "" && v.Spec.Profile != nil {
+		to.ProfileDigest = v.Spec.Profile.Digest
+	}
+	return nil
 }
 
 // printDiff prints what becomes of the manifest, as git apply takes it.
@@ -130,27 +146,44 @@ func (a *app) printDiff(p *decidedChange, names []string) error {
 		return err
 	}
 	object := manifest.Object{Kind: p.work.Kind, Namespace: p.work.Namespace, Name: p.work.Name}
+	var found []edited
+	var failed error
 	for _, file := range files {
 		text, err := a.readFile(file, maxManifest)
 		if err != nil {
 			return err
 		}
 		changed, err := manifest.Set(text, object, p.guard.Spec.Artifact, p.to)
-		if errors.Is(err, manifest.ErrOther) {
-			continue
+		switch {
+		case errors.Is(err, manifest.ErrOther):
+		case err == nil:
+			found = append(found, edited{file, string(text), string(changed)})
+		case failed == nil:
+			failed = fmt.Errorf("%s: %w", file, err)
 		}
-		if err != nil {
-			return fmt.Errorf("%s: %w", file, err)
-		}
-		if string(changed) == string(text) {
-			a.note("%s has version %s already", file, p.to.Version)
-			return nil
-		}
-		name := strings.TrimPrefix(filepath.ToSlash(filepath.Clean(file)), "/")
-		_, err = fmt.Fprint(a.out, udiff.Unified("a/"+name, "b/"+name, string(text), string(changed)))
-		return err
+	}
+	switch {
+	case len(found) == 1:
+		return a.printEdited(found[0], p.to.Version)
+	case len(found) > 1:
+		return fmt.Errorf("%s and %s both have %s %s: name the one that is meant", found[0].file, found[1].file, object.Kind, object.Name)
+	case failed != nil:
+		return failed
 	}
 	return fmt.Errorf("none of %d files has %s %s: name the manifest that the cluster's one is made of", len(files), object.Kind, object.Name)
+}
+
+// edited is a manifest with the workload, before and after.
+type edited struct{ file, text, changed string }
+
+func (a *app) printEdited(e edited, version string) error {
+	if e.changed == e.text {
+		a.note("%s has version %s already", e.file, version)
+		return nil
+	}
+	name := strings.TrimPrefix(filepath.ToSlash(filepath.Clean(e.file)), "/")
+	_, err := fmt.Fprint(a.out, udiff.Unified("a/"+name, "b/"+name, e.text, e.changed))
+	return err
 }
 
 // manifests are the files that are named, and those in folders that are.
