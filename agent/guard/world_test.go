@@ -73,6 +73,7 @@ type world struct {
 	counted          map[string]bool // reasons that metrics have had
 	changes          int             // of the Deployment, dry runs left out
 	stuck            bool            // the Deployment's controller does nothing
+	images           bool            // versions are images
 	ticked           func()          // after every round, if it is set
 
 	github    *githubtest.Server // that trains; nil: Jobs do
@@ -81,7 +82,11 @@ type world struct {
 }
 
 // shown is what a version shows: over any window.
-type shown struct{ requests, errors, p99, labels, meanError float64 }
+type shown struct {
+	requests, errors, p99, labels, meanError float64
+	// off is how far predictions are from the version's own reference.
+	off float64
+}
 
 func scheme(t *testing.T) *runtime.Scheme {
 	t.Helper()
@@ -106,7 +111,7 @@ func newWorld(t *testing.T, change ...func(*v1alpha1.ModelGuard)) *world {
 		f(g)
 	}
 	w.client = fake.NewClientBuilder().WithScheme(scheme(t)).
-		WithStatusSubresource(&v1alpha1.ModelGuard{}, &v1alpha1.ModelDecision{}, &appsv1.Deployment{}, &batchv1.Job{}).
+		WithStatusSubresource(&v1alpha1.ModelGuard{}, &v1alpha1.ModelDecision{}, &appsv1.Deployment{}, &appsv1.StatefulSet{}, &batchv1.Job{}).
 		WithReturnManagedFields().
 		WithObjects(g).
 		WithInterceptorFuncs(interceptor.Funcs{
@@ -137,6 +142,14 @@ func newWorld(t *testing.T, change ...func(*v1alpha1.ModelGuard)) *world {
 // repair gives back what the fake client loses in an apply and an API server
 // does not: the selector, and a generation that rises.
 func repair(ctx context.Context, c client.Client) error {
+	var s appsv1.StatefulSet
+	if err := c.Get(ctx, client.ObjectKey{Namespace: ns, Name: name}, &s); err == nil {
+		s.Generation++
+		s.Spec.Selector = &metav1.LabelSelector{MatchLabels: map[string]string{"app": name}}
+		if err := c.Update(ctx, &s, client.FieldOwner("apiserver")); err != nil {
+			return err
+		}
+	}
 	var d appsv1.Deployment
 	if err := c.Get(ctx, client.ObjectKey{Namespace: ns, Name: name}, &d); err != nil {
 		return err
@@ -214,6 +227,10 @@ func (w *world) deploy(version, manager string) {
 	err := w.client.Get(w.t.Context(), client.ObjectKeyFromObject(d), d)
 	fresh := err != nil
 	labels := map[string]string{"app": name, v1alpha1.LabelModel: name, v1alpha1.LabelVersion: version}
+	image := "server"
+	if w.images {
+		image = uri(version)
+	}
 	d.UID = "uid-1"
 	d.Generation++
 	d.Spec = appsv1.DeploymentSpec{
@@ -222,7 +239,7 @@ func (w *world) deploy(version, manager string) {
 			ObjectMeta: metav1.ObjectMeta{Labels: labels},
 			Spec: corev1.PodSpec{
 				InitContainers: []corev1.Container{{Name: guard.SidecarContainer, Image: "sidecar"}},
-				Containers:     []corev1.Container{{Name: "model", Image: "server", Env: []corev1.EnvVar{{Name: "MODEL_URI", Value: uri(version)}}}},
+				Containers:     []corev1.Container{{Name: "model", Image: image, Env: []corev1.EnvVar{{Name: "MODEL_URI", Value: uri(version)}}}},
 			},
 		},
 	}
@@ -401,6 +418,14 @@ func (w *world) Query(_ context.Context, expr string, at time.Time) (promql.Vect
 			v = append(v, promql.Sample{F: 1, Metric: labels.FromStrings("pod", fmt.Sprintf("churn-%d", i))})
 		}
 		return v, nil
+	case strings.Contains(expr, "leeway:prediction_") && s.off == 0:
+		return nil, nil
+	case strings.Contains(expr, "z_critical"):
+		return one(4)
+	case strings.Contains(expr, "prediction_drift:z"):
+		return one(1000 * s.off)
+	case strings.Contains(expr, "prediction_drift:js_distance"):
+		return one(s.off)
 	case strings.Contains(expr, "feedback_outcomes"):
 		if strings.Contains(expr, "feedback_rows") {
 			return one(s.labels)
