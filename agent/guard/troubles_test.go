@@ -50,7 +50,7 @@ func unplaced() corev1.PodStatus {
 }
 
 func (w *world) waiting(container, reason, message string, ended int) corev1.PodStatus {
-	s := corev1.ContainerStatus{Name: container, Image: "r.example/churn", RestartCount: int32(ended),
+	s := corev1.ContainerStatus{Name: container, Image: "r.example/churn", RestartCount: int32(max(ended-1, 0)),
 		State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: message}}}
 	if ended > 0 {
 		s.LastTerminationState.Terminated = &corev1.ContainerStateTerminated{ExitCode: 1, Reason: "Error", FinishedAt: metav1.NewTime(w.now)}

@@ -101,7 +101,7 @@ func (t *Trouble) waits(s corev1.ContainerStatus) bool {
 	case "CreateContainerConfigError", "CreateContainerError":
 		t.Kind, t.Message = NotMade, fmt.Sprintf("%s can't be made: %s", what, reasonAnd(w))
 	case "CrashLoopBackOff", "RunContainerError", "StartError":
-		t.Kind, t.Message = Crashing, fmt.Sprintf("%s has ended %d times", what, s.RestartCount)
+		t.Kind, t.Message = Crashing, fmt.Sprintf("%s has ended %d times", what, s.RestartCount+1)
 		if last := s.LastTerminationState.Terminated; last != nil {
 			t.Ended = last.FinishedAt.Time
 			t.Message += fmt.Sprintf(", last with exit code %d (%s)", last.ExitCode, last.Reason)

@@ -26,7 +26,7 @@ func condition(kind corev1.PodConditionType, status corev1.ConditionStatus, ago 
 }
 
 func waits(p corev1.Pod, reason, message string) corev1.Pod {
-	p.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: "other"}, {Name: "model", Image: "i", RestartCount: 3,
+	p.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: "other"}, {Name: "model", Image: "i", RestartCount: 2,
 		State:                corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: message}},
 		LastTerminationState: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 137, Reason: "OOMKilled", FinishedAt: metav1.NewTime(noon)}}}}
 	return p

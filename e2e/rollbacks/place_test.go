@@ -31,7 +31,7 @@ type place struct {
 	kind      string   // of the workload; zero: Deployment
 	replicas  int      // zero: 2
 	parts     []string // of the example's manifest of the model, each with what it is replaced by
-	verify    string   // for how long a change is watched; zero: 5s
+	verify    string   // for how long a change is watched; zero: 10s
 	// artifact of the guard, and the URIs of the versions; zero: in the S3 bucket.
 	artifact string
 	uris     [2]string
@@ -159,7 +159,7 @@ func (p *place) guard(t *testing.T) {
 		artifact = `container: model, env: MODEL_URI, allow: ["s3://flights/models/*"]`
 	}
 	if verify == "" {
-		verify = "5s"
+		verify = "10s"
 	}
 	p.apply(t, fmt.Sprintf(`
 apiVersion: leeway.dev/v1alpha1

@@ -130,15 +130,16 @@ func (s *stage) up(t *testing.T) {
 	}
 }
 
-// install puts Leeway, with the rules of the demo, and the S3 server there.
+// install puts Leeway, with rules of its own, and the S3 server there.
 func (s *stage) install(t *testing.T) {
 	t.Helper()
 	s.s3 = bucket{key: "tester", secret: "no-secret-" + filepath.Base(s.dir)}
-	s.cli(t, "rules", "render", "-f", "../../examples/flights/rules-values.yaml", "--dir", s.path("rules"))
+	s.cli(t, "rules", "render", "-f", "rules.yaml", "--dir", s.path("rules"))
 	s.kubectl(t, "create", "namespace", system)
 	s.kubectl(t, "create", "configmap", "leeway-rules", "-n", system, "--from-file="+s.path("rules"))
 	s.credentials(t, system)
-	s.kubectl(t, "apply", "-k", "../../examples/flights/manifests/leeway", "-f", "../../examples/flights/manifests/base.yaml")
+	s.kubectl(t, "apply", "-k", "../../examples/flights/manifests/leeway")
+	s.kubectl(t, "apply", "-f", "../../examples/flights/manifests/base.yaml")
 	s.credentials(t, example)
 	s.kubectl(t, "create", "secret", "generic", "s3-root", "-n", example,
 		"--from-literal=ROOT_ACCESS_KEY="+s.s3.key, "--from-literal=ROOT_SECRET_KEY="+s.s3.secret)
@@ -173,14 +174,14 @@ func (s *stage) train(t *testing.T) {
 }
 
 // crowd makes guards that have nothing to guard: of twenty guards one may act at
-// once, and here all tests are to.
+// once, and here all tests are to. They are all of one model, and so cost little.
 func (s *stage) crowd(t *testing.T) {
 	t.Helper()
 	var manifest strings.Builder
 	manifest.WriteString("{apiVersion: v1, kind: Namespace, metadata: {name: crowd}}\n")
 	for i := range 220 {
 		fmt.Fprintf(&manifest, "---\n{apiVersion: leeway.dev/v1alpha1, kind: ModelGuard, metadata: {name: g%[1]d, namespace: crowd}, "+
-			"spec: {model: m%[1]d, workload: {name: m%[1]d}, artifact: {container: model, env: MODEL_URI}}}\n", i)
+			"spec: {model: m, workload: {name: m}, artifact: {container: model, env: MODEL_URI}}}\n", i)
 	}
 	s.apply(t, manifest.String())
 }

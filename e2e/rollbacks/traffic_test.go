@@ -18,7 +18,7 @@ import (
 
 // perSecond is how many requests each model gets: enough for the errors rules,
 // and too few for anything to be said about drift.
-const perSecond = 25
+const perSecond = 16
 
 // traffic sends rows to one model at a steady pace, and counts how it answers.
 type traffic struct {
