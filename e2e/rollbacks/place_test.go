@@ -29,7 +29,7 @@ type place struct {
 	*stage
 	namespace string
 	kind      string   // of the workload; zero: Deployment
-	replicas  int      // zero: 2
+	replicas  int      // zero: 1
 	parts     []string // of the example's manifest of the model, each with what it is replaced by
 	verify    string   // for how long a change is watched; zero: 10s
 	// artifact of the guard, and the URIs of the versions; zero: in the S3 bucket.
@@ -68,18 +68,21 @@ func (p *place) stand(t *testing.T) {
 		p.kind = "Deployment"
 	}
 	if p.replicas == 0 {
-		p.replicas = 2
+		p.replicas = 1
 	}
 	p.apply(t, fmt.Sprintf(`
 {apiVersion: v1, kind: Namespace, metadata: {name: %[1]s, labels: {pod-security.kubernetes.io/enforce: restricted}}}
 ---
 {apiVersion: v1, kind: Service, metadata: {name: flights, namespace: %[1]s}, spec: {selector: {app: flights}, ports: [{port: 80, targetPort: leeway}]}}
-`, p.namespace))
-	p.credentials(t, p.namespace)
-	p.kubectl(t, "apply", "-n", p.namespace, "-f", "../../manifests/components/actor/actor.yaml")
+---
+{apiVersion: v1, kind: Secret, metadata: {name: s3, namespace: %[1]s}, stringData: {AWS_ACCESS_KEY_ID: %[2]s, AWS_SECRET_ACCESS_KEY: %[3]s,
+  AWS_REGION: us-east-1, AWS_ENDPOINT_URL: "http://s3.%[4]s.svc:7070"}}
+---
+`, p.namespace, p.s3.key, p.s3.secret, example)+strings.Replace(string(read(t, "../../manifests/components/actor/actor.yaml")),
+		"  name: leeway-actor\n", "  name: leeway-actor\n  namespace: "+p.namespace+"\n", 1))
 	p.register(t)
 	p.deploy(t, 1)
-	p.ready(t)
+	p.serves(t, "1", p.replicas)
 	p.guard(t)
 	p.traffic = &traffic{url: "http://" + p.serviceIP(t, p.namespace, "flights") + "/v2/models/flights/infer", rows: p.rows}
 	p.traffic.start(t)
@@ -88,7 +91,7 @@ func (p *place) stand(t *testing.T) {
 	})
 	p.deploy(t, 2)
 	p.ends(t, 90*time.Second, "Proposed")
-	p.ready(t)
+	p.serves(t, "2", p.replicas)
 }
 
 // path of a version's artifact in the bucket.
@@ -313,16 +316,10 @@ func isReady(pod corev1.Pod) bool {
 	})
 }
 
-// ready waits until the workload is rolled out.
-func (p *place) ready(t *testing.T) {
-	t.Helper()
-	p.kubectl(t, "rollout", "status", "-n", p.namespace, strings.ToLower(p.kind)+"/flights", "--timeout=120s")
-}
-
 // serves waits until so many pods of a version are ready, and no others are there.
 func (p *place) serves(t *testing.T, version string, n int) {
 	t.Helper()
-	eventually(t, 60*time.Second, func() error {
+	eventually(t, 2*time.Minute, func() error {
 		pods, err := p.pods(t.Context())
 		if err != nil {
 			return err
@@ -356,7 +353,7 @@ func (p *place) floor(t *testing.T, n int) (check func()) {
 				looks++
 				least = min(least, len(slices.DeleteFunc(pods, func(pod corev1.Pod) bool { return !isReady(pod) })))
 			}
-			time.Sleep(400 * time.Millisecond)
+			time.Sleep(700 * time.Millisecond)
 		}
 	})
 	_, _, lostBefore := p.traffic.counts()

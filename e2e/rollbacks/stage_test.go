@@ -179,7 +179,7 @@ func (s *stage) crowd(t *testing.T) {
 	t.Helper()
 	var manifest strings.Builder
 	manifest.WriteString("{apiVersion: v1, kind: Namespace, metadata: {name: crowd}}\n")
-	for i := range 220 {
+	for i := range 120 {
 		fmt.Fprintf(&manifest, "---\n{apiVersion: leeway.dev/v1alpha1, kind: ModelGuard, metadata: {name: g%[1]d, namespace: crowd}, "+
 			"spec: {model: m, workload: {name: m}, artifact: {container: model, env: MODEL_URI}}}\n", i)
 	}

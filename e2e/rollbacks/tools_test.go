@@ -44,7 +44,7 @@ func eventually(t *testing.T, patience time.Duration, try func() error) {
 	end := time.Now().Add(patience)
 	err := try()
 	for ; err != nil && time.Now().Before(end); err = try() {
-		time.Sleep(250 * time.Millisecond)
+		time.Sleep(500 * time.Millisecond)
 	}
 	if err != nil {
 		t.Fatalf("waited %s: %v", patience, err)
