@@ -29,7 +29,7 @@ func Track(e Evidence, now time.Time) Served {
 	}
 	if e.Blind != "" { // no data is not good news: what went on goes on
 		for cause, last := range s.LastAlert {
-			if now.Sub(last) <= goesOn {
+			if now.Sub(last) <= GoesOn {
 				s.LastAlert[cause] = now
 			}
 		}
@@ -44,9 +44,9 @@ func Track(e Evidence, now time.Time) Served {
 	return s
 }
 
-// goesOn is how long ago an alert may have been seen last for it to be taken to go on
+// GoesOn is how long ago an alert may have been seen last for it to be taken to go on
 // while nothing can be seen: longer than the times of alerts are kept apart.
-const goesOn = 30 * time.Second
+const GoesOn = 30 * time.Second
 
 // activeStay is the stay of the active version, as far as it is known.
 func activeStay(e Evidence) Served {

@@ -15,7 +15,7 @@ import (
 func (v *visit) keepHistory() {
 	s := &v.guard.Status
 	if hash := v.fields.Hash(); s.TemplateHash != hash || len(s.History) == 0 {
-		if !v.undone() || !evidence.Reopen(s, v.fields.Version) {
+		if !v.undone() || !evidence.Reopen(s, v.fields.Version, v.now) {
 			evidence.Change(s, v.fields.Version, v.leftFor(), v.now)
 		}
 		s.TemplateHash = hash

@@ -121,7 +121,10 @@ func TestTriedAgainWhenThereIsRoom(t *testing.T) {
 	w := hangs(t)
 	w.tick(1)
 	w.pod("1", unplaced())
-	w.tick(65)
+	w.tick(45)
+	w.alerts = nil
+	w.alert("errors", "", "10s", "2", "") // anew, which nobody sees now
+	w.tick(20)
 	w.wantState(w.one(), v1alpha1.StateHeld, "pods_pending")
 	_ = w.client.Delete(t.Context(), &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "churn-new"}})
 	w.stuck = false

@@ -31,7 +31,7 @@ type place struct {
 	kind      string   // of the workload; zero: Deployment
 	replicas  int      // zero: 1
 	parts     []string // of the example's manifest of the model, each with what it is replaced by
-	verify    string   // for how long a change is watched; zero: 10s
+	verify    string   // for how long a change is watched; zero: 15s
 	// artifact of the guard, and the URIs of the versions; zero: in the S3 bucket.
 	artifact string
 	uris     [2]string
@@ -87,7 +87,7 @@ func (p *place) stand(t *testing.T) {
 	p.traffic = &traffic{url: "http://" + p.serviceIP(t, p.namespace, "flights") + "/v2/models/flights/infer", rows: p.rows}
 	p.traffic.start(t)
 	p.sees(t, 90*time.Second, func(g guard) bool {
-		return g.Status.Phase == "Watching" && g.Status.ActiveVersion == "1" && !g.Status.SettledAt.IsZero() && time.Since(g.Status.SettledAt) > 13*time.Second
+		return g.Status.Phase == "Watching" && g.Status.ActiveVersion == "1" && !g.Status.SettledAt.IsZero() && time.Since(g.Status.SettledAt) > 23*time.Second
 	})
 	p.deploy(t, 2)
 	p.ends(t, 90*time.Second, "Proposed")
@@ -162,7 +162,7 @@ func (p *place) guard(t *testing.T) {
 		artifact = `container: model, env: MODEL_URI, allow: ["s3://flights/models/*"]`
 	}
 	if verify == "" {
-		verify = "10s"
+		verify = "15s"
 	}
 	p.apply(t, fmt.Sprintf(`
 apiVersion: leeway.dev/v1alpha1
@@ -173,7 +173,7 @@ spec:
   workload: {apiVersion: apps/v1, kind: %s, name: flights}
   artifact: {%s}
   autonomy: {default: Observe}
-  verify: {for: %s, goodAfter: 10s}
+  verify: {for: %s, goodAfter: 20s}
   limits: {cooldown: 5s, changesPerDay: 20}
 `, p.namespace, p.kind, artifact, verify))
 }

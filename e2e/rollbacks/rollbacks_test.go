@@ -230,6 +230,7 @@ func crashLoop(t *testing.T, p *place) {
 // goesOn checks that version 2 is served as before.
 func (p *place) goesOn(t *testing.T) {
 	t.Helper()
+	time.Sleep(6 * time.Second) // what was asked of the killed process is over then
 	check := p.floor(t, 1)
 	time.Sleep(5 * time.Second)
 	check()
