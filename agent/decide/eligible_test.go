@@ -106,3 +106,26 @@ func TestFlappingRelease(t *testing.T) {
 		}
 	}
 }
+
+// While nothing can be seen an alert that went on is taken to go on: the time is no
+// clean window, and the release is not excused when the alert comes back.
+func TestBlindIsNotQuiet(t *testing.T) {
+	for _, test := range []struct {
+		blind decide.Reason
+		cause decide.Cause
+	}{{decide.ReasonNoData, decide.BadRelease}, {"", decide.Serving}} {
+		e := released(3*minute, true)
+		e.Alerts = nil
+		e.History[0].LastAlert = map[decide.AlertCause]time.Time{decide.AlertErrors: ago(65 * second)}
+		e.History[0].LongestQuiet = map[decide.AlertCause]time.Duration{decide.AlertErrors: 2 * second}
+		e.Blind = test.blind
+		for back := 60; back >= 10; back -= 5 {
+			e.History[0] = decide.Track(e, ago(second*dur(back)))
+		}
+		e.Blind = ""
+		e.Alerts = []decide.Alert{on("5", alert(decide.AlertErrors, 5*second, "5xx"))}
+		if got := decide.Diagnose(e, policy(), now); got.Cause != test.cause {
+			t.Errorf("blind for %q: got %s: %s", test.blind, got.Cause, got.Message)
+		}
+	}
+}

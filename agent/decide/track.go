@@ -27,6 +27,13 @@ func Track(e Evidence, now time.Time) Served {
 	if _, ok := Upstream(e, now); ok && e.Blind == "" {
 		s.LastAlert[correlatedAlert] = now
 	}
+	if e.Blind != "" { // no data is not good news: what went on goes on
+		for cause, last := range s.LastAlert {
+			if now.Sub(last) <= GoesOn {
+				s.LastAlert[cause] = now
+			}
+		}
+	}
 	for cause, at := range first {
 		if s.LongestQuiet == nil {
 			s.LongestQuiet = map[AlertCause]time.Duration{}
@@ -36,6 +43,10 @@ func Track(e Evidence, now time.Time) Served {
 	}
 	return s
 }
+
+// GoesOn is how long ago an alert may have been seen last for it to be taken to go on
+// while nothing can be seen: longer than the times of alerts are kept apart.
+const GoesOn = 30 * time.Second
 
 // activeStay is the stay of the active version, as far as it is known.
 func activeStay(e Evidence) Served {

@@ -18,9 +18,12 @@ type Sample struct {
 	// version's own reference; PredictionCritical is the rule's critical z, zero
 	// when the comparison is not known.
 	PredictionZ, PredictionCritical, PredictionJS float64
-	// Ready says that it is wholly rolled out, ReadySince since when.
-	Ready      bool
-	ReadySince time.Time
+	// Ready says that it is wholly rolled out, and no pod of it broken; ReadySince
+	// when it first was, UnreadySince since when it is not any more.
+	Ready                    bool
+	ReadySince, UnreadySince time.Time
+	// Crashing says of pods that were ready how they end again and again.
+	Crashing string
 }
 
 // Outcome of a verification.
@@ -70,21 +73,20 @@ const (
 
 // Verify compares a version after a change, applied at started, with the last
 // window of the version before. It is pending until VerifyFor has passed since
-// the version was ready; only errors beyond doubt end it sooner.
+// the version was ready; only crash loops and errors beyond doubt end it sooner. A
+// pod that is not ready later on has as long as the rollout had: nodes are drained
+// and autoscalers scale whatever the version is.
 //
 // That the alert cleared which led to the change is no witness: the version was
 // chosen for that.
 func Verify(before, after Sample, p Policy, started, now time.Time) Verdict {
-	if !after.Ready {
-		within := p.ReadyWithin
-		if within <= 0 {
-			within = max(progressDeadline, p.VerifyFor)
+	switch {
+	case after.Crashing != "":
+		return Verdict{Worse, ByTraffic, ReasonWorse, "it was rolled out, and then: " + after.Crashing}
+	case !after.Ready:
+		if v := notReady(after, p, started, now); v.Outcome == Worse || !overdue(after, p, now) {
+			return v
 		}
-		if now.Sub(started) < within {
-			return pendingVerdict("it is being rolled out, %s of at most %s", span(now.Sub(started)), span(within))
-		}
-		return Verdict{Worse, ByTraffic, ReasonNotReady,
-			fmt.Sprintf("it was not wholly rolled out within %s", span(within))}
 	}
 	if v, failing := moreErrors(before, after, beyondDoubt); failing {
 		return v
@@ -112,6 +114,36 @@ func Verify(before, after Sample, p Policy, started, now time.Time) Verdict {
 	return Verdict{Inconclusive, "", ReasonInconclusive,
 		fmt.Sprintf("%.0f requests and %.0f labels in %s are too few to tell: nothing is undone",
 			known(after.Requests), known(after.Labels), span(now.Sub(from)))}
+}
+
+// notReady judges a version that is not wholly rolled out, or was.
+func notReady(after Sample, p Policy, started, now time.Time) Verdict {
+	within := readyWithin(p)
+	what, was := "it is being rolled out", "it was not wholly rolled out within "+span(within)
+	if !after.ReadySince.IsZero() {
+		what, was = "pods of it are not ready any more", "pods of it were not ready any more for "+span(within)
+	}
+	for _, t := range []time.Time{after.ReadySince, after.UnreadySince} {
+		if t.After(started) {
+			started = t
+		}
+	}
+	if now.Sub(started) < within {
+		return pendingVerdict("%s, %s of at most %s", what, span(now.Sub(started)), span(within))
+	}
+	return Verdict{Worse, ByTraffic, ReasonNotReady, was}
+}
+
+func readyWithin(p Policy) time.Duration {
+	if p.ReadyWithin > 0 {
+		return p.ReadyWithin
+	}
+	return max(progressDeadline, p.VerifyFor)
+}
+
+// overdue says that pods which come and go have put off a verdict for long enough.
+func overdue(after Sample, p Policy, now time.Time) bool {
+	return !after.ReadySince.IsZero() && now.Sub(after.ReadySince) >= p.VerifyFor+readyWithin(p)
 }
 
 func pendingVerdict(format string, args ...any) Verdict {

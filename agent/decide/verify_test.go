@@ -99,3 +99,43 @@ func TestVerifyNotReadyInTime(t *testing.T) {
 		}
 	}
 }
+
+// A pod that is not ready after the rollout is timed from then on: not from the
+// change, which may be longer ago than a rollout may take.
+func TestVerifyNotReadyAnyMore(t *testing.T) {
+	p := policy()
+	p.ReadyWithin, p.VerifyFor = 600*second, 1200*second
+	after := decide.Sample{ReadySince: ago(1000 * second)}
+	for _, test := range []struct {
+		unready int
+		outcome decide.Outcome
+	}{{0, decide.Pending}, {599, decide.Pending}, {600, decide.Worse}} {
+		after.UnreadySince = ago(second * dur(test.unready))
+		got := decide.Verify(decide.Sample{}, after, p, ago(1100*second), now)
+		if got.Outcome != test.outcome || !strings.Contains(got.Message, "not ready any more") && test.outcome == decide.Worse {
+			t.Errorf("%+v: got %+v", test, got)
+		}
+	}
+}
+
+// Pods of an autoscaler that come and go all the time put off no verdict for ever.
+func TestVerifyEnds(t *testing.T) {
+	p := policy()
+	p.ReadyWithin, p.VerifyFor = 600*second, 60*second
+	after := decide.Sample{Requests: 5000, Errors: 5, UnreadySince: ago(second)}
+	for rolled, want := range map[int]decide.Outcome{659: decide.Pending, 660: decide.OK} {
+		after.ReadySince = ago(second * dur(rolled))
+		if got := decide.Verify(decide.Sample{Requests: 5000, Errors: 5}, after, p, ago(700*second), now); got.Outcome != want {
+			t.Errorf("rolled out %d s ago: got %+v, want %s", rolled, got, want)
+		}
+	}
+}
+
+// A crash loop is no matter of time, nor of what the traffic of before says.
+func TestVerifyCrashLoop(t *testing.T) {
+	after := decide.Sample{Requests: 5000, Errors: 5, Ready: true, Crashing: "container model has ended 3 times"}
+	got := decide.Verify(decide.Sample{Requests: 5000, Errors: 2500}, after, policy(), ago(second), now)
+	if got.Outcome != decide.Worse || got.Reason != decide.ReasonWorse || !strings.Contains(got.Message, after.Crashing) {
+		t.Errorf("got %+v", got)
+	}
+}

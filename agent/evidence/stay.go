@@ -31,6 +31,29 @@ func Change(s *v1alpha1.ModelGuardStatus, version, leftFor string, at time.Time)
 	s.ActiveVersion, s.SettledAt = version, nil
 }
 
+// Reopen goes on with the last stay but one, where the one after it never came to
+// serve: a change that was undone before it was rolled out has ended no stay. It
+// says whether that was so. Alerts that were there when it was left are taken to have
+// gone on: nobody has asked for them meanwhile, and that is no clean window.
+func Reopen(s *v1alpha1.ModelGuardStatus, version string, now time.Time) bool {
+	if len(s.History) < 2 {
+		return false
+	}
+	failed, before := &s.History[0], &s.History[1]
+	if failed.SettledAt != nil || len(failed.LastAlert) > 0 || before.Version != version {
+		return false
+	}
+	for cause, last := range before.LastAlert {
+		if Time(before.ReplacedAt).Sub(last.Time) <= decide.GoesOn {
+			put(&before.LastAlert, cause, metav1.NewMicroTime(now))
+		}
+	}
+	before.ReplacedAt, before.LeftFor = nil, ""
+	s.History = s.History[1:]
+	s.ActiveVersion, s.SettledAt = version, before.SettledAt
+	return true
+}
+
 // Settle marks the stay settled, if it is not yet.
 func Settle(s *v1alpha1.ModelGuardStatus, at time.Time) {
 	if stay := &s.History[0]; stay.SettledAt == nil {

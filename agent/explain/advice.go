@@ -91,7 +91,8 @@ func Advices() []Advice {
 		{"awaiting_approval", "Approve it within an hour: the annotation leeway.dev/approved-by with your own user name (kubectl auth whoami)."},
 		{"approval_expired", "Nothing: if the trouble goes on, it is decided again and waits again."},
 		{"decided_otherwise", "Look at the decision that came after it."},
-		{"pods_pending", "Make room (nodes, quota, a surge pod); the version before is back. It is tried again."},
+		{"pods_pending", "Make room (nodes, quota, a surge pod), or bring back what the pod lacks; the version before is back. It is tried again after spec.limits.cooldown."},
+		{"pod_stuck", "Delete the pod that the message names: kubectl delete pod POD -n NAMESPACE. The rollout then goes on by itself. With podManagementPolicy Parallel it would have."},
 		{"change_refused", "The API server refused the change: the decision has its words (admission, quota, rights)."},
 		{"superseded", "Nothing: the workload was deleted and made again, or the guard was deleted or names another one."},
 	}

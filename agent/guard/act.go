@@ -170,12 +170,7 @@ func (v *visit) rollOut(ctx context.Context, d *v1alpha1.ModelDecision, w *workl
 	}
 	progress := w.Progress(d.Status.Generation)
 	if !progress.Complete {
-		verdict := decide.Verify(evidence.SampleOf(d.Spec.Baseline), decide.Sample{}, v.readyPolicy(w), journal.At(d, journal.Applied), v.now)
-		if verdict.Outcome == decide.Worse {
-			return v.giveUp(ctx, d, w, f, verdict.Reason, verdict.Message+": "+progress.Message)
-		}
-		v.show(d, progress.Message)
-		return nil
+		return v.rollingOut(ctx, d, w, f, progress)
 	}
 	journal.Step(d, journal.RolledOut, v.Now(), progress.Message)
 	d.Status.State = v1alpha1.StateVerifying
@@ -186,6 +181,37 @@ func (v *visit) rollOut(ctx context.Context, d *v1alpha1.ModelDecision, w *workl
 	v.event(d, corev1.EventTypeNormal, journal.RolledOut, progress.Message)
 	v.show(d, progress.Message)
 	return nil
+}
+
+// rollingOut says what a rollout waits for, and ends the wait for one that is not
+// through in time.
+func (v *visit) rollingOut(ctx context.Context, d *v1alpha1.ModelDecision, w *workload.Workload, f workload.Fields, progress workload.Progress) error {
+	verdict := decide.Verify(evidence.SampleOf(d.Spec.Baseline), decide.Sample{}, v.readyPolicy(w), journal.At(d, journal.Applied), v.now)
+	late := verdict.Outcome == decide.Worse
+	if h := v.waitsForPerson(w); h != nil {
+		if late {
+			return v.endUnrolled(ctx, d, h)
+		}
+		v.hold(*h)
+		return nil
+	}
+	reason, detail := v.hindrance(w, d.Spec.To)
+	switch {
+	case late:
+		return v.giveUp(ctx, d, w, f, reason, verdict.Message+": "+progress.Message+orNot("; ", detail))
+	case reason != decide.ReasonNotReady:
+		v.phase(v1alpha1.Acting, reason, fmt.Sprintf("version %s is waited for: %s", d.Spec.To, detail))
+	default:
+		v.show(d, progress.Message)
+	}
+	return nil
+}
+
+func orNot(separator, detail string) string {
+	if detail == "" {
+		return ""
+	}
+	return separator + detail
 }
 
 // readyPolicy takes the workload's own progress deadline.

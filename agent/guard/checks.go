@@ -69,6 +69,16 @@ func isVerdict(err error) bool {
 	return errors.Is(err, artifact.ErrMissing) || errors.Is(err, artifact.ErrDigest) || errors.Is(err, artifact.ErrScheme)
 }
 
+// lost is what is known to be wrong with an artifact, or nil.
+func (c *checks) lost(now time.Time, a registryv1.Artifact) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if f, known := c.found[a]; known && now.Before(f.until) {
+		return f.err
+	}
+	return nil
+}
+
 // hold has an artifact hold good for checkFor.
 func (c *checks) hold(t time.Time, a registryv1.Artifact) {
 	c.remember(a, finding{nil, t.Add(checkFor)})

@@ -128,8 +128,11 @@ func (v *visit) artifactState(ctx context.Context, version string) (decide.Reaso
 		return decide.ReasonUnregistered, "", nil
 	}
 	_, isPinned := artifact.Pin(r.Spec.Artifact.URI)
-	if v.guard.Spec.Artifact.Image && !isPinned {
-		return "", "", nil // which Auto does not deploy
+	if v.guard.Spec.Artifact.Image && !isPinned { // which Auto does not deploy
+		if err := v.checks.lost(v.now, r.Spec.Artifact); err != nil {
+			return decide.Reason(artifact.Reason(err)), err.Error(), nil
+		}
+		return "", "", nil
 	}
 	err := v.checks.do(v.leading, v.Now, r.Spec.Artifact, v.CheckArtifact)
 	if ctx.Err() != nil { // a long check outlives its visit, and serves the next

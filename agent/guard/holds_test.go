@@ -351,6 +351,7 @@ func heldBy() map[decide.Reason]func(*testing.T) *world {
 				w.t.Fatal(err)
 			}
 		}),
+		"pod_stuck": stuckSet,
 		"change_refused": released(2, func(w *world) {
 			quota := apierrors.NewForbidden(schema.GroupResource{Group: "apps", Resource: "deployments"}, name, errors.New("quota"))
 			w.loop = w.newLoop(refusing(w, quota))

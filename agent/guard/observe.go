@@ -34,6 +34,7 @@ const (
 	ReasonDecidedOtherwise decide.Reason = "decided_otherwise"
 	ReasonProposed         decide.Reason = "proposed"
 	ReasonPodsPending      decide.Reason = "pods_pending"
+	ReasonPodStuck         decide.Reason = "pod_stuck"
 	ReasonRefused          decide.Reason = "change_refused"
 	ReasonSuperseded       decide.Reason = "superseded"
 	// ReasonNumberReused is of a version, not of a hold.
@@ -174,7 +175,8 @@ func kindOf(g *v1alpha1.ModelGuard) string {
 	return g.Spec.Workload.Kind
 }
 
-// readPods lists the pods of the active version that are not on their way out.
+// readPods lists the pods that are not on their way out, and tells those of the
+// active version from others.
 func (v *visit) readPods(ctx context.Context) error {
 	selector, err := metav1.LabelSelectorAsSelector(v.work.Selector)
 	if err != nil {
@@ -185,8 +187,14 @@ func (v *visit) readPods(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("list the pods of %s: %w", v.work.Ref(), err)
 	}
-	v.pods = slices.DeleteFunc(list.Items, func(p corev1.Pod) bool {
-		return p.Labels[v1alpha1.LabelVersion] != v.fields.Version || p.DeletionTimestamp != nil
-	})
+	for _, p := range list.Items {
+		switch {
+		case p.DeletionTimestamp != nil:
+		case p.Labels[v1alpha1.LabelVersion] == v.fields.Version:
+			v.pods = append(v.pods, p)
+		default:
+			v.others = append(v.others, p)
+		}
+	}
 	return nil
 }

@@ -27,6 +27,11 @@ func (v *visit) decide(ctx context.Context) error {
 		return err
 	}
 	evidence.Want(&v.guard.Status, c.Decision)
+	standing := evidence.Standing(v.decisions, v.trouble(), c.Decision, c.level, v.policy, v.now)
+	if h := v.hungUp(c, standing != nil); h != nil {
+		v.hold(*h)
+		return nil
+	}
 	if phase, calm := evidence.Calm(c.Decision); calm {
 		if reason, message := decide.Standing(v.evidence); reason != "" && c.Action == decide.NoAction {
 			v.hold(held{reason, message}) // quiet now, and nothing could be done if it were not
@@ -35,11 +40,25 @@ func (v *visit) decide(ctx context.Context) error {
 		v.phase(phase, c.Reason, c.Message)
 		return nil
 	}
-	if d := evidence.Standing(v.decisions, v.trouble(), c.Decision, c.level, v.policy, v.now); d != nil {
-		v.project(d, c)
+	if standing == nil && c.Reason == decide.ReasonCooldown {
+		standing = v.cameToNothing(c)
+	}
+	if standing != nil {
+		v.project(standing, c)
 		return nil
 	}
 	return v.record(ctx, c)
+}
+
+// cameToNothing is the decision that was undone a moment ago and is to be tried
+// again when the cooldown has passed: what it came to says more than that.
+func (v *visit) cameToNothing(c choice) *v1alpha1.ModelDecision {
+	for i := range v.decisions {
+		if d := &v.decisions[i]; v.trouble().Is(d, c.Cause) && d.Spec.To == c.Target && d.Status.Outcome == outcomeUndone {
+			return d
+		}
+	}
+	return nil
 }
 
 // trouble is what the decisions of now are about.

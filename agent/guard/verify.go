@@ -21,6 +21,9 @@ import (
 // don't come.
 const unverifiable = 5 * time.Minute
 
+// outcomeUndone is that of a change that was put back.
+const outcomeUndone = "undone"
+
 // verify watches the version chosen, and undoes the change if it proves worse.
 func (v *visit) verify(ctx context.Context, d *v1alpha1.ModelDecision) error {
 	w, f, err := v.liveWorkload(ctx, d)
@@ -41,7 +44,7 @@ func (v *visit) verify(ctx context.Context, d *v1alpha1.ModelDecision) error {
 		}
 		return v.end(ctx, d, v1alpha1.StateHeld, decide.ReasonInconclusive, string(decide.Inconclusive), "there are no numbers to verify by: "+err.Error())
 	}
-	after.Ready, after.ReadySince = w.Progress(d.Status.Generation).Complete, since
+	v.standing(&after, d.Spec.To, since)
 	before, err := v.before(ctx, d)
 	if err != nil {
 		return fmt.Errorf("verify %s: %w", d.Name, err)
@@ -57,7 +60,12 @@ func (v *visit) verify(ctx context.Context, d *v1alpha1.ModelDecision) error {
 		zap.String("by", string(verdict.By)), zap.String("message", verdict.Message))
 	switch verdict.Outcome {
 	case decide.Worse:
-		return v.giveUp(ctx, d, w, f, verdict.Reason, verdict.Message)
+		message := verdict.Message
+		if verdict.Reason == decide.ReasonNotReady {
+			_, detail := v.hindrance(w, d.Spec.To)
+			message += orNot("; ", detail)
+		}
+		return v.giveUp(ctx, d, w, f, verdict.Reason, message)
 	case decide.Inconclusive:
 		return v.end(ctx, d, v1alpha1.StateHeld, verdict.Reason, string(verdict.Outcome), verdict.Message)
 	}
@@ -92,11 +100,8 @@ func (v *visit) rejectLeft(ctx context.Context, d *v1alpha1.ModelDecision) error
 // giveUp begins to undo a change that proved worse than what it replaced, or
 // that could not be rolled out.
 func (v *visit) giveUp(ctx context.Context, d *v1alpha1.ModelDecision, w *workload.Workload, f workload.Fields, reason decide.Reason, message string) error {
-	if reason == decide.ReasonNotReady {
-		if pending := v.pendingPods(); pending != "" {
-			reason = ReasonPodsPending
-			message += "; " + pending
-		}
+	if reason == decide.ReasonArtifactMissing {
+		v.noteImage(d.Spec.To, message)
 	}
 	d.Status.Reason = string(reason)
 	journal.Step(d, journal.Undoing, v.Now(), message)
@@ -134,18 +139,18 @@ func (v *visit) undo(ctx context.Context, d *v1alpha1.ModelDecision, w *workload
 		}
 	}
 	// A version that found no room to start is not a bad one.
-	if d.Status.Reason != string(ReasonPodsPending) {
+	if !blameless(d.Status.Reason) {
 		if err := v.setLifecycle(ctx, d.Spec.To, registryv1.Rejected, fmt.Sprintf("%s, decision %s", d.Status.Reason, d.Name)); err != nil {
 			return err
 		}
 	}
-	message := fmt.Sprintf("version %s is back in %s", d.Spec.From, w.Ref())
+	message := fmt.Sprintf("version %s is back in %s, for version %s came to nothing: %s", d.Spec.From, w.Ref(), d.Spec.To, journal.Said(d, journal.Undoing))
 	journal.Step(d, journal.Undone, v.Now(), message)
 	state := v1alpha1.Failed
-	if d.Status.Reason == string(ReasonPodsPending) {
+	if blameless(d.Status.Reason) {
 		state = v1alpha1.StateHeld
 	}
-	return v.end(ctx, d, state, decide.Reason(d.Status.Reason), "undone", message)
+	return v.end(ctx, d, state, decide.Reason(d.Status.Reason), outcomeUndone, message)
 }
 
 // undoWithin is how long an undo waits for the right to act.
@@ -169,18 +174,6 @@ func (v *visit) mayNotUndo(ctx context.Context, d *v1alpha1.ModelDecision, w *wo
 	}
 	v.phase(v1alpha1.Held, ReasonNoPermission, message)
 	return true, nil
-}
-
-// pendingPods names pods of the version that find no node.
-func (v *visit) pendingPods() string {
-	for _, p := range v.pods {
-		for _, c := range p.Status.Conditions {
-			if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse {
-				return fmt.Sprintf("pod %s is pending: %s", p.Name, c.Message)
-			}
-		}
-	}
-	return ""
 }
 
 func seconds(n int32) time.Duration { return time.Duration(n) * time.Second }

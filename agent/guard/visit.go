@@ -27,11 +27,12 @@ type visit struct {
 	// guard is what will be stored, stored what was read.
 	guard, stored *v1alpha1.ModelGuard
 
-	work      *workload.Workload
-	fields    workload.Fields
-	progress  workload.Progress
-	pods      []corev1.Pod
-	permitted bool
+	work     *workload.Workload
+	fields   workload.Fields
+	progress workload.Progress
+	// pods of the active version, and of others.
+	pods, others []corev1.Pod
+	permitted    bool
 
 	store    registry.Store
 	versions []registry.Version

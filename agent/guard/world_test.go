@@ -89,7 +89,11 @@ type world struct {
 }
 
 // shown is what a version shows: over any window.
-type shown struct{ requests, errors, p99, labels, meanError float64 }
+type shown struct {
+	requests, errors, p99, labels, meanError float64
+	// off is how far predictions are from the version's own reference.
+	off float64
+}
 
 func scheme(t *testing.T) *runtime.Scheme {
 	t.Helper()
@@ -114,7 +118,7 @@ func newWorld(t *testing.T, change ...func(*v1alpha1.ModelGuard)) *world {
 		f(g)
 	}
 	w.client = fake.NewClientBuilder().WithScheme(scheme(t)).
-		WithStatusSubresource(&v1alpha1.ModelGuard{}, &v1alpha1.ModelDecision{}, &appsv1.Deployment{}, &batchv1.Job{}).
+		WithStatusSubresource(&v1alpha1.ModelGuard{}, &v1alpha1.ModelDecision{}, &appsv1.Deployment{}, &appsv1.StatefulSet{}, &batchv1.Job{}).
 		WithReturnManagedFields().
 		WithObjects(g).
 		WithInterceptorFuncs(interceptor.Funcs{
@@ -145,6 +149,14 @@ func newWorld(t *testing.T, change ...func(*v1alpha1.ModelGuard)) *world {
 // repair gives back what the fake client loses in an apply and an API server
 // does not: the selector, and a generation that rises.
 func repair(ctx context.Context, c client.Client) error {
+	var s appsv1.StatefulSet
+	if err := c.Get(ctx, client.ObjectKey{Namespace: ns, Name: name}, &s); err == nil {
+		s.Generation++
+		s.Spec.Selector = &metav1.LabelSelector{MatchLabels: map[string]string{"app": name}}
+		if err := c.Update(ctx, &s, client.FieldOwner("apiserver")); err != nil {
+			return err
+		}
+	}
 	var all appsv1.DeploymentList
 	if err := c.List(ctx, &all); err != nil {
 		return err
@@ -442,6 +454,14 @@ func (w *world) Query(_ context.Context, expr string, at time.Time) (promql.Vect
 			v = append(v, promql.Sample{F: 1, Metric: labels.FromStrings("pod", fmt.Sprintf("churn-%d", i), "reference", w.references[i])})
 		}
 		return v, nil
+	case strings.Contains(expr, "leeway:prediction_") && s.off == 0:
+		return nil, nil
+	case strings.Contains(expr, "z_critical"):
+		return one(4)
+	case strings.Contains(expr, "prediction_drift:z"):
+		return one(1000 * s.off)
+	case strings.Contains(expr, "prediction_drift:js_distance"):
+		return one(s.off)
 	case strings.Contains(expr, "feedback_outcomes"):
 		if strings.Contains(expr, "feedback_rows") {
 			return one(s.labels)

@@ -171,6 +171,16 @@ func Count(d *v1alpha1.ModelDecision, name string) int {
 	return n
 }
 
+// Said is the message of the last step of a name.
+func Said(d *v1alpha1.ModelDecision, name string) string {
+	for i := len(d.Status.Steps) - 1; i >= 0; i-- {
+		if d.Status.Steps[i].Name == name {
+			return d.Status.Steps[i].Message
+		}
+	}
+	return ""
+}
+
 // Has says whether a step was written.
 func Has(d *v1alpha1.ModelDecision, name string) bool { return !At(d, name).IsZero() }
 

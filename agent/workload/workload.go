@@ -32,6 +32,8 @@ type Workload struct {
 	// DeadlineSeconds is how long a rollout may make no progress, 0 unknown.
 	DeadlineSeconds int32
 	Counts          Counts
+	// OrderedReady StatefulSets replace no pod before all others are ready.
+	OrderedReady bool
 	// Object is what was read, for events.
 	Object client.Object
 }
@@ -42,6 +44,8 @@ type Counts struct {
 	Desired, Total, Updated, Available  int32
 	CurrentRevision, UpdateRevision     string // StatefulSet only
 	ProgressDeadlineExceeded, Recreates bool
+	// NotCreated is why pods could not even be created, such as a quota.
+	NotCreated string
 }
 
 // Get reads a workload. The error of a missing one satisfies
@@ -82,6 +86,9 @@ func FromDeployment(d *appsv1.Deployment) *Workload {
 		if c.Type == appsv1.DeploymentProgressing && c.Reason == "ProgressDeadlineExceeded" {
 			w.Counts.ProgressDeadlineExceeded = true
 		}
+		if c.Type == appsv1.DeploymentReplicaFailure && c.Status == corev1.ConditionTrue {
+			w.Counts.NotCreated = c.Message
+		}
 	}
 	return w
 }
@@ -89,11 +96,15 @@ func FromDeployment(d *appsv1.Deployment) *Workload {
 // FromStatefulSet is the view of a StatefulSet.
 func FromStatefulSet(s *appsv1.StatefulSet) *Workload {
 	w := view(s, "StatefulSet", &s.Spec.Template, s.Spec.Selector)
+	w.OrderedReady = s.Spec.PodManagementPolicy != appsv1.ParallelPodManagement
 	w.Counts = Counts{
 		Generation: s.Generation, ObservedGeneration: s.Status.ObservedGeneration,
 		Desired: orOne(s.Spec.Replicas), Total: s.Status.Replicas,
 		Updated: s.Status.UpdatedReplicas, Available: s.Status.AvailableReplicas,
 		CurrentRevision: s.Status.CurrentRevision, UpdateRevision: s.Status.UpdateRevision,
+	}
+	if missing := w.Counts.Desired - w.Counts.Total; missing > 0 {
+		w.Counts.NotCreated = fmt.Sprintf("%d of %d pods are not there", missing, w.Counts.Desired)
 	}
 	return w
 }
