@@ -33,7 +33,7 @@ func Decide(d Diagnosis, m *Match, e Evidence, p Policy, now time.Time) Decision
 		Alerts: d.Alerts, Columns: d.Columns, Onsets: d.Onsets, Load: d.Load, Message: d.Message,
 	}
 	if d.NeedsMatch {
-		r = matched(r, m, e, p)
+		r = matched(r, d, m, e, p, now)
 	}
 	return limited(r, e, p, now)
 }
@@ -46,7 +46,7 @@ func (r Decision) hold(reason Reason, format string, args ...any) Decision {
 }
 
 // matched turns drifted inputs into what the registry's answer calls for.
-func matched(r Decision, m *Match, e Evidence, p Policy) Decision {
+func matched(r Decision, d Diagnosis, m *Match, e Evidence, p Policy, now time.Time) Decision {
 	if m == nil {
 		return r.hold(ReasonNoData, "; there are no live rows to match")
 	}
@@ -65,6 +65,10 @@ func matched(r Decision, m *Match, e Evidence, p Policy) Decision {
 		if newer := leaving(m); newer != nil {
 			return r.hold(ReasonInputsMoving, "; %s; but the newer half of the rows is farther from version %s, in service, than all are (distance %s, of all rows %s): inputs still move, so wait before one is trained",
 				nobody(m, passed), newer.Version, number(newer.Distance), number(m.Live.Distance))
+		}
+		if left := standing(d.Latest, p, now); left > 0 {
+			return r.hold(ReasonInputsMoving, "; %s; but %s was noticed only %s ago: see for another %s whether inputs stay as they are, before one is trained",
+				nobody(m, passed), columns([]string{d.Latest.Subject}), span(now.Sub(d.Latest.ActiveAt)), span(left))
 		}
 		r.Action, r.Reason = Train, ReasonNoneFits
 		r.Message += fmt.Sprintf("; %s, so train a new one", nobody(m, passed))
@@ -145,6 +149,22 @@ func leaving(m *Match) *Candidate {
 		}
 	}
 	return nil
+}
+
+// standing is for how much longer inputs have to stay as they are before a
+// version is trained on them: until there are as many rows since the last column
+// was noticed as the alert that noticed it looks at, but no more than a match
+// does. What comes over an hour is seen in one column before the others, and what
+// comes over many models in one before the others.
+func standing(latest *Alert, p Policy, now time.Time) time.Duration {
+	if latest == nil {
+		return 0
+	}
+	window := latest.Window
+	if p.MatchWindow > 0 {
+		window = min(window, p.MatchWindow)
+	}
+	return window - now.Sub(latest.ActiveAt)
 }
 
 // nobody says why no version was chosen.

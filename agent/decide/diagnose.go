@@ -21,6 +21,8 @@ type Diagnosis struct {
 	// NeedsMatch asks for a match on the rows from MatchFrom to now.
 	NeedsMatch bool
 	MatchFrom  time.Time
+	// Latest is the alert that noticed the last of the columns that drifted.
+	Latest *Alert
 	// Onsets are those of all models that are in trouble at once, where that is
 	// the cause; Load is what was asked of the model, where that is.
 	Onsets []Onset

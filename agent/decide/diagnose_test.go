@@ -127,6 +127,10 @@ func TestDiagnose(t *testing.T) {
 		}), want{decide.BadRelease, decide.Rollback, decide.ReasonLastGood, "3", ""}},
 
 		{"inputs drift", long(inputs), want{decide.InputDrift, decide.Train, decide.ReasonNoneFits, "", ""}},
+		{"inputs drift since a moment ago", long(changedAlert(inputs, func(a *decide.Alert) { a.ActiveAt = ago(10 * second) })),
+			want{decide.InputDrift, decide.Hold, decide.ReasonInputsMoving, "", "temp was noticed only 10s ago: see for another 5s"}},
+		{"a second column drifts since a moment ago", long(inputs, changedAlert(inputs, func(a *decide.Alert) { a.ActiveAt, a.Subject = ago(10*second), "dewp" })),
+			want{decide.InputDrift, decide.Hold, decide.ReasonInputsMoving, "", "dewp was noticed only 10s ago"}},
 		{"the slow clock acts too", long(changedAlert(inputs, func(a *decide.Alert) { a.Clock = decide.Slow })),
 			want{decide.InputDrift, decide.Train, decide.ReasonNoneFits, "", ""}},
 		{"the page clock alone does nothing", long(page(inputs)), want{decide.None, decide.NoAction, decide.ReasonHealthy, "", ""}},

@@ -49,7 +49,7 @@ func inputDrift(v view) (Diagnosis, found) {
 	noticed := v.noticed(firing)
 	d := Diagnosis{
 		Cause: InputDrift, Action: Wait, Reason: ReasonInputDrift, Alerts: firing, Columns: subjects(firing),
-		NeedsMatch: true, MatchFrom: v.onset(noticed),
+		NeedsMatch: true, MatchFrom: v.onset(noticed), Latest: &noticed[len(noticed)-1],
 	}
 	d.Message = fmt.Sprintf("inputs of version %s differ from its training data in %s since %s",
 		v.Active, columns(d.Columns), clock(d.MatchFrom))

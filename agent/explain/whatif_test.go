@@ -131,7 +131,7 @@ func TestWhatIf(t *testing.T) {
 		{"the alert, and each version", drifted(same), ranked(), nil, []string{
 			"Made again from this record alone, it comes out the same.",
 			"Leewayinput_drift of age over 1h was at 9.1, and is quiet at 5.2 or below: 0.571 of it. Without it: nothing to do (healthy).",
-			"Version 2, in service, was at distance 0.4; at 0.206 or below: input_drift, a training (none_fits).",
+			"Version 2, in service, was at distance 0.4; at 0.206 or below: input_drift, a hold (inputs_moving).",
 			"Version 1 was at distance 0.144; above 0.171: input_drift, going back to version 3 (fits_and_better).",
 			"Version 3 was at distance 0.171; at 0.144 or below: input_drift, going back to version 3 (fits_and_better).",
 			"Version 4 was at distance 0.19; at no distance would it have been otherwise: age alone is at 0.9, of 0.5 at most.",

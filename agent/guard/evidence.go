@@ -66,6 +66,9 @@ func (v *visit) gather(ctx context.Context) error {
 	return nil
 }
 
+// numberReused is why a registered version counts as none, in an event and a metric.
+const numberReused = "number_reused"
+
 // refuseReused leaves out versions whose number was another's while it served: by
 // its history alone such a one would be gone back to. It notes what is registered
 // for the version in service.
@@ -85,7 +88,7 @@ func (v *visit) refuseReused() {
 		}
 	}
 	if v.metrics.refuse(keyOf(v.guard), len(refused)) {
-		v.Event(v.guard, corev1.EventTypeWarning, ReasonNumberReused, fmt.Sprintf(
+		v.Event(v.guard, corev1.EventTypeWarning, numberReused, fmt.Sprintf(
 			"version %s of %s is not what was registered under that number when it served, so it counts as not registered: delete it, and register it anew",
 			strings.Join(refused, ", "), v.guard.Spec.Model))
 	}

@@ -93,7 +93,7 @@ func (m *metrics) refuse(k guardKey, reused int) (more bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	more, m.reused[k] = reused > m.reused[k], reused
-	m.refused.WithLabelValues(k.namespace, k.model, k.guard, ReasonNumberReused).Set(float64(reused))
+	m.refused.WithLabelValues(k.namespace, k.model, k.guard, numberReused).Set(float64(reused))
 	return more
 }
 
@@ -114,7 +114,7 @@ func (m *metrics) forget(guards []v1alpha1.ModelGuard) {
 	for k := range m.reused {
 		if !there[k] {
 			delete(m.reused, k)
-			m.refused.DeleteLabelValues(k.namespace, k.model, k.guard, ReasonNumberReused)
+			m.refused.DeleteLabelValues(k.namespace, k.model, k.guard, numberReused)
 		}
 	}
 }

@@ -36,6 +36,9 @@ leeway_guard_phase{guard="churn",model_name="churn",namespace="ml",phase="Decidi
 leeway_guard_phase{guard="churn",model_name="churn",namespace="ml",phase="Held",reason=""} 0
 leeway_guard_phase{guard="churn",model_name="churn",namespace="ml",phase="Verifying",reason=""} 0
 leeway_guard_phase{guard="churn",model_name="churn",namespace="ml",phase="Watching",reason=""} 0
+# HELP leeway_guard_refused_versions Registered versions that count as not registered, by why.
+# TYPE leeway_guard_refused_versions gauge
+leeway_guard_refused_versions{guard="churn",model_name="churn",namespace="ml",reason="number_reused"} 0
 `
 	if err := testutil.GatherAndCompare(w.loop.Registerer.(*prometheus.Registry), strings.NewReader(want)); err != nil {
 		t.Error(err)
