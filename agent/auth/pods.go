@@ -194,21 +194,25 @@ func (p *Pods) heard(node, namespace, name, model, version string) (known bool, 
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	all := p.pods[podName{namespace, name}]
-	for _, known := range all {
-		switch {
-		case known.node != node:
-		case model != "" && known.model != model:
-			return true, fmt.Errorf("%w: pod %s/%s is of model %q by its label, not of %q", ErrForeign, namespace, name, known.model, model)
-		case version != "" && !slices.Contains(known.versions, version):
-			return true, fmt.Errorf("%w: pod %s/%s is of version %q by its label, not of %q", ErrForeign, namespace, name, known.versions, version)
-		default:
+	if len(all) == 0 {
+		return false, nil
+	}
+	// A StatefulSet gives a name to one pod after another.
+	for _, one := range slices.Backward(all) {
+		if one.node == node && (model == "" || one.model == model) && (version == "" || slices.Contains(one.versions, version)) {
 			return true, nil
 		}
 	}
-	if len(all) > 0 {
+	switch last := all[len(all)-1]; {
+	case !last.gone.IsZero(): // there may be another by now
+		return false, nil
+	case last.node != node:
 		return true, fmt.Errorf("%w: pod %s/%s is not on node %q", ErrForeign, namespace, name, node)
+	case model != "" && last.model != model:
+		return true, fmt.Errorf("%w: pod %s/%s is of model %q by its label, not of %q", ErrForeign, namespace, name, last.model, model)
+	default:
+		return true, fmt.Errorf("%w: pod %s/%s is of version %q by its label, not of %q", ErrForeign, namespace, name, last.versions, version)
 	}
-	return false, nil
 }
 
 // stranger looks at the API server for a pod that nobody has heard of. The watch may

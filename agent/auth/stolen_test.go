@@ -187,6 +187,38 @@ func TestPodsComeAndGo(t *testing.T) {
 	}
 }
 
+// A StatefulSet gives the name of a pod to the one after it, maybe on the same node,
+// of another version; and samples of it may come before it is heard of.
+func TestPodIsMadeAgain(t *testing.T) {
+	s, a, h := stolen(t)
+	write := func(version string) (err error) {
+		within(t, a, "node", func(ctx context.Context) {
+			err = a.AdmitSeries(ctx, labels.FromStrings("__name__", "up", "job", "leeway-sidecar", "node", "n1", "namespace", "ml", "pod", "churn-a", "model_name", "churn", "model_version", version))
+		})
+		return err
+	}
+	again := func(version string) *corev1.Pod {
+		p := modelPod("ml", "churn-a", "n1", "churn", version)
+		p.UID = types.UID("of version " + version)
+		return p
+	}
+	h.OnDelete(modelPod("ml", "churn-a", "n1", "churn", "2"))
+	h.OnAdd(again("3"), false)
+	for _, v := range []string{"2", "3"} {
+		if err := write(v); err != nil {
+			t.Errorf("version %s, before and after: %v", v, err)
+		}
+	}
+	if err := write("4"); !errors.Is(err, auth.ErrForeign) || errors.Is(err, auth.ErrUnknownPod) {
+		t.Errorf("a version that it never was: %v", err)
+	}
+	h.OnDelete(again("3"))
+	s.set(func() { s.there = map[string]*corev1.Pod{"ml/churn-a": again("4")} })
+	if err := write("4"); err != nil {
+		t.Errorf("one that is not heard of yet: %v", err)
+	}
+}
+
 // An agent that makes up pods has the API server asked for few of them, and keeps
 // no other agent from having it asked.
 func TestStrangersAreBounded(t *testing.T) {
