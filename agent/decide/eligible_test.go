@@ -129,3 +129,28 @@ func TestBlindIsNotQuiet(t *testing.T) {
 		}
 	}
 }
+
+// An alert that is there from the start is the release's doing, though nothing
+// rests on it yet, and though a sharper one is later.
+func TestAlertBeforeItCounts(t *testing.T) {
+	for _, test := range []struct {
+		from  time.Duration // the alert of the longer window
+		cause decide.Cause
+	}{{23 * second, decide.BadRelease}, {8 * second, decide.ConceptDrift}} {
+		e := released(28*second, true)
+		slow := on("5", alert(decide.AlertQuality, test.from, ""))
+		sharp := on("5", page(alert(decide.AlertQuality, 11*second, "")))
+		for back := 22; back >= 0; back -= 2 {
+			e.Alerts = nil
+			for _, a := range []decide.Alert{slow, sharp} {
+				if a.ActiveAt.Before(ago(second * dur(back))) {
+					e.Alerts = append(e.Alerts, a)
+				}
+			}
+			e.History[0] = decide.Track(e, ago(second*dur(back)))
+		}
+		if got := decide.Diagnose(e, policy(), now); got.Cause != test.cause {
+			t.Errorf("active for %s: got %s: %s (%+v)", test.from, got.Cause, got.Message, e.History[0])
+		}
+	}
+}

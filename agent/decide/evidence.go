@@ -73,7 +73,8 @@ type Served struct {
 	// SeenSince is, by cause, when there first was something to judge by: the
 	// first labels, for quality. Absent: since it settled.
 	SeenSince map[AlertCause]time.Time
-	// LastAlert is when an eligible, firing alert of a cause was last seen.
+	// LastAlert is when a firing alert of a cause was last seen that was eligible, or
+	// would have been had the version been settled for longer.
 	LastAlert map[AlertCause]time.Time
 	// LongestQuiet is, by cause, the longest time without such an alert that one
 	// then ended. Track keeps both.

@@ -14,7 +14,7 @@ func Track(e Evidence, now time.Time) Served {
 	s.LongestQuiet = maps.Clone(s.LongestQuiet)
 	first := map[AlertCause]time.Time{}
 	for _, a := range e.Alerts {
-		if ok, _ := Eligible(a, e, now); !ok || !a.Firing || a.Estimated {
+		if !a.Firing || a.Estimated || !shows(a, e, now) {
 			continue
 		}
 		if t, seen := first[a.Cause]; !seen || a.ActiveAt.Before(t) {
@@ -42,6 +42,20 @@ func Track(e Evidence, now time.Time) Served {
 		s.LastAlert[cause] = now
 	}
 	return s
+}
+
+// shows says that an alert is eligible, or is not only because its version has not
+// been settled for long enough. Nothing rests on it then; but the time was not quiet.
+func shows(a Alert, e Evidence, now time.Time) bool {
+	if ok, _ := Eligible(a, e, now); ok {
+		return true
+	}
+	if e.RollingOut || e.SettledAt.IsZero() || a.ActiveAt.Before(e.RolloutSince) {
+		return false
+	}
+	e.SettledAt = now.Add(-a.Window - 1)
+	ok, _ := Eligible(a, e, now)
+	return ok
 }
 
 // GoesOn is how long ago an alert may have been seen last for it to be taken to go on
