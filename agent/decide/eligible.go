@@ -16,15 +16,8 @@ const (
 // if not, why not. Alerts of the page clock are eligible: they inform the
 // diagnosis, but Diagnose rests no act on them.
 func Eligible(a Alert, e Evidence, now time.Time) (bool, string) {
-	switch {
-	case e.Blind != "":
-		return false, "nothing can be seen: " + string(e.Blind)
-	case a.Namespace != e.Namespace || a.Model != e.Model:
-		return false, fmt.Sprintf("is about model %s/%s", a.Namespace, a.Model)
-	case e.Active == "" || a.Version != e.Active:
-		return false, fmt.Sprintf("is about version %s, and version %s is active", a.Version, e.Active)
-	case a.ActiveAt.IsZero():
-		return false, "does not say since when it is active"
+	if why := foreign(a, e); why != "" {
+		return false, why
 	}
 	if countsInRollout(a, e, now) {
 		return true, ""
@@ -39,6 +32,22 @@ func Eligible(a Alert, e Evidence, now time.Time) (bool, string) {
 			e.Active, span(now.Sub(e.SettledAt)), span(a.Window))
 	}
 	return true, ""
+}
+
+// foreign says why an alert is not about the version that is active, and seen to
+// be: empty where it is.
+func foreign(a Alert, e Evidence) string {
+	switch {
+	case e.Blind != "":
+		return "nothing can be seen: " + string(e.Blind)
+	case a.Namespace != e.Namespace || a.Model != e.Model:
+		return fmt.Sprintf("is about model %s/%s", a.Namespace, a.Model)
+	case e.Active == "" || a.Version != e.Active:
+		return fmt.Sprintf("is about version %s, and version %s is active", a.Version, e.Active)
+	case a.ActiveAt.IsZero():
+		return "does not say since when it is active"
+	}
+	return ""
 }
 
 // countsInRollout lets errors and latency of the new version count before it

@@ -50,12 +50,7 @@ func shows(a Alert, e Evidence, now time.Time) bool {
 	if ok, _ := Eligible(a, e, now); ok {
 		return true
 	}
-	if e.RollingOut || e.SettledAt.IsZero() || a.ActiveAt.Before(e.RolloutSince) {
-		return false
-	}
-	e.SettledAt = now.Add(-a.Window - 1)
-	ok, _ := Eligible(a, e, now)
-	return ok
+	return foreign(a, e) == "" && !e.RollingOut && !e.SettledAt.IsZero() && !a.ActiveAt.Before(e.RolloutSince)
 }
 
 // GoesOn is how long ago an alert may have been seen last for it to be taken to go on

@@ -103,9 +103,9 @@ func Registered(r *registry.Version) string {
 // delete a version has made another of its name. What the history says of the
 // number is not true of that.
 func Reused(s *v1alpha1.ModelGuardStatus, r *registry.Version) bool {
-	number, registered := strconv.FormatInt(r.Number, 10), Registered(r)
+	number := strconv.FormatInt(r.Number, 10)
 	return slices.ContainsFunc(s.History, func(stay v1alpha1.ServedVersion) bool {
-		return stay.Version == number && stay.Registered != "" && stay.Registered != registered
+		return stay.Version == number && stay.Registered != "" && stay.Registered != Registered(r)
 	})
 }
 
