@@ -261,16 +261,9 @@ func TestWorkloadDeletedAndMadeAgain(t *testing.T) {
 func TestDecisionsArePruned(t *testing.T) {
 	w := newWorld(t)
 	for i := range 60 {
-		d := v1alpha1.ModelDecision{Spec: v1alpha1.ModelDecisionSpec{Guard: name}}
-		d.Namespace, d.Name = ns, "old-"+time.Duration(i).String()
-		d.Spec.DecidedAt.Time = w.now.Add(time.Duration(i-100) * time.Hour)
-		if err := w.client.Create(t.Context(), &d); err != nil {
-			t.Fatal(err)
-		}
-		d.Status.State = v1alpha1.Done
-		if err := w.client.Status().Update(t.Context(), &d); err != nil {
-			t.Fatal(err)
-		}
+		spec := v1alpha1.ModelDecisionSpec{Guard: name}
+		spec.DecidedAt.Time = w.now.Add(time.Duration(i-100) * time.Hour)
+		w.wasDecided("old-"+time.Duration(i).String(), spec, v1alpha1.Done)
 	}
 	w.tick(1)
 	ds := w.decisions()

@@ -18,12 +18,19 @@ import (
 func rolledBack(t *testing.T) *world {
 	t.Helper()
 	w := badRelease(t)
+	w.rollBack()
+	return w
+}
+
+// rollBack is a round in which Leeway goes back to version 1, and what follows until
+// it watches that.
+func (w *world) rollBack() {
+	w.t.Helper()
 	w.tick(1)
 	w.wantServes("1")
 	w.alerts = nil
 	w.settle(3)
 	w.wantPhase(v1alpha1.Verifying, "last_good")
-	return w
 }
 
 // fails makes the version that was gone back to fail.
@@ -62,15 +69,7 @@ func TestGuardDeletedInTheMiddle(t *testing.T) {
 
 func TestTrainingOfADeletedGuardEnds(t *testing.T) {
 	w := newWorld(t)
-	d := v1alpha1.ModelDecision{Spec: v1alpha1.ModelDecisionSpec{Guard: "gone"}}
-	d.Namespace, d.Name = ns, "gone-1"
-	if err := w.client.Create(t.Context(), &d); err != nil {
-		t.Fatal(err)
-	}
-	d.Status.State = v1alpha1.StateTraining
-	if err := w.client.Status().Update(t.Context(), &d); err != nil {
-		t.Fatal(err)
-	}
+	w.wasDecided("gone-1", v1alpha1.ModelDecisionSpec{Guard: "gone"}, v1alpha1.StateTraining)
 	w.tick(1)
 	w.wantState(w.one(), v1alpha1.Superseded, "superseded")
 }

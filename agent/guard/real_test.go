@@ -96,11 +96,7 @@ func realRelease(t *testing.T, tool []string, change ...func(*v1alpha1.ModelGuar
 func realRollback(t *testing.T, tool []string) *world {
 	t.Helper()
 	w := realRelease(t, tool)
-	w.tick(1)
-	w.wantServes("1")
-	w.alerts = nil
-	w.settle(3)
-	w.wantPhase(v1alpha1.Verifying, "last_good")
+	w.rollBack()
 	return w
 }
 

@@ -50,10 +50,12 @@ type world struct {
 	real bool // there is an API server
 	// uninstalled: its kinds are gone.
 	uninstalled bool
-	now         time.Time
-	client      client.WithWatch
-	store       registry.Store
-	loop        *guard.Loop
+	// shell is the folder in which commands of the documentation are run.
+	shell  string
+	now    time.Time
+	client client.WithWatch
+	store  registry.Store
+	loop   *guard.Loop
 	// interval of the loop; zero: a second
 	interval time.Duration
 	source   guard.Source // the world itself, unless it is read by HTTP
@@ -508,6 +510,20 @@ func (w *world) guard() *v1alpha1.ModelGuard {
 		w.t.Fatal(err)
 	}
 	return &g
+}
+
+// wasDecided makes a decision that is there already.
+func (w *world) wasDecided(name string, spec v1alpha1.ModelDecisionSpec, state v1alpha1.DecisionState) {
+	w.t.Helper()
+	d := v1alpha1.ModelDecision{Spec: spec}
+	d.Namespace, d.Name = ns, name
+	if err := w.client.Create(w.t.Context(), &d); err != nil {
+		w.t.Fatal(err)
+	}
+	d.Status.State = state
+	if err := w.client.Status().Update(w.t.Context(), &d); err != nil {
+		w.t.Fatal(err)
+	}
 }
 
 // decisions are those there are, oldest first.

@@ -40,6 +40,9 @@ func Python() []Package {
 	}
 }
 
+// Shell lists what commands of the documentation are run with.
+func Shell() []Package { return []Package{{"jq", "1.6"}} }
+
 // Absent names those of the packages that are not installed.
 func Absent(ctx context.Context, packages []Package) (absent []string) {
 	for _, p := range packages {
