@@ -14,14 +14,15 @@ import (
 
 	"github.com/leeway-dev/leeway/e2e/cluster"
 	"github.com/leeway-dev/leeway/e2e/images"
+	"github.com/leeway-dev/leeway/e2e/testbed"
 )
 
 // TestCluster tries what the other tests and the demo rely on.
 func TestCluster(t *testing.T) {
-	needMachine(t)
+	testbed.NeedMachine(t)
 	dir := t.TempDir()
 	before := look(t, dir)
-	c := up(t, dir)
+	c := testbed.Up(t, options(dir, ""))
 	t.Run("volumes and images", func(t *testing.T) { testPair(t, c) })
 	t.Run("node loss", func(t *testing.T) { testNodeLoss(t, c) })
 	t.Run("audit log", func(t *testing.T) { testAuditLog(t, c) })
@@ -88,7 +89,7 @@ func testNodeLoss(t *testing.T, c *cluster.Cluster) {
 	if err := c.NodeStart(node); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, time.Minute, func() error {
+	testbed.Eventually(t, time.Minute, func() error {
 		got, err := get(podURL(t, c, "pair-0"))
 		if want := "pair-0 uid 65532 starts 2"; err == nil && got != want {
 			err = fmt.Errorf("pod says %q, want %q: its volume has survived", got, want)
@@ -218,17 +219,4 @@ func get(url string) (string, error) {
 	defer resp.Body.Close()
 	b, err := io.ReadAll(resp.Body)
 	return string(b), err
-}
-
-// eventually tries until there is no error.
-func eventually(t *testing.T, patience time.Duration, try func() error) {
-	t.Helper()
-	end := time.Now().Add(patience)
-	err := try()
-	for ; err != nil && time.Now().Before(end); err = try() {
-		time.Sleep(400 * time.Millisecond)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
 }

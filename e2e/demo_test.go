@@ -14,6 +14,7 @@ import (
 
 	"github.com/leeway-dev/leeway/e2e/child"
 	"github.com/leeway-dev/leeway/e2e/cluster"
+	"github.com/leeway-dev/leeway/e2e/testbed"
 )
 
 // demoReport is what the demo leaves behind.
@@ -168,7 +169,7 @@ func demo(ctx context.Context, args ...string) *exec.Cmd {
 // run that was cut short left there is taken down, and in CI nobody keeps one.
 func demoMachine(t *testing.T) map[string]bool {
 	t.Helper()
-	needMachine(t)
+	testbed.NeedMachine(t)
 	if _, err := os.Stat("../build/tools/demo"); err != nil {
 		t.Fatalf("%v: run make tools first", err)
 	}

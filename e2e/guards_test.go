@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/leeway-dev/leeway/e2e/testbed"
 )
 
 // workloadOf is a model server with nothing in it, and nothing running.
@@ -56,11 +58,11 @@ func testGuards(t *testing.T, s *stage) {
 	for _, tc := range cases {
 		fmt.Fprintf(&manifest, guardOf, tc.name, tc.model, tc.workload, tc.artifact, tc.autonomy)
 	}
-	s.applyText(t, manifest.String())
+	s.ApplyText(t, manifest.String())
 	kubectl(t, s.Cluster, "apply", "-n", "guards", "-f", "../manifests/components/actor/actor.yaml")
 	for _, tc := range cases {
 		t.Run(tc.name, func(t *testing.T) {
-			eventually(t, 20*time.Second, func() error {
+			testbed.Eventually(t, 20*time.Second, func() error {
 				var g guardObject
 				if err := s.read(t, &g, "modelguard", tc.name, "-n", "guards"); err != nil {
 					return err

@@ -9,13 +9,14 @@ import (
 	"time"
 
 	"github.com/leeway-dev/leeway/e2e/child"
+	"github.com/leeway-dev/leeway/e2e/testbed"
 )
 
 // TestLeeway installs Leeway as its users do, and tries what only a real API
 // server can show. The three models get their bad release at the same time, and
 // each is kept from being rolled back by something else.
 func TestLeeway(t *testing.T) {
-	needMachine(t)
+	testbed.NeedMachine(t)
 	s := newStage(t)
 	unbound := &served{stage: s, namespace: example, kind: "Deployment"}
 	careful := &served{stage: s, namespace: "careful", kind: "Deployment", bound: true,
@@ -57,7 +58,7 @@ func TestLeeway(t *testing.T) {
 	t.Run("rule file with an error", func(t *testing.T) { testRules(t, s) })
 	t.Run("registry", func(t *testing.T) { testRegistry(t, s) })
 	for namespace, f := range s.traffic {
-		answered, faulty, lost := f.counts()
+		answered, faulty, lost := f.Counts()
 		t.Logf("%s: %d requests answered, %d with an error that the bad release made up, %d lost", namespace, answered, faulty, len(lost))
 		if len(lost) > 0 || answered == 0 || faulty == 0 {
 			t.Errorf("%s: want none lost and some of both others; lost: %.1000q", namespace, lost)

@@ -16,15 +16,16 @@ import (
 
 	"github.com/leeway-dev/leeway/e2e/cluster"
 	"github.com/leeway-dev/leeway/e2e/images"
+	"github.com/leeway-dev/leeway/e2e/testbed"
 )
 
 // TestNothingIsLeft kills the program that starts a cluster at several moments,
 // then takes down what there is of it.
 func TestNothingIsLeft(t *testing.T) {
-	needMachine(t)
+	testbed.NeedMachine(t)
 	dir := t.TempDir()
 	nothing := look(t, dir)
-	shared := up(t, dir) // brings in the packages and the programs
+	shared := testbed.Up(t, options(dir, "")) // brings in the packages and the programs
 	found := fmt.Sprint(same(nothing, look(t, dir)))
 	for _, kind := range []string{"process ", "ip -br link: ", "ip route: ", "folder: /sys/fs/cgroup/"} {
 		if !strings.Contains(found, "left behind: "+kind) {
@@ -66,7 +67,7 @@ func TestNothingIsLeft(t *testing.T) {
 // TestNothingIsLeftOfAnImageBuild kills one at several moments. What is left in
 // its folder is cleared by the next.
 func TestNothingIsLeftOfAnImageBuild(t *testing.T) {
-	needMachine(t)
+	testbed.NeedMachine(t)
 	dir := t.TempDir()
 	before := look(t, dir)
 	for _, after := range []time.Duration{100 * time.Millisecond, 700 * time.Millisecond, 1500 * time.Millisecond} {
@@ -197,7 +198,7 @@ func processes(t *testing.T, seen map[string]bool, dir string) {
 // on a busy machine that can be seconds.
 func nothingLeft(t *testing.T, before map[string]bool, dir string) {
 	t.Helper()
-	eventually(t, 10*time.Second, func() error { return same(before, look(t, dir)) })
+	testbed.Eventually(t, 10*time.Second, func() error { return same(before, look(t, dir)) })
 	if _, err := os.Stat(filepath.Join(dir, "run")); err == nil {
 		t.Error("the folder run is left")
 	}

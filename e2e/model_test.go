@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/leeway-dev/leeway/e2e/testbed"
 )
 
 // served is a model of these tests: the example's, in a namespace of its own, with two
@@ -72,9 +74,9 @@ func (d decisionObject) step(name string) time.Time {
 func (m *served) install(t *testing.T) {
 	t.Helper()
 	if m.namespace != example {
-		m.applyText(t, fmt.Sprintf("{apiVersion: v1, kind: Namespace, metadata: {name: %s, labels: {pod-security.kubernetes.io/enforce: restricted}}}", m.namespace))
-		m.credentials(t, m.namespace)
-		m.applyText(t, fmt.Sprintf("{apiVersion: v1, kind: Service, metadata: {name: flights, namespace: %s}, "+
+		m.ApplyText(t, fmt.Sprintf("{apiVersion: v1, kind: Namespace, metadata: {name: %s, labels: {pod-security.kubernetes.io/enforce: restricted}}}", m.namespace))
+		m.Credentials(t, m.namespace)
+		m.ApplyText(t, fmt.Sprintf("{apiVersion: v1, kind: Service, metadata: {name: flights, namespace: %s}, "+
 			"spec: {selector: {app: flights}, ports: [{port: 80, targetPort: leeway}]}}", m.namespace))
 	}
 	if m.bound {
@@ -88,14 +90,14 @@ func (m *served) install(t *testing.T) {
 func (m *served) begin(t *testing.T) {
 	t.Helper()
 	kubectl(t, m.Cluster, "rollout", "status", "-n", m.namespace, strings.ToLower(m.kind)+"/flights", "--timeout=90s")
-	m.applyText(t, replaced(t, "../examples/flights/manifests/guard.yaml", append([]string{
+	m.ApplyText(t, testbed.Replaced(t, "../examples/flights/manifests/guard.yaml", append([]string{
 		"namespace: flights", "namespace: " + m.namespace,
 		"kind: Deployment", "kind: " + m.kind,
 		"verify: {for: 15s, goodAfter: 20s}", "verify: {for: 5s, goodAfter: 10s}",
 	}, m.guard...)...))
-	f := &traffic{url: "http://" + m.serviceIP(t, m.namespace, "flights") + "/v2/models/flights/infer", rows: m.rows}
+	f := &testbed.Traffic{URL: "http://" + m.ServiceIP(t, m.namespace, "flights") + "/v2/models/flights/infer", Rows: m.Rows, PerSecond: perSecond}
 	m.traffic[m.namespace] = f
-	f.start(t)
+	f.Start(t)
 }
 
 // deploy applies the example's manifest for a version.
@@ -103,20 +105,20 @@ func (m *served) deploy(t *testing.T, version string) {
 	t.Helper()
 	parts := []string{
 		"namespace: flights", "namespace: " + m.namespace, "replicas: 3", "replicas: 2",
-		"${VERSION}", version, "${MODEL_URI}", m.uris[version], "${PROFILE_DIGEST}", m.digest,
+		"${VERSION}", version, "${MODEL_URI}", m.uris[version], "${PROFILE_DIGEST}", m.Digest,
 	}
 	if m.kind == "StatefulSet" {
 		parts = append(parts, "kind: Deployment", "kind: StatefulSet",
 			"strategy: {rollingUpdate: {maxUnavailable: 0, maxSurge: 100%}}", "serviceName: flights")
 	}
-	m.applyText(t, replaced(t, "../examples/flights/manifests/model.yaml", parts...))
+	m.ApplyText(t, testbed.Replaced(t, "../examples/flights/manifests/model.yaml", parts...))
 }
 
 // sees waits until the guard has something to say of itself.
 func (m *served) sees(t *testing.T, patience time.Duration, ok func(guardObject) bool) guardObject {
 	t.Helper()
 	var g guardObject
-	eventually(t, patience, func() error {
+	testbed.Eventually(t, patience, func() error {
 		g = guardObject{}
 		if err := m.read(t, &g, "modelguard", "flights", "-n", m.namespace); err != nil {
 			return err
@@ -142,7 +144,7 @@ func (m *served) proven(t *testing.T) {
 func (m *served) decided(t *testing.T, patience time.Duration, states ...string) decisionObject {
 	t.Helper()
 	var found decisionObject
-	eventually(t, patience, func() error {
+	testbed.Eventually(t, patience, func() error {
 		var list struct{ Items []decisionObject }
 		if err := m.read(t, &list, "modeldecisions", "-n", m.namespace); err != nil {
 			return err
@@ -204,7 +206,7 @@ func (m *served) wentBack(t *testing.T, name string) decisionObject {
 	if d.Metadata.Name != name && name != "" {
 		t.Errorf("%s was done, want %s", d, name)
 	}
-	eventually(t, 30*time.Second, func() error {
+	testbed.Eventually(t, 30*time.Second, func() error {
 		version, generation, settled := m.template(t)
 		switch {
 		case generation != 3:

@@ -10,13 +10,14 @@ import (
 	"time"
 
 	"github.com/leeway-dev/leeway/e2e/child"
+	"github.com/leeway-dev/leeway/e2e/testbed"
 )
 
 // testRules puts an error into one of the rule files, and takes it out again.
 func testRules(t *testing.T, s *stage) {
 	token := s.token(t, "flights-labels", "leeway")
 	before := s.groups(t, token)
-	path := filepath.Join(s.dir, "rules", "errors.yaml")
+	path := filepath.Join(s.Dir, "rules", "errors.yaml")
 	good, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -26,7 +27,7 @@ func testRules(t *testing.T, s *stage) {
 	s.rules(t, path, bad)
 	current := func(want string) {
 		t.Helper()
-		eventually(t, 90*time.Second, func() error {
+		testbed.Eventually(t, 90*time.Second, func() error {
 			got := s.query(t, token, "leeway_controller_rules_current")
 			for _, pod := range []string{"leeway-controller-0", "leeway-controller-1"} {
 				if got[pod] != want {
@@ -48,7 +49,7 @@ func testRules(t *testing.T, s *stage) {
 			t.Errorf("%s does not say that errors.yaml:%d was refused: …%s", pod, line, logs[max(0, len(logs)-3000):])
 		}
 	}
-	eventually(t, 15*time.Second, func() error { return evaluated(before, s.groups(t, token), refused.Add(2*time.Second)) })
+	testbed.Eventually(t, 15*time.Second, func() error { return evaluated(before, s.groups(t, token), refused.Add(2*time.Second)) })
 
 	s.rules(t, path, string(good))
 	current("1")

@@ -18,7 +18,6 @@ import (
 	"syscall"
 	"time"
 
-	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -109,39 +108,7 @@ func (w *world) prepare(ctx context.Context, r *replica) (err error) {
 
 // bind makes a pod, and a token and a kubeconfig that are bound to it.
 func (w *world) bind(ctx context.Context, pod, account, server, file string) error {
-	made, err := w.kube.CoreV1().Pods(system).Create(ctx, &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Name: pod},
-		Spec:       corev1.PodSpec{ServiceAccountName: account, NodeName: nodeName, Containers: []corev1.Container{{Name: "agent", Image: "none"}}},
-	}, metav1.CreateOptions{})
-	if err != nil {
-		return err
-	}
-	ref := &authenticationv1.BoundObjectReference{Kind: "Pod", APIVersion: "v1", Name: pod, UID: made.UID}
-	api, err := w.newToken(ctx, account, "", ref)
-	if err != nil {
-		return err
-	}
-	if err := plane.WriteKubeconfig(file+".kubeconfig", server, api); err != nil {
-		return err
-	}
-	own, err := w.newToken(ctx, account, "leeway", ref)
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(file+".token", []byte(own), 0o600)
-}
-
-func (w *world) newToken(ctx context.Context, account, audience string, to *authenticationv1.BoundObjectReference) (string, error) {
-	seconds := int64(24 * 3600)
-	request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: &seconds, BoundObjectRef: to}}
-	if audience != "" {
-		request.Spec.Audiences = []string{audience}
-	}
-	made, err := w.kube.CoreV1().ServiceAccounts(system).CreateToken(ctx, account, request, metav1.CreateOptions{})
-	if err != nil {
-		return "", err
-	}
-	return made.Status.Token, nil
+	return plane.Pod{Namespace: system, Name: pod, Account: account, Node: nodeName, Server: server}.Bind(ctx, w.kube, file)
 }
 
 // supervise starts a replica whenever it has ended, as its kubelet would: a
@@ -152,7 +119,7 @@ func (w *world) supervise(r *replica) {
 			w.say("replica %s: %v", r.name, err)
 		}
 		for ok := true; ok; ok = r.held.Load() > 0 {
-			if pause(w.ctx, 500*time.Millisecond) != nil {
+			if plane.Pause(w.ctx, 500*time.Millisecond) != nil {
 				return
 			}
 		}
@@ -219,7 +186,7 @@ func die(ctx context.Context, after time.Duration, which ...*replica) error {
 		defer r.held.Add(-1)
 		r.signal(syscall.SIGKILL)
 	}
-	return pause(ctx, after)
+	return plane.Pause(ctx, after)
 }
 
 // leader is the replica that the Lease names, or nil.

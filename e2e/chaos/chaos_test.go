@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/leeway-dev/leeway/e2e/plane"
 )
 
 var (
@@ -37,7 +39,7 @@ func TestChaos(t *testing.T) {
 		if _, err := w.tell(t.Context(), round, sum, plot{
 			during: func(ctx, whole context.Context) {
 				for range left {
-					if pause(ctx, time.Duration(r.Int64N(int64(4*time.Second)))) != nil {
+					if plane.Pause(ctx, time.Duration(r.Int64N(int64(4*time.Second)))) != nil {
 						return
 					}
 					w.disturb(ctx, whole, r, sum)
@@ -123,7 +125,7 @@ func (w *world) stageAll(ctx context.Context, round int) ([]*scene, error) {
 
 // conclude judges the scenes, and clears them away.
 func (w *world) conclude(ctx context.Context, told []*scene, began time.Time, sum *tally) error {
-	if err := pause(ctx, 2*time.Second); err != nil { // so that who was to act once more has
+	if err := plane.Pause(ctx, 2*time.Second); err != nil { // so that who was to act once more has
 		return err
 	}
 	if err := w.audit.read(); err != nil {
@@ -182,17 +184,8 @@ func (w *world) untilFinished(ctx, disturbing context.Context, m *scene, approve
 		if !quiet.IsZero() && time.Since(quiet) > bound {
 			return err
 		}
-		if err := pause(ctx, 250*time.Millisecond); err != nil {
+		if err := plane.Pause(ctx, 250*time.Millisecond); err != nil {
 			return err
 		}
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(d):
-		return nil
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/leeway-dev/leeway/e2e/plane"
 )
 
 // disturbance is one way to disturb. It is over when it returns.
@@ -40,7 +42,7 @@ func ways() []disturbance {
 		{"leader stopped for longer than the Lease", func(ctx context.Context, leader, _ *replica, r *rand.Rand) error {
 			leader.signal(syscall.SIGSTOP)
 			defer leader.signal(syscall.SIGCONT)
-			return pause(ctx, long+some(r)/2)
+			return plane.Pause(ctx, long+some(r)/2)
 		}, true},
 		{"leader's way to the API server stalls", func(ctx context.Context, leader, _ *replica, r *rand.Rand) error {
 			return closed(ctx, long+some(r)/2, func(g *gate) { g.set(false, true, 0) }, leader.api.gate)
@@ -69,7 +71,7 @@ func closed(ctx context.Context, long time.Duration, set func(*gate), gates ...*
 		set(g)
 		defer g.open()
 	}
-	return pause(ctx, long)
+	return plane.Pause(ctx, long)
 }
 
 // disturb does one of the ways to disturb, and waits until somebody leads again.
@@ -84,7 +86,7 @@ func (w *world) disturb(disturbing, ctx context.Context, r *rand.Rand, sum *tall
 	w.say("disturbance %d: %s (%s leads)", sum.count(way.name), way.name, leader.name)
 	began := time.Now()
 	_ = way.do(disturbing, leader, follower, r) // it ends early with the last story
-	if err := await(ctx, 8*lease, func() error {
+	if err := plane.Await(ctx, 8*lease, func() error {
 		if now := w.leader(ctx); now == nil || way.lost && now == leader && time.Since(began) < lease {
 			return fmt.Errorf("nobody leads")
 		}
@@ -108,7 +110,7 @@ func (w *world) dieWhileApproved(ctx context.Context, m *scene, wait time.Durati
 		return
 	}
 	w.say("disturbance %d: kill -9 of the leader, %s after an approval in %s", sum.count("kill -9 of the leader after an approval"), wait.Round(time.Millisecond), m.namespace)
-	if pause(ctx, wait) == nil {
+	if plane.Pause(ctx, wait) == nil {
 		_ = die(ctx, time.Second, leader)
 	}
 }
@@ -150,7 +152,7 @@ func (w *world) compareForStates(before, after map[string]float64, sum *tally) {
 // from one that the other has.
 func (w *world) compareSamples(ctx context.Context, told []*scene, began time.Time, sum *tally) error {
 	end := time.Now().Add(-2 * time.Second)
-	return await(ctx, 30*time.Second, func() error { // what was buffered has to arrive
+	return plane.Await(ctx, 30*time.Second, func() error { // what was buffered has to arrive
 		missing, total := 0, 0
 		for _, m := range told {
 			expr := fmt.Sprintf(`leeway_model_info{namespace="%s"}[%ds] @ %d`, m.namespace, int(end.Sub(began).Seconds()), end.Unix())

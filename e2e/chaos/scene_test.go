@@ -18,6 +18,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/leeway-dev/leeway/e2e/plane"
 )
 
 type podUID = types.UID
@@ -190,7 +192,7 @@ func (w *world) deployment(m *scene, version string) *appsv1.Deployment {
 // deploy is what a person or a pipeline does.
 func (w *world) deploy(ctx context.Context, m *scene, version string) error {
 	deployments := w.kube.AppsV1().Deployments(m.namespace)
-	return await(ctx, 10*time.Second, func() error {
+	return plane.Await(ctx, 10*time.Second, func() error {
 		d, err := deployments.Get(ctx, "m", nothing)
 		if err != nil {
 			return err
@@ -225,7 +227,7 @@ func (w *world) guard(m *scene) *unstructured.Unstructured {
 
 // proven waits until a version has been settled and clean for so long.
 func (w *world) proven(ctx context.Context, m *scene, version string, long time.Duration) error {
-	return await(ctx, 90*time.Second, func() error {
+	return plane.Await(ctx, 90*time.Second, func() error {
 		g, err := w.dynamic.Resource(guards).Namespace(m.namespace).Get(ctx, "m", nothing)
 		if err != nil {
 			return err

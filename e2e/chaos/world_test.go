@@ -165,7 +165,7 @@ func (w *world) grant(ctx context.Context) error {
 		}
 	}
 	var err error
-	w.viewer, err = w.newToken(ctx, "viewer", "leeway", nil)
+	w.viewer, err = plane.NewToken(ctx, w.kube, system, "viewer", "leeway", nil)
 	return err
 }
 
@@ -197,23 +197,6 @@ func (w *world) cli(ctx context.Context, args ...string) (string, error) {
 	cmd.Env = append(os.Environ(), "KUBECONFIG="+w.path("kubeconfig"))
 	out, err := child.Run(cmd)
 	return strings.TrimSpace(out), err
-}
-
-// await tries until there is no error, or time is over.
-func await(ctx context.Context, patience time.Duration, try func() error) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	for {
-		err := try()
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("waited %s: %w", patience, err)
-		case <-time.After(200 * time.Millisecond):
-		}
-	}
 }
 
 // home notes at which rows a version is at home.

@@ -157,7 +157,7 @@ func (p *Plane) startServer(ctx context.Context, etcd string, o Options) error {
 	if err := p.start("kube-apiserver", args...); err != nil {
 		return err
 	}
-	return await(ctx, p.URL+"/readyz")
+	return answers(ctx, p.URL+"/readyz")
 }
 
 func (p *Plane) start(name string, args ...string) error {
@@ -211,8 +211,8 @@ func FreePort() (string, error) {
 	return l.Addr().String(), l.Close()
 }
 
-// await waits for a server to say that it is ready.
-func await(ctx context.Context, url string) error {
+// answers waits for a server to say that it is ready.
+func answers(ctx context.Context, url string) error {
 	c := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
 	defer c.CloseIdleConnections()
 	for deadline := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {

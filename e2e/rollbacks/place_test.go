@@ -15,6 +15,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/leeway-dev/leeway/e2e/testbed"
 )
 
 var (
@@ -22,6 +24,8 @@ var (
 	decisions = schema.GroupVersionResource{Group: "leeway.dev", Version: "v1alpha1", Resource: "modeldecisions"}
 	versions  = schema.GroupVersionResource{Group: "leeway.dev", Version: "v1alpha1", Resource: "modelversions"}
 )
+
+var asIs = metav1.GetOptions{}
 
 // place is where one test plays: a namespace with a model, its guard and traffic.
 // Version 1 was good. Version 2 answers every second request with an error.
@@ -36,7 +40,7 @@ type place struct {
 	artifact string
 	uris     [2]string
 	image    string // of version 2, where versions are images
-	traffic  *traffic
+	traffic  *testbed.Traffic
 }
 
 type decision struct {
@@ -70,22 +74,19 @@ func (p *place) stand(t *testing.T) {
 	if p.replicas == 0 {
 		p.replicas = 1
 	}
-	p.apply(t, fmt.Sprintf(`
+	p.ApplyText(t, fmt.Sprintf(`
 {apiVersion: v1, kind: Namespace, metadata: {name: %[1]s, labels: {pod-security.kubernetes.io/enforce: restricted}}}
 ---
 {apiVersion: v1, kind: Service, metadata: {name: flights, namespace: %[1]s}, spec: {selector: {app: flights}, ports: [{port: 80, targetPort: leeway}]}}
----
-{apiVersion: v1, kind: Secret, metadata: {name: s3, namespace: %[1]s}, stringData: {AWS_ACCESS_KEY_ID: %[2]s, AWS_SECRET_ACCESS_KEY: %[3]s,
-  AWS_REGION: us-east-1, AWS_ENDPOINT_URL: "http://s3.%[4]s.svc:7070"}}
----
-`, p.namespace, p.s3.key, p.s3.secret, example)+strings.Replace(string(read(t, "../../manifests/components/actor/actor.yaml")),
-		"  name: leeway-actor\n", "  name: leeway-actor\n  namespace: "+p.namespace+"\n", 1))
+`, p.namespace))
+	p.Credentials(t, p.namespace)
+	p.kubectl(t, "apply", "-n", p.namespace, "-f", "../../manifests/components/actor/actor.yaml")
 	p.register(t)
 	p.deploy(t, 1)
 	p.serves(t, "1", p.replicas)
 	p.guard(t)
-	p.traffic = &traffic{url: "http://" + p.serviceIP(t, p.namespace, "flights") + "/v2/models/flights/infer", rows: p.rows}
-	p.traffic.start(t)
+	p.traffic = &testbed.Traffic{URL: "http://" + p.ServiceIP(t, p.namespace, "flights") + "/v2/models/flights/infer", Rows: p.Rows, PerSecond: perSecond}
+	p.traffic.Start(t)
 	p.sees(t, 90*time.Second, func(g guard) bool {
 		return g.Status.Phase == "Watching" && g.Status.ActiveVersion == "1" && !g.Status.SettledAt.IsZero() && time.Since(g.Status.SettledAt) > 23*time.Second
 	})
@@ -103,21 +104,21 @@ func (p *place) uri(version int) string { return "s3://" + p.path(version) }
 
 func (p *place) put(t *testing.T, version int, artifact []byte) {
 	t.Helper()
-	if err := p.s3.put(p.path(version), artifact); err != nil {
+	if err := p.S3.Put(p.path(version), artifact); err != nil {
 		t.Fatal(err)
 	}
 }
 
 func (p *place) register(t *testing.T) {
 	t.Helper()
-	p.put(t, 1, p.good)
-	p.put(t, 2, p.bad)
+	p.put(t, 1, p.Good)
+	p.put(t, 2, p.Bad)
 	for i, uri := range p.uris {
 		if uri == "" {
 			uri = p.uri(i + 1)
 		}
-		if n := p.cli(t, "register", "--store", "kube:"+p.namespace, "--model", "flights", "--artifact", uri,
-			"--profile", p.profile, "--metric", "mae=7.1"); n != fmt.Sprint(i+1) {
+		if n := p.CLI(t, "register", "--store", "kube:"+p.namespace, "--model", "flights", "--artifact", uri,
+			"--profile", p.Profile, "--metric", "mae=7.1"); n != fmt.Sprint(i+1) {
 			t.Fatalf("registered as version %s, want %d", n, i+1)
 		}
 	}
@@ -126,25 +127,18 @@ func (p *place) register(t *testing.T) {
 // deploy applies the example's manifest for a version, as a person would.
 func (p *place) deploy(t *testing.T, version int) {
 	t.Helper()
-	text := string(read(t, "../../examples/flights/manifests/model.yaml"))
 	parts := append([]string{
 		"namespace: flights", "namespace: " + p.namespace, "replicas: 3", fmt.Sprintf("replicas: %d", p.replicas),
-		"${VERSION}", fmt.Sprint(version), "${MODEL_URI}", p.uri(version), "${PROFILE_DIGEST}", p.digest,
+		"${VERSION}", fmt.Sprint(version), "${MODEL_URI}", p.uri(version), "${PROFILE_DIGEST}", p.Digest,
 		"cpu: 20m", "cpu: 5m", "sleep: {seconds: 5}", "sleep: {seconds: 2}",
 	}, p.parts...)
 	if p.uris[0] != "" {
-		parts = append(parts, server, p.uris[version-1])
+		parts = append(parts, testbed.Server, p.uris[version-1])
 	}
 	if p.kind == "StatefulSet" {
 		parts = append(parts, "kind: Deployment", "kind: StatefulSet", strategy, "serviceName: flights")
 	}
-	for i := 0; i < len(parts); i += 2 {
-		if !strings.Contains(text, parts[i]) {
-			t.Fatalf("the example's manifest has no %q (any more)", parts[i])
-		}
-		text = strings.ReplaceAll(text, parts[i], parts[i+1])
-	}
-	p.apply(t, text)
+	p.ApplyText(t, testbed.Replaced(t, "../../examples/flights/manifests/model.yaml", parts...))
 }
 
 // strategy is that of the example's Deployment.
@@ -164,7 +158,7 @@ func (p *place) guard(t *testing.T) {
 	if verify == "" {
 		verify = "15s"
 	}
-	p.apply(t, fmt.Sprintf(`
+	p.ApplyText(t, fmt.Sprintf(`
 apiVersion: leeway.dev/v1alpha1
 kind: ModelGuard
 metadata: {name: flights, namespace: %s}
@@ -216,7 +210,7 @@ func (p *place) get(ctx context.Context, kind schema.GroupVersionResource, name 
 func (p *place) sees(t *testing.T, patience time.Duration, ok func(guard) bool) guard {
 	t.Helper()
 	var g guard
-	eventually(t, patience, func() error {
+	testbed.Eventually(t, patience, func() error {
 		g = guard{}
 		if err := p.get(t.Context(), guards, "flights", &g); err != nil {
 			return err
@@ -239,6 +233,20 @@ func (p *place) held(t *testing.T, patience time.Duration, reason string) guard 
 			}
 		}
 		return false
+	})
+}
+
+// warns waits for a warning about the guard, which is there for longer than the guard
+// is held where it goes on at once.
+func (p *place) warns(t *testing.T, reason string) {
+	t.Helper()
+	testbed.Eventually(t, 10*time.Second, func() error {
+		l, err := p.kube.CoreV1().Events(p.namespace).List(t.Context(), metav1.ListOptions{
+			FieldSelector: "type=Warning,involvedObject.kind=ModelGuard,reason=" + reason})
+		if err == nil && len(l.Items) == 0 {
+			err = fmt.Errorf("no event says %s", reason)
+		}
+		return err
 	})
 }
 
@@ -266,7 +274,7 @@ func (p *place) decided(t *testing.T) []decision {
 func (p *place) comes(t *testing.T, patience time.Duration, ok func(decision) bool) decision {
 	t.Helper()
 	var last decision
-	eventually(t, patience, func() error {
+	testbed.Eventually(t, patience, func() error {
 		all := p.decided(t)
 		if len(all) > 0 {
 			last = all[len(all)-1]
@@ -319,7 +327,7 @@ func isReady(pod corev1.Pod) bool {
 // serves waits until so many pods of a version are ready, and no others are there.
 func (p *place) serves(t *testing.T, version string, n int) {
 	t.Helper()
-	eventually(t, 2*time.Minute, func() error {
+	testbed.Eventually(t, 2*time.Minute, func() error {
 		pods, err := p.pods(t.Context())
 		if err != nil {
 			return err
@@ -356,8 +364,8 @@ func (p *place) floor(t *testing.T, n int) (check func()) {
 			time.Sleep(700 * time.Millisecond)
 		}
 	})
-	_, _, lostBefore := p.traffic.counts()
-	answeredBefore, _, _ := p.traffic.counts()
+	_, _, lostBefore := p.traffic.Counts()
+	answeredBefore, _, _ := p.traffic.Counts()
 	stop := func() {
 		cancel()
 		ended.Wait()
@@ -366,7 +374,7 @@ func (p *place) floor(t *testing.T, n int) (check func()) {
 	return func() {
 		t.Helper()
 		stop()
-		answered, _, lost := p.traffic.counts()
+		answered, _, lost := p.traffic.Counts()
 		lost = lost[len(lostBefore):]
 		t.Logf("%s: %d pods ready at least in %d looks; %d requests answered meanwhile, %d lost", p.namespace, least, looks, answered-answeredBefore, len(lost))
 		if least < n || looks == 0 {

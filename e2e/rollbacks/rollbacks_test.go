@@ -15,6 +15,9 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/leeway-dev/leeway/e2e/child"
+	"github.com/leeway-dev/leeway/e2e/testbed"
 )
 
 // TestMain has five tests play at a time, whatever the machine has: most of what
@@ -61,19 +64,14 @@ func quota(t *testing.T, p *place) {
 	if _, err := p.kube.CoreV1().ResourceQuotas(p.namespace).Create(t.Context(), q, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, 20*time.Second, func() error {
+	testbed.Eventually(t, 20*time.Second, func() error {
 		now, err := p.kube.CoreV1().ResourceQuotas(p.namespace).Get(t.Context(), "small", asIs)
 		if used := now.Status.Used[corev1.ResourcePods]; err == nil && used.Value() != 1 {
 			err = fmt.Errorf("%s pods are counted, want 1", used.String())
 		}
 		return err
 	})
-	p.let(t)
-	p.sees(t, 90*time.Second, func(g guard) bool { return g.Status.Phase == "Acting" && g.Status.Reason == "pods_pending" })
-	d := p.ends(t, 90*time.Second, "Held")
-	p.wants(t, d, "pods_pending", "undone", "exceeded quota: small", "registered")
-	p.held(t, 10*time.Second, "pods_pending")
-	p.serves(t, "2", 1)
+	p.findsNoRoom(t, "exceeded quota: small")
 	if err := p.kube.CoreV1().ResourceQuotas(p.namespace).Delete(t.Context(), "small", metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +94,7 @@ func noRoom(t *testing.T, p *place) {
 	p.stand(t)
 	check := p.floor(t, 1)
 	p.serves(t, "2", 1)
-	p.apply(t, fmt.Sprintf(`
+	p.ApplyText(t, fmt.Sprintf(`
 apiVersion: v1
 kind: Pod
 metadata: {name: other, namespace: %s}
@@ -112,13 +110,20 @@ spec:
       securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
 `, p.namespace, node, cores*40/100))
 	p.kubectl(t, "wait", "-n", p.namespace, "--for=condition=Ready", "pod/other", "--timeout=60s")
+	p.findsNoRoom(t, "Insufficient cpu")
+	check()
+}
+
+// findsNoRoom lets Leeway roll back, which comes to nothing for want of room. It says
+// so meanwhile, and puts version 2 back.
+func (p *place) findsNoRoom(t *testing.T, says string) {
+	t.Helper()
 	p.let(t)
 	p.sees(t, 90*time.Second, func(g guard) bool { return g.Status.Phase == "Acting" && g.Status.Reason == "pods_pending" })
 	d := p.ends(t, 90*time.Second, "Held")
-	p.wants(t, d, "pods_pending", "undone", "Insufficient cpu", "registered")
+	p.wants(t, d, "pods_pending", "undone", says, "registered")
 	p.held(t, 10*time.Second, "pods_pending")
 	p.serves(t, "2", 1)
-	check()
 }
 
 // ordered: a StatefulSet replaces no pod while another is broken, the broken one
@@ -129,7 +134,7 @@ func ordered(t *testing.T, p *place) {
 	check := p.floor(t, 1)
 	p.put(t, 2, []byte("no model"))
 	p.kubectl(t, "delete", "pod", "flights-1", "-n", p.namespace)
-	eventually(t, 60*time.Second, func() error {
+	testbed.Eventually(t, 60*time.Second, func() error {
 		pod, err := p.kube.CoreV1().Pods(p.namespace).Get(t.Context(), "flights-1", asIs)
 		if err == nil && (len(pod.Status.ContainerStatuses) == 0 || pod.Status.ContainerStatuses[0].RestartCount < 1) {
 			err = fmt.Errorf("flights-1 does not crash: %+v", pod.Status.ContainerStatuses)
@@ -162,14 +167,14 @@ func (p *place) template(t *testing.T) string {
 func imageGone(t *testing.T, p *place) {
 	digest := ""
 	for line := range strings.Lines(p.node(t, 1, "ctr", "-n", "k8s.io", "images", "ls")) {
-		if f := strings.Fields(line); f[0] == server {
+		if f := strings.Fields(line); f[0] == testbed.Server {
 			digest = f[2]
 		}
 	}
 	for i, name := range []string{"one", "two"} {
 		p.uris[i] = "docker.io/local/flights-" + name + "@" + digest
 		for n := 1; n <= p.Nodes(); n++ {
-			p.node(t, n, "ctr", "-n", "k8s.io", "images", "tag", server, p.uris[i])
+			p.node(t, n, "ctr", "-n", "k8s.io", "images", "tag", testbed.Server, p.uris[i])
 		}
 	}
 	p.artifact = `container: model, image: true, allow: ["docker.io/local/flights-*"]`
@@ -190,7 +195,11 @@ func imageGone(t *testing.T, p *place) {
 // node runs a command on a node.
 func (p *place) node(t *testing.T, n int, args ...string) string {
 	t.Helper()
-	return run(t, p.NodeCommand(n, args...))
+	out, err := child.Run(p.NodeCommand(n, args...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
 }
 
 // kill ends the model's process in each pod, so that it reads its artifact again.
@@ -222,7 +231,7 @@ func crashLoop(t *testing.T, p *place) {
 	p.kill(t)
 	d := p.ends(t, 90*time.Second, "Failed")
 	p.wants(t, d, "worse", "undone", "container model has ended 2 times", "rejected")
-	p.held(t, 10*time.Second, "worse")
+	p.warns(t, "worse")
 	p.serves(t, "2", 1)
 	p.goesOn(t)
 }
@@ -247,7 +256,7 @@ func worse(t *testing.T, p *place) {
 	p.kill(t)
 	d := p.ends(t, 90*time.Second, "Failed")
 	p.wants(t, d, "worse", "undone", "errors", "rejected")
-	p.held(t, 10*time.Second, "worse")
+	p.warns(t, "worse")
 	p.serves(t, "2", 1)
 	p.goesOn(t)
 }
@@ -270,7 +279,7 @@ func paused(t *testing.T, p *place) {
 // be evicted. Neither is in the way of the rollback, nor it in theirs.
 func scaled(t *testing.T, p *place) {
 	p.stand(t)
-	p.apply(t, fmt.Sprintf(`
+	p.ApplyText(t, fmt.Sprintf(`
 apiVersion: autoscaling/v2
 kind: HorizontalPodAutoscaler
 metadata: {name: flights, namespace: %[1]s}
@@ -316,7 +325,7 @@ func overwritten(t *testing.T, p *place) {
 	if version := p.template(t); version != "2" {
 		t.Errorf("the template names version %s, want 2: nothing may be deployed that is not what was registered", version)
 	}
-	p.put(t, 1, p.good)
+	p.put(t, 1, p.Good)
 	p.wants(t, p.ends(t, 2*time.Minute, "Done"), "verified", "ok", "", "live")
 	p.serves(t, "1", 1)
 	check()

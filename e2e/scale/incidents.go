@@ -8,6 +8,8 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/leeway-dev/leeway/e2e/plane"
 )
 
 // decision is what is read of a ModelDecision.
@@ -29,7 +31,7 @@ type decision struct {
 
 // settled waits until every guard watches a version that is settled for so long.
 func (f *fleet) settled(ctx context.Context, long, patience time.Duration) error {
-	return await(ctx, patience, func() error {
+	return plane.Await(ctx, patience, func() error {
 		l, err := f.s.dynamic.Resource(guards).List(ctx, metav1.ListOptions{})
 		if err != nil {
 			return err
@@ -70,7 +72,7 @@ func (f *fleet) incident(ctx context.Context, models []*model, patience time.Dur
 	if err := each(byName, func(key string) error { return f.release(ctx, byName[key], bad) }); err != nil {
 		return o, err
 	}
-	err = await(ctx, patience, func() error {
+	err = plane.Await(ctx, patience, func() error {
 		acting, err := f.acting(ctx)
 		if err != nil {
 			return err

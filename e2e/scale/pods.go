@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/leeway-dev/leeway/e2e/plane"
 )
 
 // values for rules that look back on less than a minute, so that a run is one of
@@ -107,7 +109,7 @@ func (s *stage) callsIn(ctx context.Context, while time.Duration) (calls, error)
 		return nil, err
 	}
 	began := time.Now()
-	if err := pause(ctx, while); err != nil {
+	if err := plane.Pause(ctx, while); err != nil {
 		return nil, err
 	}
 	after, err := s.calls(ctx)
@@ -119,15 +121,6 @@ func (s *stage) callsIn(ctx context.Context, while time.Duration) (calls, error)
 		d[k] *= float64(time.Minute) / float64(time.Since(began))
 	}
 	return d, nil
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(d):
-		return nil
-	}
 }
 
 // perform feeds the controllers, and lets incidents happen.
@@ -155,23 +148,38 @@ func (f *fleet) perform(ctx context.Context, pair []*program, incidents int, res
 		return err
 	}
 	say("all guards watch; %d samples were sent", sent.Load())
-	var err error
-	if res.callsOnce, res.samplesOnce, err = f.minute(ctx, &sent); err != nil {
+	if err := f.countCalls(ctx, &sent, &every, res); err != nil {
 		return err
 	}
-	say("a minute of %.0f samples: %.0f calls: %s", res.samplesOnce, res.callsOnce.sum(), res.callsOnce)
+	if err := f.haveIncidents(ctx, incidents, res); err != nil {
+		return err
+	}
+	if e := failed.Load(); e != nil {
+		say("the last failure of who sends: %v", *e)
+	}
+	return res.measure(ctx, pair)
+}
+
+// countCalls counts the calls of a minute, and of one with four times the samples.
+func (f *fleet) countCalls(ctx context.Context, sent, every *atomic.Int64, res *podsResult) (err error) {
+	if res.callsOnce, res.samplesOnce, err = f.minute(ctx, sent); err != nil {
+		return err
+	}
+	f.s.say("a minute of %.0f samples: %.0f calls: %s", res.samplesOnce, res.callsOnce.sum(), res.callsOnce)
 	every.Store(int64(f.s.interval / 4))
-	if err := pause(ctx, f.s.interval); err != nil {
+	if err := plane.Pause(ctx, f.s.interval); err != nil {
 		return err
 	}
-	if res.callsFour, res.samplesFour, err = f.minute(ctx, &sent); err != nil {
+	if res.callsFour, res.samplesFour, err = f.minute(ctx, sent); err != nil {
 		return err
 	}
-	say("a minute of %.0f samples: %.0f calls: %s", res.samplesFour, res.callsFour.sum(), res.callsFour)
+	f.s.say("a minute of %.0f samples: %.0f calls: %s", res.samplesFour, res.callsFour.sum(), res.callsFour)
 	every.Store(int64(f.s.interval))
-	if err := pause(ctx, f.s.interval); err != nil {
-		return err
-	}
+	return plane.Pause(ctx, f.s.interval)
+}
+
+// haveIncidents lets one happen after another, and then many at once.
+func (f *fleet) haveIncidents(ctx context.Context, incidents int, res *podsResult) error {
 	models := f.models
 	const alone = 3
 	for range min(alone, len(models)/2) {
@@ -180,11 +188,13 @@ func (f *fleet) perform(ctx context.Context, pair []*program, incidents int, res
 			return err
 		}
 		res.single.latencies = append(res.single.latencies, o.latencies...)
-		say("one incident: %v, %v", o.latencies, o.actions)
+		f.s.say("one incident: %v, %v", o.latencies, o.actions)
 		models = models[1:]
 	}
+	slices.Sort(res.single.latencies)
+	var err error
 	res.together, err = f.incident(ctx, models[:min(incidents, len(models))], 4*time.Minute)
-	say("%d incidents: %v, %v, %d act at once", min(incidents, len(models)), res.together.latencies, res.together.actions, res.together.acting)
+	f.s.say("%d incidents: %v, %v, %d act at once", min(incidents, len(models)), res.together.latencies, res.together.actions, res.together.acting)
 	if err != nil {
 		return err
 	}
@@ -195,21 +205,22 @@ func (f *fleet) perform(ctx context.Context, pair []*program, incidents int, res
 			return err
 		}
 		res.together.acting = max(res.together.acting, acting)
-		if err := pause(ctx, time.Second); err != nil {
+		if err := plane.Pause(ctx, time.Second); err != nil {
 			return err
 		}
 	}
+	return nil
+}
+
+// measure notes what the controllers hold.
+func (r *podsResult) measure(ctx context.Context, pair []*program) error {
 	for i, p := range pair {
-		res.resident[i], res.live[i] = p.peak(), p.median().live
+		r.resident[i], r.live[i] = p.peak(), p.median().live
 		m, err := p.metrics(ctx, "leeway_controller_series")
 		if err != nil {
 			return err
 		}
-		res.held = max(res.held, m["leeway_controller_series"])
-	}
-	slices.Sort(res.single.latencies)
-	if e := failed.Load(); e != nil {
-		say("the last failure of who sends: %v", *e)
+		r.held = max(r.held, m["leeway_controller_series"])
 	}
 	return nil
 }
@@ -224,7 +235,7 @@ func (f *fleet) minute(ctx context.Context, sent *atomic.Int64) (calls, float64,
 
 // readAll reads what the controllers have each second, until ctx ends.
 func (f *fleet) readAll(ctx context.Context, pair []*program) {
-	for pause(ctx, time.Second) == nil {
+	for plane.Pause(ctx, time.Second) == nil {
 		for _, p := range pair {
 			if err := p.read(ctx); err != nil && ctx.Err() == nil {
 				f.s.say("%v", err)

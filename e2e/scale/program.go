@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/leeway-dev/leeway/e2e/child"
+	"github.com/leeway-dev/leeway/e2e/plane"
 )
 
 // gogc is the same for all that is measured: Prometheus would take 75 by itself.
@@ -75,7 +76,7 @@ func (p *program) alive() error {
 
 // ready waits until the program answers.
 func (p *program) ready(ctx context.Context, path string) error {
-	err := await(ctx, time.Minute, func() error {
+	err := plane.Await(ctx, time.Minute, func() error {
 		if err := p.alive(); err != nil {
 			return err
 		}

@@ -102,7 +102,7 @@ func converse(ctx context.Context, traffic, admin, profile string, columns int, 
 	if err != nil {
 		return nil, err
 	}
-	if err := await(ctx, time.Minute, func() error {
+	if err := plane.Await(ctx, time.Minute, func() error {
 		_, _, err := ask(ctx, http.MethodPut, admin+"/reference", reference, "")
 		return err
 	}); err != nil {
@@ -127,7 +127,7 @@ func converse(ctx context.Context, traffic, admin, profile string, columns int, 
 		}
 	}
 	var e *exposition
-	err = await(ctx, 30*time.Second, func() error {
+	err = plane.Await(ctx, 30*time.Second, func() error {
 		// As Prometheus 3 asks.
 		body, kind, err := ask(ctx, http.MethodGet, admin+"/metrics", nil,
 			"application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.1")
@@ -175,21 +175,4 @@ func ask(ctx context.Context, method, url string, body []byte, accept string) (a
 		err = fmt.Errorf("%s %s: %s: %.200s", method, url, got.Status, answer)
 	}
 	return answer, got.Header.Get("Content-Type"), err
-}
-
-// await tries until there is no error, or time is over.
-func await(ctx context.Context, patience time.Duration, try func() error) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	for {
-		err := try()
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("waited %s: %w", patience, err)
-		case <-time.After(200 * time.Millisecond):
-		}
-	}
 }

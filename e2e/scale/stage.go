@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"time"
 
-	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/dynamic"
@@ -157,37 +156,8 @@ type identity struct {
 
 // identify makes a pod on a node, and a token and a kubeconfig that are bound to it.
 func (s *stage) identify(ctx context.Context, node, pod, account string) (identity, error) {
-	made, err := s.kube.CoreV1().Pods(system).Create(ctx, &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Name: pod},
-		Spec:       corev1.PodSpec{ServiceAccountName: account, NodeName: node, Containers: []corev1.Container{{Name: "agent", Image: "none"}}},
-	}, metav1.CreateOptions{})
-	if err != nil {
-		return identity{}, err
-	}
-	to := &authenticationv1.BoundObjectReference{Kind: "Pod", APIVersion: "v1", Name: pod, UID: made.UID}
-	api, err := s.newToken(ctx, account, "", to)
-	if err != nil {
-		return identity{}, err
-	}
-	own, err := s.newToken(ctx, account, "leeway", to)
-	if err != nil {
-		return identity{}, err
-	}
 	id := identity{config: s.path(pod + ".kubeconfig"), token: s.path(pod + ".token")}
-	return id, errors.Join(plane.WriteKubeconfig(id.config, s.plane.URL, api), os.WriteFile(id.token, []byte(own), 0o600))
-}
-
-func (s *stage) newToken(ctx context.Context, account, audience string, to *authenticationv1.BoundObjectReference) (string, error) {
-	seconds := int64(24 * 3600)
-	request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: &seconds, BoundObjectRef: to}}
-	if audience != "" {
-		request.Spec.Audiences = []string{audience}
-	}
-	made, err := s.kube.CoreV1().ServiceAccounts(system).CreateToken(ctx, account, request, metav1.CreateOptions{})
-	if err != nil {
-		return "", err
-	}
-	return made.Status.Token, nil
+	return id, plane.Pod{Namespace: system, Name: pod, Account: account, Node: node, Server: s.plane.URL}.Bind(ctx, s.kube, s.path(pod))
 }
 
 // newNode makes a node that is not there.

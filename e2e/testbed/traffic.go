@@ -1,4 +1,4 @@
-package rollbacks_test
+package testbed
 
 import (
 	"bytes"
@@ -16,14 +16,12 @@ import (
 	"time"
 )
 
-// perSecond is how many requests each model gets: enough for the errors rules,
-// and too few for anything to be said about drift.
-const perSecond = 16
-
-// traffic sends rows to one model at a steady pace, and counts how it answers.
-type traffic struct {
-	url  string
-	rows [][]byte
+// Traffic sends rows to one model at a steady pace, and counts how it answers.
+type Traffic struct {
+	URL  string
+	Rows [][]byte
+	// PerSecond is how many requests the model gets.
+	PerSecond int
 
 	mu       sync.Mutex
 	answered int
@@ -31,11 +29,12 @@ type traffic struct {
 	lost     []string // answers that the model did not give, with the time
 }
 
-// start sends until the test ends, from when the Service has come to know its
+// Start sends until the test ends, from when the Service has come to know its
 // first pod: that is a little after the pod is ready.
-func (f *traffic) start(t *testing.T) {
-	eventually(t, 20*time.Second, func() error {
-		answer, err := http.Get(f.url)
+func (f *Traffic) Start(t *testing.T) {
+	patient := http.Client{Timeout: 2 * time.Second}
+	Eventually(t, 20*time.Second, func() error {
+		answer, err := patient.Get(f.URL)
 		if err == nil {
 			answer.Body.Close()
 		}
@@ -50,11 +49,11 @@ func (f *traffic) start(t *testing.T) {
 	ended.Go(func() { f.run(ctx) })
 }
 
-func (f *traffic) run(ctx context.Context) {
+func (f *Traffic) run(ctx context.Context) {
 	transport := &http.Transport{}
 	client := &http.Client{Transport: transport, Timeout: 5 * time.Second}
 	defer transport.CloseIdleConnections()
-	tick := time.NewTicker(time.Second / perSecond)
+	tick := time.NewTicker(time.Second / time.Duration(f.PerSecond))
 	defer tick.Stop()
 	for i := 0; ; i++ {
 		select {
@@ -62,16 +61,16 @@ func (f *traffic) run(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		if i%perSecond == 0 { // as good clients do: sooner than a server's grace ends
+		if i%f.PerSecond == 0 { // as good clients do: sooner than a server's grace ends
 			transport.CloseIdleConnections()
 		}
-		f.ask(client, f.rows[i%len(f.rows)])
+		f.ask(client, f.Rows[i%len(f.Rows)])
 	}
 }
 
 // ask sends one row, once.
-func (f *traffic) ask(client *http.Client, row []byte) {
-	request, err := http.NewRequest(http.MethodPost, f.url, bytes.NewReader(row))
+func (f *Traffic) ask(client *http.Client, row []byte) {
+	request, err := http.NewRequest(http.MethodPost, f.URL, bytes.NewReader(row))
 	if err != nil {
 		panic(err) // of the test itself
 	}
@@ -96,8 +95,8 @@ func (f *traffic) ask(client *http.Client, row []byte) {
 	}
 }
 
-// counts are the answers so far.
-func (f *traffic) counts() (answered, faulty int, lost []string) {
+// Counts are the answers so far.
+func (f *Traffic) Counts() (answered, faulty int, lost []string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.answered, f.faulty, slices.Clone(f.lost)

@@ -1,4 +1,4 @@
-package rollbacks_test
+package testbed
 
 import (
 	"bytes"
@@ -8,54 +8,15 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
-	"os/exec"
-	"testing"
 	"time"
-
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
-	"github.com/leeway-dev/leeway/e2e/child"
 )
 
-var asIs = metav1.GetOptions{}
+// Bucket writes to an S3 server, as a team's pipeline would. It signs by hand:
+// what this module requires, it shares with Kubernetes.
+type Bucket struct{ endpoint, key, secret string }
 
-func run(t *testing.T, cmd *exec.Cmd) string {
-	t.Helper()
-	out, err := child.Run(cmd)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out
-}
-
-func read(t *testing.T, path string) []byte {
-	t.Helper()
-	b, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
-
-// eventually tries until there is no error.
-func eventually(t *testing.T, patience time.Duration, try func() error) {
-	t.Helper()
-	end := time.Now().Add(patience)
-	err := try()
-	for ; err != nil && time.Now().Before(end); err = try() {
-		time.Sleep(500 * time.Millisecond)
-	}
-	if err != nil {
-		t.Fatalf("waited %s: %v", patience, err)
-	}
-}
-
-// bucket writes to an S3 server, as a team's pipeline would.
-type bucket struct{ endpoint, key, secret string }
-
-// put writes an object, or makes a bucket where the path is only its name.
-func (b bucket) put(path string, content []byte) error {
+// Put writes an object, or makes a bucket where the path is only its name.
+func (b Bucket) Put(path string, content []byte) error {
 	request, err := http.NewRequest(http.MethodPut, b.endpoint+"/"+path, bytes.NewReader(content))
 	if err != nil {
 		return err
@@ -75,7 +36,7 @@ func (b bucket) put(path string, content []byte) error {
 }
 
 // sign adds a signature of AWS's version 4.
-func (b bucket) sign(r *http.Request, content []byte, now time.Time) {
+func (b Bucket) sign(r *http.Request, content []byte, now time.Time) {
 	const signed = "host;x-amz-content-sha256;x-amz-date"
 	sum, at, day := hash(content), now.Format("20060102T150405Z"), now.Format("20060102")
 	r.Header.Set("X-Amz-Content-Sha256", sum)
