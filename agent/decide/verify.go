@@ -98,6 +98,17 @@ func Verify(before, after Sample, p Policy, started, now time.Time) Verdict {
 	if now.Sub(from) < p.VerifyFor {
 		return pendingVerdict("it is watched, %s of %s", span(now.Sub(from)), span(p.VerifyFor))
 	}
+	return Compare(before, after)
+}
+
+// Compare is the verdict of Verify when its time has passed, which rests on the two
+// samples alone. Errors beyond doubt come first, as they do while it is watched; then
+// the strongest witness that has something to say, but for traffic that is worse,
+// which is heard before predictions.
+func Compare(before, after Sample) Verdict {
+	if v, failing := moreErrors(before, after, beyondDoubt); failing {
+		return v
+	}
 	if v, speaks := byLabels(before, after); speaks {
 		return v
 	}
@@ -112,8 +123,7 @@ func Verify(before, after Sample, p Policy, started, now time.Time) Verdict {
 		return traffic
 	}
 	return Verdict{Inconclusive, "", ReasonInconclusive,
-		fmt.Sprintf("%.0f requests and %.0f labels in %s are too few to tell: nothing is undone",
-			known(after.Requests), known(after.Labels), span(now.Sub(from)))}
+		fmt.Sprintf("%.0f requests and %.0f labels are too few to tell: nothing is undone", known(after.Requests), known(after.Labels))}
 }
 
 // notReady judges a version that is not wholly rolled out, or was.

@@ -96,6 +96,9 @@ func Baseline(s decide.Sample) *v1alpha1.Baseline {
 	if s.Labels > 0 {
 		b.Error, b.ErrorSquares = decimal(s.ErrorSum/s.Labels), decimal(s.ErrorSquares/s.Labels)
 	}
+	if s.PredictionCritical > 0 {
+		b.PredictionZ, b.PredictionThreshold, b.PredictionDistance = decimal(s.PredictionZ), decimal(s.PredictionCritical), decimal(s.PredictionJS)
+	}
 	return b
 }
 
@@ -108,6 +111,7 @@ func SampleOf(b *v1alpha1.Baseline) decide.Sample {
 	s.Errors = zero(parse(b.ErrorRatio)) * s.Requests
 	s.ErrorSum = zero(parse(b.Error)) * s.Labels
 	s.ErrorSquares = zero(parse(b.ErrorSquares)) * s.Labels
+	s.PredictionZ, s.PredictionCritical, s.PredictionJS = parse(b.PredictionZ), zero(parse(b.PredictionThreshold)), parse(b.PredictionDistance)
 	return s
 }
 

@@ -44,11 +44,8 @@ func outcome(d v1alpha1.ModelDecision) []string {
 	if s.Message != "" {
 		lines = append(lines, sentence(strings.TrimSuffix(s.Message, "."))+".")
 	}
-	before := s.Before
-	if before == nil {
-		before = d.Spec.Baseline
-	}
-	return append(lines, compare(before, s.After)...)
+	before, after := compared(d)
+	return append(append(lines, compare(before, after)...), verdict(d)...)
 }
 
 func compare(before, after *v1alpha1.Baseline) []string {
@@ -67,11 +64,14 @@ func compare(before, after *v1alpha1.Baseline) []string {
 	add("Error against the truth", b.quality, a.quality)
 	add("Failed requests", b.errors, a.errors)
 	add("Latency, 99th percentile", b.latency, a.latency)
+	if a.predictions != "" {
+		lines = append(lines, "Predictions, after: "+a.predictions+".")
+	}
 	return lines
 }
 
 // told holds a baseline in words, "" for what was not known.
-type told struct{ quality, errors, latency string }
+type told struct{ quality, errors, latency, predictions string }
 
 func tell(b *v1alpha1.Baseline) (t told) {
 	if b == nil {
@@ -91,6 +91,9 @@ func tell(b *v1alpha1.Baseline) (t told) {
 	}
 	if b.P99Seconds != "" {
 		t.latency = short(b.P99Seconds) + " s"
+	}
+	if b.PredictionThreshold != "" {
+		t.predictions = fmt.Sprintf("distance %s from their reference, z %s of %s", short(b.PredictionDistance), short(b.PredictionZ), short(b.PredictionThreshold))
 	}
 	return t
 }

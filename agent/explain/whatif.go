@@ -58,27 +58,36 @@ func (w *again) otherwise(d decide.Decision) bool {
 // looks is how many values are tried before the turning point is narrowed down.
 const looks = 64
 
-// turn looks from what a number was to a bound for the first value with which the
-// decision comes out otherwise, and returns it with what is decided there.
-func (w *again) turn(from, to float64, set func(*decide.Case, float64)) (float64, decide.Decision, bool) {
-	ask := func(x float64) decide.Decision { return w.with(func(c *decide.Case) { set(c, x) }) }
+// turn looks from what a number was to a bound for the first value with which it
+// comes out otherwise.
+func turn(from, to float64, otherwise func(float64) bool) (float64, bool) {
 	same := from
 	for i := 1; i <= looks; i++ {
 		x := from + (to-from)*float64(i)/looks
-		if !w.otherwise(ask(x)) {
+		if !otherwise(x) {
 			same = x
 			continue
 		}
 		for range looks {
-			if middle := same + (x-same)/2; w.otherwise(ask(middle)) {
+			if middle := same + (x-same)/2; otherwise(middle) {
 				x = middle
 			} else {
 				same = middle
 			}
 		}
-		return x, ask(x), true
+		return x, true
 	}
-	return 0, decide.Decision{}, false
+	return 0, false
+}
+
+// turn finds where the decision comes out otherwise, and what is decided there.
+func (w *again) turn(from, to float64, set func(*decide.Case, float64)) (float64, decide.Decision, bool) {
+	ask := func(x float64) decide.Decision { return w.with(func(c *decide.Case) { set(c, x) }) }
+	x, turns := turn(from, to, func(x float64) bool { return w.otherwise(ask(x)) })
+	if !turns {
+		return 0, decide.Decision{}, false
+	}
+	return x, ask(x), true
 }
 
 // agrees says that a record says what was decided. What package guard found in the

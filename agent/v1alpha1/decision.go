@@ -220,6 +220,11 @@ type Baseline struct {
 	Labels string `json:"labels,omitempty"`
 	// ErrorSquares is the mean of the squared error, for its spread.
 	ErrorSquares string `json:"errorSquares,omitempty"`
+	// PredictionZ and PredictionDistance hold the predictions against the version's
+	// own reference; PredictionThreshold is the z of the rule.
+	PredictionZ         string `json:"predictionZ,omitempty"`
+	PredictionThreshold string `json:"predictionThreshold,omitempty"`
+	PredictionDistance  string `json:"predictionDistance,omitempty"`
 }
 
 // DecisionState is where a decision stands.
