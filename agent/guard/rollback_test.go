@@ -61,3 +61,30 @@ func TestBadReleaseIsRolledBack(t *testing.T) {
 		t.Errorf("%d replicas", r)
 	}
 }
+
+// A leader that has just come back has not been sent yet what happened while nobody
+// led. It takes that for no verdict, and gives one when the numbers are there; if
+// they never come, it says so.
+func TestVerifyWaitsForSight(t *testing.T) {
+	blind := func(t *testing.T) (*world, shown) {
+		w := rolledBack(t)
+		was := w.shows["1"]
+		w.shows["1"], w.blindPods = shown{}, true
+		w.tick(60)
+		w.wantState(w.one(), v1alpha1.StateVerifying, "last_good")
+		w.wantPhase(v1alpha1.Verifying, "last_good")
+		return w, was
+	}
+	t.Run("they come", func(t *testing.T) {
+		w, was := blind(t)
+		w.shows["1"], w.blindPods = was, false
+		w.tick(3)
+		w.wantState(w.one(), v1alpha1.Done, "verified")
+	})
+	t.Run("they never come", func(t *testing.T) {
+		w, _ := blind(t)
+		w.tick(5 * 60)
+		w.wantState(w.one(), v1alpha1.StateHeld, "inconclusive")
+		w.wantServes("1")
+	})
+}

@@ -50,6 +50,11 @@ func (v *visit) verify(ctx context.Context, d *v1alpha1.ModelDecision) error {
 		return fmt.Errorf("verify %s: %w", d.Name, err)
 	}
 	verdict := decide.Verify(before, after, v.readyPolicy(w), journal.At(d, journal.Applied), v.now)
+	if verdict.Outcome == decide.Inconclusive && v.evidence.Blind != "" && v.now.Sub(since) < v.policy.VerifyFor+unverifiable {
+		// A leader that has just come back may not have been sent yet what happened
+		// while nobody led.
+		verdict = decide.Verdict{Outcome: decide.Pending, Message: fmt.Sprintf("its time is over, and nothing can be seen (%s): it is waited for", v.evidence.Blind)}
+	}
 	if verdict.Outcome == decide.Pending {
 		v.show(d, verdict.Message)
 		return nil
