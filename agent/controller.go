@@ -205,9 +205,10 @@ func (r *controller) candidate() (election.Candidate, error) {
 	if err := r.registry.Register(leads); err != nil {
 		return election.Candidate{}, fmt.Errorf("agent: %w", err)
 	}
-	lead := func(ctx context.Context) error {
+	lead := func(ctx context.Context, led time.Time) error {
 		leads.Set(1)
 		defer leads.Set(0)
+		loop.TakeOver(led)
 		return loop.Run(ctx)
 	}
 	return election.Candidate{

@@ -107,6 +107,31 @@ func TestFlappingRelease(t *testing.T) {
 	}
 }
 
+// While nobody looked an alert that went on is taken to have gone on, however late the
+// rules see it again; one that had cleared before is not.
+func TestNobodyLooked(t *testing.T) {
+	for _, test := range []struct {
+		last  time.Duration // before the last look
+		away  time.Duration
+		cause decide.Cause
+	}{
+		{second, 20 * minute, decide.BadRelease}, {20 * second, 40 * second, decide.BadRelease}, {40 * second, 40 * second, decide.Serving},
+	} {
+		e := released(30*minute, true)
+		e.Unwatched = ago(test.away)
+		e.History[0].LastAlert = map[decide.AlertCause]time.Time{decide.AlertErrors: e.Unwatched.Add(-test.last)}
+		e.History[0].LongestQuiet = map[decide.AlertCause]time.Duration{decide.AlertErrors: 2 * second}
+		// At first no alert is there, then it is.
+		for _, alerts := range [][]decide.Alert{nil, {on("5", alert(decide.AlertErrors, second, "5xx"))}} {
+			e.Alerts = alerts
+			e.History[0], e.Unwatched = decide.Track(e, now), time.Time{}
+		}
+		if got := decide.Diagnose(e, policy(), now); got.Cause != test.cause {
+			t.Errorf("%+v: got %s: %s", test, got.Cause, got.Message)
+		}
+	}
+}
+
 // While nothing can be seen an alert that went on is taken to go on: the time is no
 // clean window, and the release is not excused when the alert comes back.
 func TestBlindIsNotQuiet(t *testing.T) {

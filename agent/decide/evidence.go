@@ -46,6 +46,9 @@ type Evidence struct {
 	Past []Past
 	// RetrainOpen says that a training is under way.
 	RetrainOpen bool
+	// Unwatched is since when nobody has looked until now: both controllers were away,
+	// or one took over from the other. Zero where a look follows another.
+	Unwatched time.Time
 	// FleetGuards are all guards of the cluster, FleetActing those of the others
 	// that are acting now.
 	FleetGuards, FleetActing int

@@ -9,9 +9,15 @@ import (
 // and LongestQuiet. It changes nothing in e.
 func Track(e Evidence, now time.Time) Served {
 	s := activeStay(e)
-	began := s
 	s.LastAlert = maps.Clone(s.LastAlert)
 	s.LongestQuiet = maps.Clone(s.LongestQuiet)
+	if since := e.Unwatched; !since.IsZero() { // that nobody has looked is no good news: what went on went on
+		for cause, last := range s.LastAlert {
+			if since.Sub(last) <= GoesOn {
+				s.LastAlert[cause] = now
+			}
+		}
+	}
 	first := map[AlertCause]time.Time{}
 	for _, a := range e.Alerts {
 		if !a.Firing || a.Estimated || !shows(a, e, now) {
@@ -38,7 +44,7 @@ func Track(e Evidence, now time.Time) Served {
 		if s.LongestQuiet == nil {
 			s.LongestQuiet = map[AlertCause]time.Duration{}
 		}
-		s.LongestQuiet[cause] = longestQuiet(began, cause, at)
+		s.LongestQuiet[cause] = longestQuiet(s, cause, at)
 		s.LastAlert[cause] = now
 	}
 	return s
@@ -54,7 +60,8 @@ func shows(a Alert, e Evidence, now time.Time) bool {
 }
 
 // GoesOn is how long ago an alert may have been seen last for it to be taken to go on
-// while nothing can be seen: longer than the times of alerts are kept apart.
+// while nothing can be seen, or nobody looks: longer than the times of alerts are kept
+// apart.
 const GoesOn = 30 * time.Second
 
 // activeStay is the stay of the active version, as far as it is known.

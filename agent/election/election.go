@@ -37,8 +37,9 @@ type Candidate struct {
 	Duration time.Duration
 	// Able says whether this replica can judge by what it has.
 	Able func() bool
-	// Lead leads until its context ends.
-	Lead   func(context.Context) error
+	// Lead leads until its context ends. led is when the leader before is known to have
+	// led last, by its own clock: zero if there was none.
+	Lead   func(ctx context.Context, led time.Time) error
 	Logger *zap.Logger
 }
 
@@ -55,8 +56,9 @@ func (c Candidate) Run(ctx context.Context) error {
 		return nil
 	}
 	elected := make(chan context.Context, 1)
+	lock := &ownOnly{Interface: c.Lock}
 	elector, err := leaderelection.NewLeaderElector(leaderelection.LeaderElectionConfig{
-		Lock: &ownOnly{Interface: c.Lock}, LeaseDuration: c.Duration, RenewDeadline: c.Duration * 2 / 3, RetryPeriod: c.retry(),
+		Lock: lock, LeaseDuration: c.Duration, RenewDeadline: c.Duration * 2 / 3, RetryPeriod: c.retry(),
 		ReleaseOnCancel: true,
 		Callbacks: leaderelection.LeaderCallbacks{
 			OnStartedLeading: func(leading context.Context) { elected <- leading },
@@ -80,19 +82,19 @@ func (c Candidate) Run(ctx context.Context) error {
 	}()
 	select {
 	case leading := <-elected:
-		return c.lead(ctx, leading)
+		return c.lead(ctx, leading, lock.before())
 	case <-ctx.Done():
 		return nil
 	}
 }
 
 // lead leads until ctx ends or the Lease is lost.
-func (c Candidate) lead(ctx, holding context.Context) error {
+func (c Candidate) lead(ctx, holding context.Context, led time.Time) error {
 	c.Logger.Info("leading", zap.String("identity", c.Lock.Identity()))
 	leading, stop := context.WithCancel(holding)
 	defer stop()
 	defer context.AfterFunc(ctx, stop)()
-	err := c.Lead(leading)
+	err := c.Lead(leading, led)
 	if holding.Err() != nil {
 		return errors.Join(ErrLost, err)
 	}

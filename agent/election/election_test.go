@@ -30,6 +30,8 @@ type replica struct {
 	result  chan error
 	linger  time.Duration // that Lead takes to end
 	overlap *atomic.Int32 // of all that lead
+	// led is when the leader before was known to lead last.
+	led atomic.Pointer[time.Time]
 }
 
 func start(t *testing.T, kube kubernetes.Interface, name string, able bool, overlap *atomic.Int32) *replica {
@@ -54,8 +56,9 @@ func startWith(t *testing.T, lock resourcelock.Interface, able bool, overlap *at
 	r.able.Store(able)
 	c := election.Candidate{
 		Lock: lock, Duration: duration, Able: r.able.Load, Logger: zaptest.NewLogger(t).Named(lock.Identity()),
-		Lead: func(ctx context.Context) error {
+		Lead: func(ctx context.Context, led time.Time) error {
 			r.leads.Store(true)
+			r.led.Store(&led)
 			if overlap.Add(1) > 1 {
 				t.Error("two lead at once")
 			}
@@ -89,8 +92,8 @@ func TestFirst(t *testing.T) {
 		r := start(t, fake.NewClientset(), "a", true, new(atomic.Int32))
 		defer r.end(t)
 		wait(time.Second)
-		if !r.leads.Load() {
-			t.Error("nobody leads after a second")
+		if !r.leads.Load() || !r.led.Load().IsZero() {
+			t.Errorf("after a second, it leads: %t; another led until %v", r.leads.Load(), r.led.Load())
 		}
 	})
 }
@@ -114,6 +117,9 @@ func TestRestartedLeaderStandsAside(t *testing.T) {
 		wait(duration / 2) // the peer looks at the Lease each fifth, or 2.2 times as seldom
 		if !peer.leads.Load() || again.leads.Load() {
 			t.Errorf("the peer leads: %t, the restarted one: %t; want the peer", peer.leads.Load(), again.leads.Load())
+		}
+		if led := peer.led.Load(); led == nil || time.Since(*led) > duration/2+time.Second || time.Since(*led) < duration/2-time.Second {
+			t.Errorf("the peer was told that the other led until %v, want until %s ago", led, duration/2)
 		}
 	})
 }
@@ -149,6 +155,9 @@ func TestUnable(t *testing.T) {
 				wait(2 * duration)
 				if got := r.leads.Load(); got != tc.leads {
 					t.Errorf("it leads: %t, want %t", got, tc.leads)
+				}
+				if led := r.led.Load(); tc.leads && !led.Truncate(time.Second).Equal(died.Truncate(time.Second)) {
+					t.Errorf("it was told that the other led until %v, want %v", led, died)
 				}
 			})
 		})

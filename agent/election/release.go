@@ -3,6 +3,8 @@ package election
 import (
 	"context"
 	"errors"
+	"sync"
+	"time"
 
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 )
@@ -16,6 +18,16 @@ var errNotOurs = errors.New("the Lease is another's")
 type ownOnly struct {
 	resourcelock.Interface
 	holder string // as read or written last; an elector is one goroutine
+
+	mu  sync.Mutex
+	led time.Time
+}
+
+// before is when whoever held it before this one is known to have held it last.
+func (l *ownOnly) before() time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.led
 }
 
 // Get notes who holds the Lease.
@@ -23,6 +35,11 @@ func (l *ownOnly) Get(ctx context.Context) (*resourcelock.LeaderElectionRecord, 
 	record, raw, err := l.Interface.Get(ctx)
 	if err == nil {
 		l.holder = record.HolderIdentity
+		if l.holder != l.Identity() {
+			l.mu.Lock()
+			l.led = record.RenewTime.Time
+			l.mu.Unlock()
+		}
 	}
 	return record, raw, err
 }

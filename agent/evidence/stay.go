@@ -75,7 +75,7 @@ func Note(stay *v1alpha1.ServedVersion, e *decide.Evidence, p decide.Policy, now
 	grain := min(max(p.GoodAfter/20, time.Second), maxGrain)
 	for cause, at := range tracked.LastAlert {
 		old, ok := stay.LastAlert[string(cause)]
-		if ok && at.Sub(old.Time) < grain {
+		if ok && at.Sub(old.Time) < grain && e.Unwatched.IsZero() {
 			continue
 		}
 		put(&stay.LastAlert, string(cause), metav1.NewMicroTime(at))

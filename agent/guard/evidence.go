@@ -10,6 +10,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/leeway-dev/leeway/agent/decide"
 	"github.com/leeway-dev/leeway/agent/evidence"
@@ -62,6 +63,7 @@ func (v *visit) gather(ctx context.Context) error {
 	if err := v.measure(ctx); err != nil {
 		return err
 	}
+	v.evidence.Unwatched = v.looked.before(client.ObjectKeyFromObject(v.guard), v.now)
 	evidence.Note(&v.guard.Status.History[0], &v.evidence, v.policy, v.now)
 	return nil
 }

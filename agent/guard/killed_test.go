@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"sync"
 	"testing"
+	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -264,5 +265,37 @@ func (w *world) complete(j *batchv1.Job, how batchv1.JobConditionType) {
 	j.Status.Conditions = []batchv1.JobCondition{{Type: how, Status: corev1.ConditionTrue, Reason: "Test"}}
 	if err := w.client.Status().Update(w.t.Context(), j); err != nil {
 		w.t.Fatal(err)
+	}
+}
+
+// Both controllers die while a bad release waits for a person, and are away for longer
+// than the window of its alert, which begins anew when they are back. The time in which
+// nobody looked is no clean window, so it is the release still. But an alert that had
+// cleared before stays cleared.
+func TestBothAway(t *testing.T) {
+	for name, tt := range map[string]struct {
+		quiet int // seconds without the alert before they die
+		cause string
+	}{"the alert went on": {0, "bad_release"}, "the alert had cleared": {60, "serving"}} {
+		t.Run(name, func(t *testing.T) {
+			w := badRelease(t, func(g *v1alpha1.ModelGuard) { g.Spec.Autonomy.Default = v1alpha1.Observe })
+			w.tick(5)
+			if tt.quiet > 0 {
+				w.alerts = nil
+				w.tick(tt.quiet)
+			}
+			led := w.now
+			w.now = w.now.Add(40 * time.Second)
+			w.lead(nil)
+			w.loop.TakeOver(led)
+			w.alerts = nil
+			w.tick(2)
+			w.alert("errors", "", "10s", "2", "")
+			w.tick(15)
+			ds := w.decisions()
+			if d := ds[len(ds)-1]; d.Spec.Cause != tt.cause {
+				t.Error(describe(ds))
+			}
+		})
 	}
 }

@@ -25,6 +25,7 @@ type Loop struct {
 	matches *matches
 	checks  *checks
 	wakes   *wakes
+	looked  *looks
 
 	mu sync.Mutex
 	// busy guards are still being visited; their next visit is left out.
@@ -54,6 +55,7 @@ func New(c Config) (*Loop, error) {
 		matches: newMatches(),
 		checks:  newChecks(),
 		wakes:   newWakes(),
+		looked:  &looks{at: map[types.NamespacedName]time.Time{}},
 		busy:    map[types.NamespacedName]bool{},
 	}, nil
 }
@@ -108,6 +110,7 @@ func (l *Loop) round(ctx context.Context, visits *sync.WaitGroup, which func(*v1
 	l.metrics.forget(r.guards)
 	l.fleet.refresh(r.guards)
 	l.matches.forget(r.guards)
+	l.looked.forget(r.guards)
 	visits.Go(func() {
 		ctx, cancel := context.WithTimeout(ctx, l.VisitTimeout)
 		defer cancel()

@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/leeway-dev/leeway/agent/decide"
 	"github.com/leeway-dev/leeway/agent/journal"
@@ -55,7 +56,10 @@ func (l *Loop) visit(ctx, leading context.Context, r *round, stored *v1alpha1.Mo
 	if apierrors.IsConflict(err) {
 		err = nil // somebody wrote since this visit read: look again
 	}
-	return errors.Join(err, v.publish(ctx, err))
+	if err = errors.Join(err, v.publish(ctx, err)); err == nil {
+		l.looked.note(client.ObjectKeyFromObject(stored), v.now)
+	}
+	return err
 }
 
 func (v *visit) pass(ctx context.Context) error {
