@@ -81,7 +81,7 @@ func Note(stay *v1alpha1.ServedVersion, e *decide.Evidence, p decide.Policy, now
 		put(&stay.LastAlert, string(cause), metav1.NewMicroTime(at))
 	}
 	for cause, quiet := range tracked.LongestQuiet {
-		if stay.LongestQuiet[string(cause)].Duration != quiet {
+		if old, ok := stay.LongestQuiet[string(cause)]; !ok || old.Duration != quiet { // none at all is kept as well
 			put(&stay.LongestQuiet, string(cause), metav1.Duration{Duration: quiet})
 		}
 	}
