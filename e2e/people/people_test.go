@@ -96,8 +96,13 @@ func testGuard(t *testing.T, w *installed) {
 	env := append(os.Environ(), "LEEWAY_TEST_KUBECONFIG="+w.Kubeconfig, "LEEWAY_TEST_KUBECTL="+filepath.Join(w.dir, "kubectl"), "LEEWAY_TEST_CLI="+cli)
 	env = append(env, helm(t, w.dir)...)
 	const last = "TestRealUninstalled"
-	passed := 0
-	for _, which := range [][]string{{"-test.run=TestReal", "-test.skip=" + last}, {"-test.run=" + last}} {
+	skip, passed := last, 0
+	if of := flux(t, w); of == nil {
+		skip += "|TestRealFlux"
+	} else {
+		env = append(env, of...)
+	}
+	for _, which := range [][]string{{"-test.run=TestReal", "-test.skip=" + skip}, {"-test.run=" + last}} {
 		cmd := child.Command(t.Context(), tests, append(which, "-test.v", "-test.timeout=10m")...)
 		cmd.Dir = "../../agent/guard"
 		cmd.Env = env
