@@ -103,7 +103,7 @@ func testGuard(t *testing.T, w *installed) {
 		env = append(env, of...)
 	}
 	for _, which := range [][]string{{"-test.run=TestReal", "-test.skip=" + skip}, {"-test.run=" + last}} {
-		cmd := child.Command(t.Context(), tests, append(which, "-test.v", "-test.timeout=10m")...)
+		cmd := child.Command(t.Context(), tests, append(which, "-test.v", "-test.timeout=15m")...)
 		cmd.Dir = "../../agent/guard"
 		cmd.Env = env
 		out, err := child.Run(cmd)
