@@ -15,7 +15,7 @@ import (
 // TestRealGitOps: fields that Git owns are not touched. The change is printed,
 // committed, and applied by whoever owns them.
 func TestRealGitOps(t *testing.T) {
-	for manager, tool := range map[string][]string{"argocd-controller": argo, "kustomize-controller": flux} {
+	for manager, tool := range map[string]tool{"argocd-controller": argo, "kustomize-controller": flux} {
 		t.Run(manager, func(t *testing.T) {
 			w := realRelease(t, tool)
 			w.tick(5)
@@ -29,9 +29,8 @@ func TestRealGitOps(t *testing.T) {
 				t.Errorf("field managers: %s", m)
 			}
 
-			file := w.commit()
-			w.must(append([]string{"apply", "-f", file}, tool...)...)
-			w.rollOut()
+			w.commit()
+			w.apply("1", tool)
 			w.alerts = nil
 			w.tick(30)
 			w.wantServes("1")
@@ -90,7 +89,7 @@ func (w *world) commit() string {
 // watched owns it from then on, also where the change should be undone.
 func TestRealGitTakesOver(t *testing.T) {
 	w := realRollback(t, byHand)
-	w.apply("1", flux...)
+	w.apply("1", flux)
 	w.shows["1"] = shown{requests: 5000, errors: 4000, p99: 0.02}
 	w.tick(30)
 	w.wantState(w.decisions()[0], v1alpha1.StateHeld, "gitops_owned")

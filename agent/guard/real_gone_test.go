@@ -130,7 +130,7 @@ func TestRealUninstalled(t *testing.T) {
 	}
 
 	file := writeManifest(t, before)
-	w.must(append([]string{"apply", "-f", file}, byHand...)...)
+	w.must("apply", "-f", file)
 	if d := w.deployment(); d.Spec.Template.Labels[v1alpha1.LabelVersion] != "2" {
 		t.Errorf("version %s, want what was applied", d.Spec.Template.Labels[v1alpha1.LabelVersion])
 	}

@@ -37,37 +37,12 @@ func TestRealApproval(t *testing.T) {
 // overrules Leeway, and is named.
 func TestRealOldManifest(t *testing.T) {
 	w := realRollback(t, byHand)
-	w.apply("2", byHand...)
+	w.apply("2", byHand)
 	w.alert("errors", "", "10s", "2", "")
 	w.tick(15)
 	w.wantState(w.one(), v1alpha1.Superseded, "human_changed")
 	w.wantPhase(v1alpha1.Held, "rejected_version_returned")
 	w.wantSaid("kubectl-client-side-apply put it back")
-	w.wantServes("2")
-	w.wantChanges(3)
-}
-
-// TestRealHelm: a person's server-side apply meets the fields that Leeway has
-// taken over, and may take them back by force.
-func TestRealHelm(t *testing.T) {
-	w := realRollback(t, helm)
-	if err := w.tryApply("2", helm...); err == nil || !strings.Contains(err.Error(), `conflicts with "leeway"`) && !strings.Contains(err.Error(), `conflict with "leeway"`) {
-		t.Error("the old manifest was applied over what Leeway did:", err)
-	}
-	w.tick(20)
-	w.wantState(w.one(), v1alpha1.Done, "verified")
-	w.wantServes("1")
-	if err := w.tryApply("1", helm...); err != nil {
-		t.Error("the manifest with what serves is no conflict:", err)
-	}
-	w.tick(2)
-	w.wantPhase(v1alpha1.Watching, "healthy")
-
-	w.apply("2", append(helm, "--force-conflicts")...)
-	w.alert("errors", "", "10s", "2", "")
-	w.tick(15)
-	w.wantPhase(v1alpha1.Held, "rejected_version_returned")
-	w.wantSaid("helm put it back")
 	w.wantServes("2")
 	w.wantChanges(3)
 }

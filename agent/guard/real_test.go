@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -28,12 +29,14 @@ import (
 )
 
 // Of a cluster on which Leeway's manifests have been applied and no controller
-// runs: the kubeconfig of who may do everything, kubectl, and leeway. The
-// end-to-end tests (e2e/people) set them.
+// runs: the kubeconfig of who may do everything, and the programs kubectl,
+// leeway, and Helm in two versions. The end-to-end tests (e2e/people) set them.
 const (
 	realEnv    = "LEEWAY_TEST_KUBECONFIG"
 	kubectlEnv = "LEEWAY_TEST_KUBECTL"
 	cliEnv     = "LEEWAY_TEST_CLI"
+	helm3Env   = "LEEWAY_TEST_HELM3"
+	helm4Env   = "LEEWAY_TEST_HELM4"
 )
 
 const controller = "system:serviceaccount:leeway-system:leeway-controller"
@@ -41,7 +44,7 @@ const controller = "system:serviceaccount:leeway-system:leeway-controller"
 // realWorld is a namespace on a real API server with a guarded Deployment, which
 // tool has applied. The loop may do there what the controllers may; what alerts
 // there are, and what a kubelet would do, is played.
-func realWorld(t *testing.T, tool []string, change ...func(*v1alpha1.ModelGuard)) *world {
+func realWorld(t *testing.T, tool tool, change ...func(*v1alpha1.ModelGuard)) *world {
 	t.Helper()
 	path := os.Getenv(realEnv)
 	if path == "" {
@@ -67,7 +70,7 @@ func realWorld(t *testing.T, tool []string, change ...func(*v1alpha1.ModelGuard)
 		c.CanPatch = guard.Permission(own, now)
 	}
 	w.register(0, "")
-	w.apply("1", tool...)
+	w.apply("1", tool)
 	w.must("apply", "-f", "../../manifests/components/actor/actor.yaml")
 	g := theGuard()
 	for _, f := range change {
@@ -79,21 +82,21 @@ func realWorld(t *testing.T, tool []string, change ...func(*v1alpha1.ModelGuard)
 }
 
 // realRelease is badRelease on a real API server.
-func realRelease(t *testing.T, tool []string, change ...func(*v1alpha1.ModelGuard)) *world {
+func realRelease(t *testing.T, tool tool, change ...func(*v1alpha1.ModelGuard)) *world {
 	t.Helper()
 	w := realWorld(t, tool, change...)
 	w.pass(40)
 	w.wantPhase(v1alpha1.Watching, "healthy")
 	two := w.register(0, "")
 	w.shows[two] = shown{requests: 5000, errors: 1000, p99: 0.02}
-	w.apply(two, tool...)
+	w.apply(two, tool)
 	w.tick(2)
 	w.alert("errors", "", "10s", two, "")
 	return w
 }
 
 // realRollback is that, rolled back by Leeway and watched now.
-func realRollback(t *testing.T, tool []string) *world {
+func realRollback(t *testing.T, tool tool) *world {
 	t.Helper()
 	w := realRelease(t, tool)
 	w.rollBack()
@@ -185,16 +188,30 @@ func (w *world) must(args ...string) string {
 	return strings.TrimSpace(out)
 }
 
-// The tools that people and Git apply manifests with, as arguments of kubectl.
+// tool is what people, or Git, bring the workload to a version with.
+type tool func(w *world, version string, more ...string) error
+
+// Tools that are kubectl, or are played by it in their name.
 var (
-	byHand = []string{"--field-manager=kubectl-client-side-apply"}
-	argo   = []string{"--field-manager=argocd-controller"}
-	flux   = []string{"--server-side", "--force-conflicts", "--field-manager=kustomize-controller"}
-	helm   = []string{"--server-side", "--field-manager=helm"}
+	byHand = kubectlApply("--field-manager=kubectl-client-side-apply")
+	argo   = kubectlApply("--field-manager=argocd-controller")
+	flux   = kubectlApply("--server-side", "--force-conflicts", "--field-manager=kustomize-controller")
 )
 
-// manifest of the model in a version, as its people have written it.
-func (w *world) manifest(version string) string {
+// kubectlApply applies the manifest with kubectl and these arguments.
+func kubectlApply(args ...string) tool {
+	return func(w *world, version string, more ...string) error {
+		file := filepath.Join(w.t.TempDir(), "churn.yaml")
+		if err := os.WriteFile(file, []byte(w.manifest(version)), 0o600); err != nil {
+			return err
+		}
+		_, err := w.kubectl(slices.Concat([]string{"apply", "-f", file}, args, more)...)
+		return err
+	}
+}
+
+// registered is a version as the registry has it.
+func (w *world) registered(version string) registry.Version {
 	w.t.Helper()
 	var number int64
 	if _, err := fmt.Sscan(version, &number); err != nil {
@@ -204,6 +221,12 @@ func (w *world) manifest(version string) string {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	return v
+}
+
+// manifest of the model in a version, as its people have written it.
+func (w *world) manifest(version string) string {
+	w.t.Helper()
 	return fmt.Sprintf(`# What the shop calls.
 apiVersion: v1
 kind: Service
@@ -233,26 +256,16 @@ spec:
         env:
         - name: MODEL_URI
           value: %s # read once, when it starts
-`, version, v.Spec.Profile.Digest, uri(version))
+`, version, w.registered(version).Spec.Profile.Digest, uri(version))
 }
 
-// apply applies the manifest in a version with a tool, and lets it roll out.
-func (w *world) apply(version string, tool ...string) {
+// apply brings the workload to a version with a tool, and lets it roll out.
+func (w *world) apply(version string, tool tool, more ...string) {
 	w.t.Helper()
-	if err := w.tryApply(version, tool...); err != nil {
+	if err := tool(w, version, more...); err != nil {
 		w.t.Fatal(err)
 	}
 	w.rollOut()
-}
-
-func (w *world) tryApply(version string, tool ...string) error {
-	w.t.Helper()
-	file := filepath.Join(w.t.TempDir(), "churn.yaml")
-	if err := os.WriteFile(file, []byte(w.manifest(version)), 0o600); err != nil {
-		w.t.Fatal(err)
-	}
-	_, err := w.kubectl(append([]string{"apply", "-f", file}, tool...)...)
-	return err
 }
 
 // eventually waits in the time of the API server, whose parts lag behind it.

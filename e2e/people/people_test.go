@@ -95,22 +95,21 @@ func testGuard(t *testing.T, w *installed) {
 		t.Fatal(err)
 	}
 	cli, tests := filepath.Join(w.dir, "leeway"), filepath.Join(w.dir, "guard.test")
-	for _, args := range [][]string{
-		{"build", "-trimpath", "-o", cli, "./cmd/leeway"},
-		{"test", "-trimpath", "-c", "-o", tests, "./agent/guard"},
-	} {
-		cmd := child.Command(t.Context(), "go", args...)
-		cmd.Dir, cmd.Env = "../..", append(os.Environ(), "CGO_ENABLED=0")
-		if _, err := child.Run(cmd); err != nil {
-			t.Fatal(err)
-		}
-	}
+	golang(t, "../..", "build", "-trimpath", "-o", cli, "./cmd/leeway")
+	golang(t, "../..", "test", "-trimpath", "-c", "-o", tests, "./agent/guard")
+	env := append(os.Environ(), "LEEWAY_TEST_KUBECONFIG="+w.Kubeconfig, "LEEWAY_TEST_KUBECTL="+filepath.Join(w.dir, "kubectl"), "LEEWAY_TEST_CLI="+cli)
+	env = append(env, helm(t, w.dir)...)
 	const last = "TestRealUninstalled"
-	passed := 0
-	for _, which := range [][]string{{"-test.run=TestReal", "-test.skip=" + last}, {"-test.run=" + last}} {
-		cmd := child.Command(t.Context(), tests, append(which, "-test.v", "-test.timeout=5m")...)
+	skip, passed := last, 0
+	if of := flux(t, w); of == nil {
+		skip += "|TestRealFlux"
+	} else {
+		env = append(env, of...)
+	}
+	for _, which := range [][]string{{"-test.run=TestReal", "-test.skip=" + skip}, {"-test.run=" + last}} {
+		cmd := child.Command(t.Context(), tests, append(which, "-test.v", "-test.timeout=15m")...)
 		cmd.Dir = "../../agent/guard"
-		cmd.Env = append(os.Environ(), "LEEWAY_TEST_KUBECONFIG="+w.Kubeconfig, "LEEWAY_TEST_KUBECTL="+filepath.Join(w.dir, "kubectl"), "LEEWAY_TEST_CLI="+cli)
+		cmd.Env = env
 		out, err := child.Run(cmd)
 		for line := range strings.Lines(out) {
 			if strings.Contains(line, "--- ") {
@@ -125,7 +124,7 @@ func testGuard(t *testing.T, w *installed) {
 		}
 		passed += strings.Count(out, "--- PASS: TestReal")
 	}
-	if passed < 20 {
-		t.Errorf("%d tests have passed, want 20 or more", passed)
+	if passed < 37 {
+		t.Errorf("%d tests have passed, want 37 or more", passed)
 	}
 }
