@@ -124,7 +124,9 @@ func TestWhatIf(t *testing.T) {
 		e := fell
 		e.Evaluation = &decide.Evaluation{
 			Decision: "churn-1", AskedAt: before(2 * time.Hour), EndedAt: before(time.Hour), Rows: 4000, Loss: "mae", Live: 0.42,
-			Versions: []decide.Measured{{"1", 0.42 - one, one, 0.006}, {"3", 0.42 - three, three, 0.006}},
+			Versions: []decide.Measured{
+				{Version: "1", Mean: 0.42 - one, Gain: one, StandardError: 0.006}, {Version: "3", Mean: 0.42 - three, Gain: three, StandardError: 0.006},
+			},
 		}
 		return e
 	}
