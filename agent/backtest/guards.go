@@ -18,7 +18,7 @@ func DefaultGuard(namespace, model string) v1alpha1.ModelGuard {
 	g.Spec.Model = model
 	g.Spec.Workload.Name = model
 	g.Spec.Limits = v1alpha1.Limits{ChangesPerDay: 4, RetrainsPerWeek: 2}
-	g.Spec.Retrain = &v1alpha1.Retrain{From: &v1alpha1.RetrainSource{CronJob: "retrain"}}
+	g.Spec.Retrain = &v1alpha1.Retrain{From: &v1alpha1.JobSource{CronJob: "retrain"}}
 	fill(&g)
 	return g
 }

@@ -135,6 +135,9 @@ func (r *run) notes(res *Result) []string {
 	if r.Rows == nil && slices.ContainsFunc(res.Decisions, func(d v1alpha1.ModelDecision) bool { return d.Spec.Match != nil }) {
 		notes = append(notes, "live rows are known as counts in the bins of the version in service: its own distance is exact, those of versions with other bins are approximate")
 	}
+	if slices.ContainsFunc(res.Decisions, func(d v1alpha1.ModelDecision) bool { return d.Spec.Action == string(decide.Evaluate) }) {
+		notes = append(notes, "an evaluation is a Job that can't be run on history: whether it would have found a better version, or one would have been trained, is not known")
+	}
 	if len(res.Decisions) > 0 {
 		notes = append(notes, "nothing was carried out: what happened after a decision is what did happen, not what would have")
 	}

@@ -84,11 +84,13 @@ const (
 	Hold     Action = "hold"
 	Wait     Action = "wait"
 	Rollback Action = "rollback"
+	Evaluate Action = "evaluate"
 	Train    Action = "retrain"
 	Redeploy Action = "redeploy"
 )
 
-// Acts says whether the action changes the workload or starts a training.
+// Acts says whether the action changes the workload, or starts a training or an
+// evaluation.
 func (a Action) Acts() bool {
-	return a == Rollback || a == Train || a == Redeploy
+	return a == Rollback || a == Evaluate || a == Train || a == Redeploy
 }

@@ -16,8 +16,10 @@ type Decision struct {
 	// Proposed is what a person may approve where Action is Hold but the only
 	// obstacle is that Leeway may not do it alone; else empty.
 	Proposed Action
-	Alerts   []Alert
-	Columns  []string
+	// Asked are the versions that an evaluation is to measure.
+	Asked   []string
+	Alerts  []Alert
+	Columns []string
 	// Onsets and Load are as in the diagnosis.
 	Onsets []Onset
 	Load   *Load
@@ -32,15 +34,18 @@ func Decide(d Diagnosis, m *Match, e Evidence, p Policy, now time.Time) Decision
 		Cause: d.Cause, Action: d.Action, Reason: d.Reason, Target: d.Target,
 		Alerts: d.Alerts, Columns: d.Columns, Onsets: d.Onsets, Load: d.Load, Message: d.Message,
 	}
-	if d.NeedsMatch {
+	switch {
+	case d.NeedsMatch:
 		r = matched(r, d, m, e, p, now)
+	case d.Cause == ConceptDrift && d.Action == Train && p.CanEvaluate:
+		r = evaluated(r, e, p, now)
 	}
 	return limited(r, e, p, now)
 }
 
 // hold keeps what a decision was about, but not the act.
 func (r Decision) hold(reason Reason, format string, args ...any) Decision {
-	r.Action, r.Reason = Hold, reason
+	r.Action, r.Reason, r.Asked = Hold, reason, nil
 	r.Message += fmt.Sprintf(format, args...)
 	return r
 }

@@ -102,17 +102,22 @@ func predictionDrift(v view) (Diagnosis, found) {
 	return Diagnosis{}, absent
 }
 
-// conceptDrift trains: no match by inputs can answer it, for they are unchanged.
+// conceptDrift trains: no match by inputs can answer it, for they are unchanged. Where
+// versions can be evaluated on labelled rows, Decide asks for that first.
 func conceptDrift(v view) (Diagnosis, found) {
 	firing := v.firing[AlertQuality]
 	if len(firing) == 0 {
 		return Diagnosis{}, absent
 	}
-	return Diagnosis{
+	d := Diagnosis{
 		Cause: ConceptDrift, Action: Train, Reason: ReasonConceptDrift, Alerts: firing, Columns: subjects(firing),
-		Message: fmt.Sprintf("the quality of version %s fell since %s (%s) and its inputs did not change: train on today's labels",
+		Message: fmt.Sprintf("the quality of version %s fell since %s (%s) and its inputs did not change",
 			v.Active, clock(earliest(firing)), shown(firing[0])),
-	}, holds
+	}
+	if !v.policy.CanEvaluate {
+		d.Message += ": train on today's labels"
+	}
+	return d, holds
 }
 
 // expectedError holds on what the predictions let expect, where nothing else was

@@ -42,9 +42,12 @@ type Evidence struct {
 	History []Served
 	// Versions of the model in the registry.
 	Versions []Known
+	// Evaluation is the last that ended of the version in service since its rollout
+	// began, nil without one.
+	Evaluation *Evaluation
 	// Past decisions on this workload that were acted on, newest first.
 	Past []Past
-	// RetrainOpen says that a training is under way.
+	// RetrainOpen says that a training or an evaluation is under way.
 	RetrainOpen bool
 	// Unwatched is since when nobody has looked until now: both controllers were away,
 	// or one took over from the other. Zero where a look follows another.
@@ -158,6 +161,7 @@ type Policy struct {
 	RetrainsPerWeek int
 	ReturnAfter     time.Duration
 	CanRetrain      bool
+	CanEvaluate     bool
 	// ReadyWithin is how long a rollout may take. Zero: ten minutes, which is
 	// the progress deadline of a Deployment, or VerifyFor if that is longer.
 	ReadyWithin time.Duration

@@ -12,10 +12,21 @@ func limited(r Decision, e Evidence, p Policy, now time.Time) Decision {
 		return r.hold(standing, "; held: %s", message)
 	case e.Blind != "":
 		return r.hold(e.Blind, "; held: nothing can be seen")
+	case r.Action == Evaluate:
+		return limitedEvaluation(r, e)
 	case r.Action == Train:
 		return limitedTraining(r, e, p, now)
 	}
 	return limitedChange(r, e, p, now)
+}
+
+// limitedEvaluation counts nothing but the fleet: an evaluation changes nothing in
+// service.
+func limitedEvaluation(r Decision, e Evidence) Decision {
+	if e.RetrainOpen {
+		return r.hold(ReasonRetrainOpen, "; held: a training or an evaluation is under way already")
+	}
+	return limitedFleet(r, e)
 }
 
 func limitedTraining(r Decision, e Evidence, p Policy, now time.Time) Decision {
@@ -25,7 +36,7 @@ func limitedTraining(r Decision, e Evidence, p Policy, now time.Time) Decision {
 	case !p.CanRetrain:
 		return r.hold(ReasonNoRetrain, "; held: the guard names nothing to train with")
 	case e.RetrainOpen:
-		return r.hold(ReasonRetrainOpen, "; held: a training is under way already")
+		return r.hold(ReasonRetrainOpen, "; held: a training or an evaluation is under way already")
 	case trained >= p.RetrainsPerWeek:
 		return r.hold(ReasonRetrainsPerWeek, "; held: %s within a week, and the limit is %d", count(trained, "training"), p.RetrainsPerWeek)
 	}

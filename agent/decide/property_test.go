@@ -18,6 +18,7 @@ func examine(t *testing.T, data []byte) decide.Decision {
 	tape := &tape{bytes: data}
 	e, m, p := tape.evidence(), tape.match(), policy()
 	p.ToleranceAuto, p.CanRetrain = tape.rarely(), !tape.rarely()
+	e.Evaluation, p.CanEvaluate = tape.evaluation(), tape.yes()
 	d := decide.Diagnose(e, p, now)
 	got := decide.Decide(d, m, e, p, now)
 
@@ -36,6 +37,7 @@ func examine(t *testing.T, data []byte) decide.Decision {
 	for _, r := range []decide.Decision{got, after} {
 		justified(t, r, e, p)
 	}
+	measured(t, got, e, p)
 	if p.ToleranceAuto && got.Cause == decide.InputDrift && got.Action == decide.Rollback {
 		if !slices.ContainsFunc(m.Candidates, func(c decide.Candidate) bool { return c.Version == got.Target && c.Calibrated }) {
 			t.Errorf("goes back on a tolerance that was not learned: %+v", got)
@@ -99,7 +101,7 @@ func justified(t *testing.T, r decide.Decision, e decide.Evidence, p decide.Poli
 	if shared := decide.AtOnce(e.Onsets, e.Namespace, e.Model); len(shared) > 0 && now.Sub(shared[0].At) < decide.CorrelatedFor && r.Cause != decide.BadRelease {
 		t.Errorf("acts on what came upon several models at once: %+v", r)
 	}
-	if r.Action == decide.Train {
+	if r.Action == decide.Train || r.Action == decide.Evaluate {
 		return
 	}
 	if r.Target == "" || r.Target == e.Active {
@@ -113,6 +115,31 @@ func justified(t *testing.T, r decide.Decision, e decide.Evidence, p decide.Poli
 	for _, d := range e.Past {
 		if recent := now.Sub(d.At) < p.Cooldown && d.Action != decide.Train; recent && !(e.Human && e.HumanAt.After(d.At)) {
 			t.Errorf("acts within the cooldown: %+v", r)
+		}
+	}
+}
+
+// measured says what must be of evaluations, and of what rests on one.
+func measured(t *testing.T, r decide.Decision, e decide.Evidence, p decide.Policy) {
+	t.Helper()
+	mayStandIn := func(version string) bool {
+		return version != e.Active && slices.ContainsFunc(e.Versions, func(k decide.Known) bool {
+			return k.Version == version && !k.Rejected && !k.Retired
+		})
+	}
+	switch {
+	case (r.Action == decide.Evaluate || r.Reason == decide.ReasonEvaluatedBetter) && !p.CanEvaluate:
+		t.Errorf("evaluates by nothing: %+v", r)
+	case r.Action == decide.Evaluate:
+		if len(r.Asked) == 0 || len(r.Asked) > decide.MaxAsked || e.RetrainOpen || slices.ContainsFunc(r.Asked, func(v string) bool { return !mayStandIn(v) }) {
+			t.Errorf("asks for %v: %+v", r.Asked, r)
+		}
+	case r.Reason == decide.ReasonEvaluatedBetter:
+		ok := slices.ContainsFunc(e.Evaluation.Versions, func(m decide.Measured) bool {
+			return m.Version == r.Target && m.Gain > 0 && m.Gain > 2*m.StandardError
+		})
+		if !ok || !mayStandIn(r.Target) || e.Evaluation.Rows < 200 || e.Evaluation.Failed != "" {
+			t.Errorf("goes to what was not measured to be better: %+v, %+v", r, e.Evaluation)
 		}
 	}
 }
@@ -155,6 +182,7 @@ func TestProperties(t *testing.T) {
 		"input_drift/live_fits", "concept_drift/concept_drift", "blind/no_traffic", "broken_input/broken_input", "serving/serving",
 		"input_drift/oscillation", "bad_release/cooldown", "human_changed/rejected_version_returned", "rolling_out/rolling_out",
 		"correlated/correlated", "saturation/saturation", "input_drift/inputs_moving",
+		"evaluate", "concept_drift/evaluated_better", "concept_drift/none_better", "concept_drift/evaluation_failed",
 	} {
 		if seen[kind] == 0 {
 			t.Errorf("no world led to %s: %v", kind, seen)

@@ -13,6 +13,7 @@ var elsewhere = []decide.Reason{
 	decide.ReasonArtifactMissing, decide.ReasonArtifactDigest, decide.ReasonArtifactUnreachable, decide.ReasonNotAllowed,
 	decide.ReasonNoVersion, decide.ReasonTwoVersions, decide.ReasonJobFailed, decide.ReasonRetrainTimeout,
 	decide.ReasonTriggerRefused, decide.ReasonTriggerUnreachable,
+	decide.ReasonEvaluated, decide.ReasonReportUnusable, decide.ReasonEvaluationTimeout,
 }
 
 // reached says how each of the others is come to.
@@ -84,6 +85,13 @@ func reached() map[decide.Reason]func() decide.Reason {
 			return both(e, nil).Reason
 		}
 	}
+	evaluated := func(v *decide.Evaluation) func() decide.Reason {
+		return func() decide.Reason {
+			e, p := fallen()
+			e.Evaluation = v
+			return decide.Decide(decide.Diagnose(e, p, now), nil, e, p, now).Reason
+		}
+	}
 	past := func(action decide.Action, from, to string) []decide.Past {
 		return []decide.Past{{At: ago(4 * second), Action: action, From: from, To: to, Cause: decide.InputDrift}}
 	}
@@ -117,6 +125,10 @@ func reached() map[decide.Reason]func() decide.Reason {
 		decide.ReasonPredictionDrift: alerted(alert(decide.AlertPredictionDrift, 5*second, "y")),
 		decide.ReasonExpectedError:   alerted(estimated(quality)),
 		decide.ReasonConceptDrift:    alerted(quality),
+
+		decide.ReasonEvaluatedBetter:  evaluated(showed(gained("2", 0.041, 0.006))),
+		decide.ReasonNoneBetter:       evaluated(showed(gained("2", 0.01, 0.006))),
+		decide.ReasonEvaluationFailed: evaluated(&decide.Evaluation{AskedAt: ago(4 * second), EndedAt: ago(2 * second), Failed: decide.ReasonJobFailed}),
 		decide.ReasonSaturation: evidence(func(e *decide.Evidence) {
 			e.Alerts, e.Load = []decide.Alert{latency}, decide.Load{Requests: 300, RequestsBefore: 100}
 		}),

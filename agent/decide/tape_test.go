@@ -115,6 +115,23 @@ func (t *tape) evidence() decide.Evidence {
 	return e
 }
 
+func (t *tape) evaluation() *decide.Evaluation {
+	if t.rarely() {
+		return nil
+	}
+	e := &decide.Evaluation{AskedAt: t.when(), EndedAt: t.when(), Rows: []int64{4000, 4000, 199, -1}[t.pick(4)], Loss: "mae", Live: t.number()}
+	if t.yes() {
+		e.AskedAt, e.EndedAt = now, now
+	}
+	if t.rarely() {
+		e.Failed = decide.ReasonJobFailed
+	}
+	for range t.pick(4) {
+		e.Versions = append(e.Versions, decide.Measured{Version: t.version(), Mean: t.number(), Gain: t.number(), StandardError: t.number() / 100})
+	}
+	return e
+}
+
 func (t *tape) match() *decide.Match {
 	if t.rarely() {
 		return nil

@@ -70,6 +70,6 @@ func Policy(g *v1alpha1.ModelGuard) decide.Policy {
 		GoodAfter:     s.Verify.GoodAfter.Duration, VerifyFor: s.Verify.For.Duration,
 		Cooldown: s.Limits.Cooldown.Duration, ChangesPerDay: int(s.Limits.ChangesPerDay),
 		RetrainsPerWeek: int(s.Limits.RetrainsPerWeek), ReturnAfter: s.Limits.ReturnAfter.Duration,
-		CanRetrain: s.Retrain != nil,
+		CanRetrain: s.Retrain != nil, CanEvaluate: s.Evaluate != nil,
 	}
 }

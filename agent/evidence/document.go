@@ -47,6 +47,7 @@ func (r Record) Document() *v1alpha1.ModelDecision {
 			Cause: string(r.Cause), Action: string(r.Action), Reason: string(r.Reason), Autonomy: cmp.Or(r.Level, v1alpha1.Observe),
 			From: r.From, FromArtifact: r.FromArtifact, To: r.Target,
 			Columns: r.Columns, Onsets: recordedOnsets(r.Onsets, g.Namespace), Load: recordedLoad(r.Load), Match: r.Match.Recorded(r.To), Baseline: Baseline(r.Before),
+			Asked: r.Asked, Evaluation: r.evaluation(),
 			Grounds: recordedGrounds(decide.Case{Evidence: r.Evidence, Match: r.Match.Judged(), Policy: r.Policy}, r.Alerts),
 		},
 	}
@@ -62,6 +63,14 @@ func (r Record) Document() *v1alpha1.ModelDecision {
 	return d
 }
 
+// evaluation is what the last one came to, where it had a say.
+func (r Record) evaluation() *v1alpha1.EvaluationEvidence {
+	if r.Cause != decide.ConceptDrift || !r.Policy.CanEvaluate {
+		return nil
+	}
+	return RecordedEvaluation(r.Evidence.Evaluation)
+}
+
 // Kind is the field of spec.autonomy that an act is under.
 func Kind(cause decide.Cause, action decide.Action) string {
 	switch {
@@ -71,12 +80,20 @@ func Kind(cause decide.Cause, action decide.Action) string {
 		return "badRelease"
 	case cause == decide.InputDrift:
 		return "inputDrift"
+	case cause == decide.ConceptDrift:
+		return "conceptDrift"
 	}
 	return "default"
 }
 
 // Level is the guard's for the kind of act.
 func Level(a v1alpha1.Autonomy, cause decide.Cause, action decide.Action) v1alpha1.AutonomyLevel {
-	own := map[string]v1alpha1.AutonomyLevel{"retrain": a.Retrain, "badRelease": a.BadRelease, "inputDrift": a.InputDrift}
+	own := map[string]v1alpha1.AutonomyLevel{"retrain": a.Retrain, "badRelease": a.BadRelease, "inputDrift": a.InputDrift, "conceptDrift": a.ConceptDrift}
 	return cmp.Or(own[Kind(cause, action)], a.Default, v1alpha1.Observe)
+}
+
+// Alone says that an act at a level is begun without asking a person. An evaluation
+// changes nothing in service, so there is nothing to agree to before its result.
+func Alone(level v1alpha1.AutonomyLevel, action decide.Action) bool {
+	return level == v1alpha1.Auto || level == v1alpha1.Approve && action == decide.Evaluate
 }

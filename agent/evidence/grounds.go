@@ -29,7 +29,7 @@ func recordedGrounds(c decide.Case, led []decide.Alert) *v1alpha1.Grounds {
 		Policy: v1alpha1.PolicyEvidence{
 			MatchWindow: duration(p.MatchWindow), MinSamples: p.MinSamples, ToleranceAuto: p.ToleranceAuto, GoodAfter: duration(p.GoodAfter),
 			Cooldown: duration(p.Cooldown), ChangesPerDay: int32(p.ChangesPerDay), RetrainsPerWeek: int32(p.RetrainsPerWeek),
-			ReturnAfter: duration(p.ReturnAfter), CanRetrain: p.CanRetrain,
+			ReturnAfter: duration(p.ReturnAfter), CanRetrain: p.CanRetrain, CanEvaluate: p.CanEvaluate,
 		},
 	}
 	if e.Human {
@@ -66,6 +66,11 @@ func recordedVersions(c decide.Case) []v1alpha1.KnownVersion {
 	}
 	if c.Match != nil {
 		for _, m := range c.Match.Candidates {
+			wanted[m.Version] = true
+		}
+	}
+	if c.Evidence.Evaluation != nil {
+		for _, m := range c.Evidence.Evaluation.Versions {
 			wanted[m.Version] = true
 		}
 	}
@@ -106,6 +111,7 @@ func CaseOf(d *v1alpha1.ModelDecision) (decide.Case, bool) {
 		Namespace: d.Namespace, Model: s.Model, Active: s.From,
 		SettledAt: Time(g.SettledAt), RollingOut: g.SettledAt == nil, RolloutSince: Time(g.RolloutSince), RolloutRequests: parse(g.RolloutRequests),
 		Load: load(g.Load), RetrainOpen: g.RetrainOpen, FleetGuards: int(g.FleetGuards), FleetActing: int(g.FleetActing),
+		Evaluation: evaluationOf(s.Evaluation),
 	}
 	if g.Human != nil {
 		e.Human, e.HumanManager, e.HumanAt = true, g.Human.Manager, g.Human.At.Time
@@ -187,7 +193,7 @@ func policyOf(p v1alpha1.PolicyEvidence) decide.Policy {
 	return decide.Policy{
 		MatchWindow: p.MatchWindow.Duration, MinSamples: p.MinSamples, ToleranceAuto: p.ToleranceAuto, GoodAfter: p.GoodAfter.Duration,
 		Cooldown: p.Cooldown.Duration, ChangesPerDay: int(p.ChangesPerDay), RetrainsPerWeek: int(p.RetrainsPerWeek),
-		ReturnAfter: p.ReturnAfter.Duration, CanRetrain: p.CanRetrain,
+		ReturnAfter: p.ReturnAfter.Duration, CanRetrain: p.CanRetrain, CanEvaluate: p.CanEvaluate,
 	}
 }
 

@@ -43,6 +43,7 @@ func Advices() []Advice {
 		{decide.ReasonLiveFits, "Nothing: the version in service is at home in today's rows. If it goes on, rules.md says how to widen a floor or a budget."},
 		{decide.ReasonInputsMoving, "Wait: inputs have not come to rest, or are on their way to a version that is there."},
 		{decide.ReasonNoneFits, "leeway match --explain says what is nearest, and by how much it misses. What was trained and does not fit today's rows stays registered."},
+		{decide.ReasonNoneBetter, "Name something to train with in spec.retrain, or train and register a version yourself: of those registered none is better on labelled rows. leeway explain has the numbers."},
 		{decide.ReasonNoGoodVersion, "Deploy a version that you trust, or register one. Versions count that were live and clean for spec.verify.goodAfter, of the same features and compat."},
 		{decide.ReasonFirstVersion, "Mend this version, or register and deploy another: there is none to go back to."},
 		{decide.ReasonUnregistered, "Register the version that serves (leeway register), and set the label leeway.dev/version to its number."},
@@ -62,13 +63,16 @@ func Advices() []Advice {
 		{decide.ReasonFleetLimit, "Wait: one guard in twenty acts at once. If many want to, look for what they share."},
 		{decide.ReasonNoRetrain, "Name a CronJob in spec.retrain, or train and register a version yourself."},
 
-		// Trainings.
+		// Trainings and evaluations.
 		{decide.ReasonGateFailed, "The new version is worse on the same rows: see its metrics with leeway show. It stays registered and is not deployed."},
 		{decide.ReasonNoComparison, "Give the guard a gate, and have the Job evaluate the version in service on its own rows (leeway register --evaluation)."},
 		{decide.ReasonTainted, "Mend the input, then start a training by hand; what was trained stays registered and is not deployed."},
 		{decide.ReasonNoVersion, "The Job must end with leeway register, in the pod, with LEEWAY_DECISION set: see its log."},
 		{decide.ReasonTwoVersions, "Have the Job register one version; reject the one that is not meant, and deploy the other yourself."},
 		{decide.ReasonJobFailed, "See the Job's log and events. It is tried again when the cooldown and the match's window have passed, within spec.limits.retrainsPerWeek."},
+		{decide.ReasonEvaluationFailed, "See why the last evaluation came to nothing: the message has its reason. It is made again when spec.match.window has passed, or train and register a version yourself."},
+		{decide.ReasonReportUnusable, "The Job must end with leeway evaluate FILE --report, in a container of the pod that succeeds. The message says what is wrong with its report."},
+		{decide.ReasonEvaluationTimeout, "See where the Job hangs, or raise spec.evaluate.timeout."},
 		{decide.ReasonTriggerRefused, "Check what the message names: that the CronJob, or the workflow at its ref, is there, and the token in its Secret valid and allowed to start it."},
 		{decide.ReasonTriggerUnreachable, "Nothing, if it asked to wait: it is asked again until spec.retrain.timeout. Else see why GitHub, or --github-url, does not answer the controllers."},
 		{decide.ReasonRetrainTimeout, "See where the Job hangs, or raise spec.retrain.timeout."},

@@ -36,9 +36,11 @@ func Decision(d v1alpha1.ModelDecision) string {
 	paragraph(&b, "What was seen", alerts(s))
 	paragraph(&b, "What it was taken for", append([]string{diagnosis(s)}, rests(s)...))
 	paragraph(&b, "What the registry answered", match(s))
+	paragraph(&b, "What the evaluation before it came to", evaluated(s.Evaluation, s))
 	paragraph(&b, "What was decided", []string{action(s)})
 	paragraph(&b, "What would have changed it", whatIf(&d))
-	paragraph(&b, "What happened", steps(d.Status))
+	paragraph(&b, "What happened", steps(d))
+	paragraph(&b, "What was measured", evaluated(d.Status.Evaluation, s))
 	paragraph(&b, "How it came out", outcome(d))
 	return b.String()
 }
@@ -124,6 +126,8 @@ func action(s v1alpha1.ModelDecisionSpec) string {
 		line = fmt.Sprintf("To deploy %s in place of %s", version(s.To), version(s.From))
 	case decide.Train:
 		line = "To have a new version trained"
+	case decide.Evaluate:
+		line = fmt.Sprintf("To have %s measured beside %s on labelled rows", versions(s.Asked), version(s.From))
 	case decide.Hold:
 		line = "To hold: nothing was to be changed"
 	default:
@@ -141,10 +145,13 @@ func action(s v1alpha1.ModelDecisionSpec) string {
 		return line // nobody has to allow that nothing is done
 	}
 	switch s.Autonomy {
+	case v1alpha1.Approve:
+		if decide.Action(s.Action) == decide.Evaluate {
+			return line + " The guard is on Approve for this; an evaluation changes nothing in service, so nobody is asked."
+		}
+		line += " The guard is on Approve for this: a person must agree."
 	case v1alpha1.Observe:
 		line += " The guard is on Observe for this: it says what it would do, and does nothing."
-	case v1alpha1.Approve:
-		line += " The guard is on Approve for this: a person must agree."
 	case v1alpha1.Auto:
 		line += " The guard is on Auto for this."
 	}
@@ -164,6 +171,9 @@ func because(s v1alpha1.ModelDecisionSpec) string {
 		decide.ReasonNoGoodVersion:    "there is no earlier version that was clean of this cause",
 		decide.ReasonGatePassed:       "it passed the gate",
 		decide.ReasonConceptDrift:     "no match by inputs can answer this",
+		decide.ReasonEvaluatedBetter:  "of the versions that were measured on the same labelled rows it gains most, by more than two standard errors",
+		decide.ReasonNoneBetter:       "no other version is better on labelled rows by two standard errors",
+		decide.ReasonEvaluationFailed: "the evaluation of other versions came to nothing",
 		decide.ReasonExpectedError:    "it is an estimate from the predictions alone, and labels can tell",
 		decide.ReasonOscillation:      "the version to go to was itself left for drift not long ago",
 		decide.ReasonInputsSayNothing: "inputs do not predict which version of this model is better, so they may only propose",
@@ -181,13 +191,18 @@ func because(s v1alpha1.ModelDecisionSpec) string {
 	return text + " (" + s.Reason + ")"
 }
 
-func steps(s v1alpha1.ModelDecisionStatus) []string {
+func steps(d v1alpha1.ModelDecision) []string {
+	s := d.Status
 	var lines []string
 	if s.ApprovedBy != "" {
 		lines = append(lines, "Approved by "+s.ApprovedBy+".")
 	}
 	if s.Job != "" {
-		line := "Training ran as " + trainer(s.Job)
+		line := "Training ran as "
+		if d.Spec.Action == string(decide.Evaluate) {
+			line = "The evaluation ran as "
+		}
+		line += trainer(s.Job)
 		if s.Version != "" {
 			line += " and registered " + version(s.Version)
 		}
@@ -233,6 +248,13 @@ func span(d time.Duration) string {
 		return d.Round(time.Second).String()
 	}
 	return strings.TrimSuffix(d.Round(time.Minute).String(), "0s")
+}
+
+func versions(list []string) string {
+	if len(list) == 1 {
+		return version(list[0])
+	}
+	return "versions " + strings.Join(list, ", ")
 }
 
 func version(v string) string {

@@ -28,6 +28,8 @@ func outcome(d v1alpha1.ModelDecision) []string {
 		line = fmt.Sprintf("%s is being watched", sentence(version(cmp.Or(d.Spec.To, s.Version))))
 	case v1alpha1.StateTraining:
 		line = "The training is under way"
+	case v1alpha1.StateEvaluating:
+		line = "The evaluation is under way"
 	default:
 		line = string(s.State)
 	}

@@ -31,7 +31,7 @@ func whatIf(d *v1alpha1.ModelDecision) []string {
 	w := &again{c, was, d.Spec}
 	lines := []string{"Made again from this record alone, it comes out the same."}
 	lines = append(lines, thresholds(d.Spec, w)...)
-	for _, ask := range []func(*again) []string{fewerModels, lessLoad, laterOnset, moreRows, distances, newerHalf, permits, laterOn, fewerActing} {
+	for _, ask := range []func(*again) []string{fewerModels, lessLoad, laterOnset, moreRows, distances, newerHalf, gains, permits, laterOn, fewerActing} {
 		lines = append(lines, ask(w)...)
 	}
 	return lines
@@ -112,7 +112,7 @@ func agrees(was decide.Decision, s v1alpha1.ModelDecisionSpec) bool {
 // inShort says a decision in a few words.
 func inShort(d decide.Decision) string {
 	action := map[decide.Action]string{
-		decide.NoAction: "nothing to do", decide.Hold: "a hold", decide.Wait: "a wait", decide.Train: "a training",
+		decide.NoAction: "nothing to do", decide.Hold: "a hold", decide.Wait: "a wait", decide.Train: "a training", decide.Evaluate: "an evaluation",
 		decide.Rollback: "going back to " + version(d.Target), decide.Redeploy: "deploying " + version(d.Target),
 	}[d.Action]
 	if d.Cause != decide.None {

@@ -102,7 +102,7 @@ func permits(w *again) []string {
 		}
 	}
 	switch w.was.Reason {
-	case decide.ReasonNoRetrain:
+	case decide.ReasonNoRetrain, decide.ReasonNoneBetter, decide.ReasonEvaluationFailed:
 		tell("With something to train with in spec.retrain", func(c *decide.Case) { c.Policy.CanRetrain = true })
 	case decide.ReasonInputsSayNothing:
 		tell("Were it known that inputs predict quality", match(func(m *decide.Match) { m.ProposeOnly = false }))

@@ -79,6 +79,7 @@ func ranked() *evidence.Match {
 func tell(t *testing.T, c decide.Case, m *evidence.Match, cut func(*v1alpha1.ModelDecision)) string {
 	t.Helper()
 	c.Policy, c.Now, c.Match = policy(), noon, m.Judged()
+	c.Policy.CanEvaluate = c.Evaluation != nil
 	d := evidence.Record{
 		Guard:    &v1alpha1.ModelGuard{ObjectMeta: metav1.ObjectMeta{Namespace: "ml", Name: "churn"}, Spec: v1alpha1.ModelGuardSpec{Model: "churn"}},
 		Decision: c.Decide(), Match: m, Evidence: c.Evidence, Policy: c.Policy, From: c.Active, Attempt: 1, Now: noon,
@@ -117,6 +118,18 @@ func TestWhatIf(t *testing.T) {
 	slow := served()
 	slow.Alerts = []decide.Alert{alertOn(decide.AlertLatency, 5*time.Minute, 5*time.Minute, 0.473, 0.147)}
 	slow.Load = decide.Load{Requests: 220, RequestsBefore: 100}
+	fell := served()
+	fell.Alerts = []decide.Alert{alertOn(decide.AlertQuality, 2*time.Hour, 3*time.Hour, 0.42, 0.31)}
+	measured := func(one, three float64) decide.Evidence {
+		e := fell
+		e.Evaluation = &decide.Evaluation{
+			Decision: "churn-1", AskedAt: before(2 * time.Hour), EndedAt: before(time.Hour), Rows: 4000, Loss: "mae", Live: 0.42,
+			Versions: []decide.Measured{
+				{Version: "1", Mean: 0.42 - one, Gain: one, StandardError: 0.006}, {Version: "3", Mean: 0.42 - three, Gain: three, StandardError: 0.006},
+			},
+		}
+		return e
+	}
 	few := ranked()
 	few.Result.Rows, few.Live.Rows = 400, 400
 
@@ -158,6 +171,15 @@ func TestWhatIf(t *testing.T) {
 		{"a bad release", released, nil, nil, []string{
 			// Clean for 1¼ windows of 2 m, of which one minute had passed.
 			"Had they begun 1m30s later, at 2026-03-01 11:52:30 UTC: serving, a hold (serving).",
+		}, nil},
+		{"a version that was measured to be better", measured(0.041, 0.02), nil, nil, []string{
+			"Made again from this record alone, it comes out the same.",
+			"Version 1 gained 0.041; at 0.02 or below: concept_drift, going back to version 3 (evaluated_better).",
+			"Version 3 gained 0.02; above 0.041: concept_drift, going back to version 3 (evaluated_better).",
+		}, nil},
+		{"none that was", measured(0.01, -0.03), nil, nil, []string{
+			"Version 1 gained 0.01; above 0.012: concept_drift, going back to version 1 (evaluated_better).",
+			"Version 3 gained -0.03; above 0.012: concept_drift, going back to version 3 (evaluated_better).",
 		}, nil},
 		{"a record that was cut too far", released, nil, func(d *v1alpha1.ModelDecision) { d.Spec.Grounds.History = nil }, []string{
 			"was at 0.2, and is quiet at 0.01 or below: 0.05 of it.",

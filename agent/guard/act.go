@@ -24,7 +24,7 @@ func (v *visit) act(ctx context.Context, d *v1alpha1.ModelDecision) error {
 		if err != nil {
 			return err
 		}
-		if !evidence.Same(d, c.Decision) || c.level != v1alpha1.Auto && d.Status.ApprovedBy == "" || c.level == v1alpha1.Observe {
+		if !evidence.Same(d, c.Decision) || !evidence.Alone(c.level, c.Action) && d.Status.ApprovedBy == "" || c.level == v1alpha1.Observe {
 			return v.supersede(ctx, d, ReasonDecidedOtherwise, "before it was acted on, the same question was answered otherwise: "+c.Message)
 		}
 	}
@@ -48,7 +48,7 @@ func (v *visit) again(ctx context.Context, d *v1alpha1.ModelDecision) (c choice,
 }
 
 func (v *visit) actOn(ctx context.Context, d *v1alpha1.ModelDecision) error {
-	if d.Spec.Action == string(decide.Train) {
+	if onTrack(decide.Action(d.Spec.Action)) {
 		return v.startTraining(ctx, d)
 	}
 	return v.change(ctx, d)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/leeway-dev/leeway/agent/decide"
+	"github.com/leeway-dev/leeway/agent/evidence"
 	"github.com/leeway-dev/leeway/agent/journal"
 	"github.com/leeway-dev/leeway/agent/v1alpha1"
 )
@@ -35,7 +36,7 @@ func (v *visit) settleState(ctx context.Context, d *v1alpha1.ModelDecision, mess
 	switch {
 	case !decide.Action(d.Spec.Action).Acts():
 		d.Status.State = v1alpha1.StateHeld
-	case d.Spec.Autonomy == v1alpha1.Auto:
+	case evidence.Alone(d.Spec.Autonomy, decide.Action(d.Spec.Action)):
 		d.Status.State = v1alpha1.StateActing
 	case d.Spec.Autonomy == v1alpha1.Approve:
 		d.Status.State = v1alpha1.AwaitingApproval

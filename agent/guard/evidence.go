@@ -59,6 +59,7 @@ func (v *visit) gather(ctx context.Context) error {
 		}
 	}
 	e.Alerts, e.Onsets = v.round.alerts, v.round.onsets
+	e.Evaluation = evidence.Evaluation(v.decisions, evidence.Trouble{From: e.Active, WorkloadUID: string(v.work.UID), Since: e.RolloutSince})
 	v.evidence = e
 	if err := v.measure(ctx); err != nil {
 		return err

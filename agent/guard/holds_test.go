@@ -119,6 +119,16 @@ func heldBy() map[decide.Reason]func(*testing.T) *world {
 	trained := func(during func(*world)) func(*testing.T) *world {
 		return func(t *testing.T) *world { return inTraining(t, during) }
 	}
+	measured := func(during func(*world), change ...func(*v1alpha1.ModelGuard)) func(*testing.T) *world {
+		return func(t *testing.T) *world {
+			w := fallen(t, change...)
+			w.tick(1)
+			during(w)
+			w.tick(3)
+			return w
+		}
+	}
+	unhelped := func(g *v1alpha1.ModelGuard) { g.Spec.Retrain = nil }
 	approve := func(g *v1alpha1.ModelGuard) { g.Spec.Autonomy.Default = v1alpha1.Approve }
 	lost := func(err error) func(*world) { return func(w *world) { w.artifacts[uri(1)] = err } }
 	again := func(w *world) {
@@ -199,6 +209,7 @@ func heldBy() map[decide.Reason]func(*testing.T) *world {
 			w.train("")
 			w.tick(3)
 		}),
+		decide.ReasonNoneBetter: measured(func(w *world) { w.report(w.reported(0.001)) }, unhelped),
 		decide.ReasonNoGoodVersion: func(t *testing.T) *world {
 			w := newWorld(t)
 			w.tick(15) // for less than goodAfter
@@ -273,7 +284,10 @@ func heldBy() map[decide.Reason]func(*testing.T) *world {
 			w.register(49, w.decisions()[0].Name)
 			w.train("")
 		}),
-		decide.ReasonJobFailed: trained(func(w *world) { w.complete(w.job(), batchv1.JobFailed) }),
+		decide.ReasonJobFailed:         trained(func(w *world) { w.complete(w.job(), batchv1.JobFailed) }),
+		decide.ReasonEvaluationFailed:  measured(func(w *world) { w.complete(w.job(), batchv1.JobFailed) }, unhelped),
+		decide.ReasonReportUnusable:    measured(func(w *world) { w.report("done") }),
+		decide.ReasonEvaluationTimeout: measured(func(w *world) { w.now = w.now.Add(31 * time.Minute) }),
 		decide.ReasonTriggerRefused: onWorkflow(func(w *world) {
 			w.github.Change(func(c *githubtest.Config) { c.Repository = "acme/other" })
 		}),
@@ -427,7 +441,7 @@ func TestEveryReasonIsAdvisedOrHoldsNothing(t *testing.T) {
 	harmless := []decide.Reason{
 		decide.ReasonHealthy, decide.ReasonSettling, decide.ReasonRollingOut, decide.ReasonWaitsForHigherCause, decide.ReasonLastGood,
 		decide.ReasonInputDrift, decide.ReasonFits, decide.ReasonConceptDrift, decide.ReasonRetrainOpen, decide.ReasonGatePassed,
-		decide.ReasonDriftGone, decide.ReasonVerifying, decide.ReasonVerified,
+		decide.ReasonDriftGone, decide.ReasonEvaluated, decide.ReasonEvaluatedBetter, decide.ReasonVerifying, decide.ReasonVerified,
 	}
 	for _, file := range []string{"../decide/reason.go", "observe.go"} {
 		for word := range reasonsOf(t, file) {

@@ -159,6 +159,28 @@ func stories() map[string]story {
 				t.Errorf("%d changes and %d jobs, want one each", w.changes, len(jobs.Items))
 			}
 		}},
+		"evaluation": {12, v1alpha1.Auto, nil, func(t *testing.T, w *world, begun func()) {
+			w.mayEvaluate()
+			w.fall()
+			begun()
+			w.tick(3)
+			w.report(w.good())
+			w.tick(3)
+			w.settle(2)
+			w.alerts = nil
+			w.settle(2)
+			w.pass(20)
+			ds := w.decisions()
+			if len(ds) != 2 {
+				t.Fatal(describe(ds))
+			}
+			w.wantState(ds[0], v1alpha1.Done, "evaluated")
+			w.wantState(ds[1], v1alpha1.Done, "verified")
+			w.wantServes("1")
+			if w.changes != 1 || len(w.jobs()) != 1 {
+				t.Errorf("%d changes and %d jobs, want one each", w.changes, len(w.jobs()))
+			}
+		}},
 		"retrain on GitHub": {12, v1alpha1.Auto, &githubtest.Config{}, func(t *testing.T, w *world, begun func()) {
 			w.trainOnGitHub(t, begun)
 		}},

@@ -101,7 +101,7 @@ func (v *visit) refuse(h *held) *held {
 
 func (v *visit) conditionPermission() {
 	a := v.guard.Spec.Autonomy
-	wantsAuto := slices.Contains([]v1alpha1.AutonomyLevel{a.Default, a.BadRelease, a.InputDrift, a.Retrain}, v1alpha1.Auto)
+	wantsAuto := slices.Contains([]v1alpha1.AutonomyLevel{a.Default, a.BadRelease, a.InputDrift, a.ConceptDrift, a.Retrain}, v1alpha1.Auto)
 	switch {
 	case !v.permitted:
 		v.condition(conditionPermitted, metav1.ConditionFalse, string(ReasonNoPermission),

@@ -83,6 +83,9 @@ func (v *visit) record(ctx context.Context, c choice) error {
 		if journal.Open(d) && !inTraining(d) {
 			return v.resume(ctx, d)
 		}
+		if inTraining(d) && onTrack(c.Action) {
+			return nil // the cache has not seen it yet
+		}
 		own = append(own, *d)
 	}
 	d, err := v.document(ctx, c, evidence.Attempt(own, v.trouble(), c.Cause))

@@ -11,7 +11,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/leeway-dev/leeway/agent/decide"
-	"github.com/leeway-dev/leeway/agent/explain"
 	"github.com/leeway-dev/leeway/agent/journal"
 	"github.com/leeway-dev/leeway/agent/retrain"
 	"github.com/leeway-dev/leeway/agent/v1alpha1"
@@ -23,21 +22,23 @@ const (
 	// show up in the cache that the registry is read from.
 	registryLag = 10 * time.Second
 
-	training = "Training"
-	gating   = "Gating"
-	done     = "Done"
-	heldBack = "Held"
+	evaluating = "Evaluating"
+	training   = "Training"
+	gating     = "Gating"
+	done       = "Done"
+	heldBack   = "Held"
 )
 
-// retraining goes on with the training that is under way, if one is. It is a
-// track of its own: while it runs, the other goes on. It reports whether it has
+// retraining goes on with the training, or the evaluation, that is under way, if one
+// is. It is a track of its own: while it runs, the other goes on. It reports whether it has
 // taken up the visit, by beginning a redeployment.
 func (v *visit) retraining(ctx context.Context) (bool, error) {
 	d, err := v.training(ctx)
 	if err != nil || d == nil {
 		return false, err
 	}
-	v.showTraining(d, training)
+	_, phase := underWay(d)
+	v.showTraining(d, phase)
 	if other := v.aboutAnother(d); other != "" {
 		return false, v.endTraining(ctx, d, v1alpha1.Superseded, ReasonSuperseded, "superseded", other)
 	}
@@ -45,6 +46,10 @@ func (v *visit) retraining(ctx context.Context) (bool, error) {
 	if e.Human && e.HumanAt.After(trainingSince(d)) {
 		return false, v.endTraining(ctx, d, v1alpha1.Superseded, decide.ReasonHumanChanged, "superseded",
 			fmt.Sprintf("%s changed the model to version %s: what is trained stays registered", e.HumanManager, e.Active))
+	}
+	if evaluates(d) && e.Active != d.Spec.From {
+		return false, v.endTraining(ctx, d, v1alpha1.Superseded, ReasonSuperseded, "superseded",
+			fmt.Sprintf("it compares with version %s, and version %s is in service by now", d.Spec.From, e.Active))
 	}
 	if err := v.taint(ctx, d); err != nil {
 		return false, err
@@ -74,7 +79,10 @@ func (v *visit) training(ctx context.Context) (*v1alpha1.ModelDecision, error) {
 	return nil, nil
 }
 
-func inTraining(d *v1alpha1.ModelDecision) bool { return d.Status.State == v1alpha1.StateTraining }
+// inTraining says that a decision is on the track of trainings.
+func inTraining(d *v1alpha1.ModelDecision) bool {
+	return d.Status.State == v1alpha1.StateTraining || d.Status.State == v1alpha1.StateEvaluating
+}
 
 func (v *visit) retrainTimeout() time.Duration {
 	if r := v.guard.Spec.Retrain; r != nil && r.Timeout.Duration > 0 {
@@ -98,9 +106,10 @@ func (v *visit) trainFrom(d *v1alpha1.ModelDecision) time.Time {
 }
 
 // taint notes that input was broken while the training ran, or changed with that of
-// several models at once: the version will be registered and not deployed.
+// several models at once: the version will be registered and not deployed. The rows of
+// an evaluation are from before it began.
 func (v *visit) taint(ctx context.Context, d *v1alpha1.ModelDecision) error {
-	if journal.Has(d, stepTainted) {
+	if evaluates(d) || journal.Has(d, stepTainted) {
 		return nil
 	}
 	why := v.garbage()
@@ -175,7 +184,7 @@ func (v *visit) registered(ctx context.Context, d *v1alpha1.ModelDecision, state
 	return nil
 }
 
-// endTraining closes a training.
+// endTraining closes a training or an evaluation.
 func (v *visit) endTraining(ctx context.Context, d *v1alpha1.ModelDecision, state v1alpha1.DecisionState, reason decide.Reason, outcome, message string) error {
 	if err := v.end(ctx, d, state, reason, outcome, message); err != nil {
 		return err
@@ -187,7 +196,7 @@ func (v *visit) endTraining(ctx context.Context, d *v1alpha1.ModelDecision, stat
 	case v1alpha1.Superseded:
 		phase = done
 	}
-	v.condition(conditionTrained, trained, string(reason), explain.Advised(message, string(reason), maxMessage))
+	v.conditionTrack(d, trained, reason, message)
 	v.showTraining(d, phase)
 	v.tellTraining(reason, message)
 	return nil

@@ -20,6 +20,7 @@ const (
 	conditionReconciled = "Reconciled"
 	conditionHeld       = "Held"
 	conditionTrained    = "Trained"
+	conditionEvaluated  = "Evaluated"
 )
 
 // phase says where the rollback track stands. While phase and reason stay the
@@ -60,8 +61,12 @@ func (v *visit) show(d *v1alpha1.ModelDecision, message string) {
 	case v1alpha1.AwaitingApproval:
 		v.phase(v1alpha1.Deciding, ReasonAwaitingApproval, fmt.Sprintf("decision %s (%s) waits for approval: %s", d.Name, d.Spec.Reason, message))
 	case v1alpha1.Proposed:
-		v.phase(v1alpha1.Held, v.proposedReason(), fmt.Sprintf("would %s to version %s: %s", d.Spec.Action, d.Spec.To, message))
-	case v1alpha1.StateTraining:
+		would := d.Spec.Action
+		if d.Spec.To != "" {
+			would += " to version " + d.Spec.To
+		}
+		v.phase(v1alpha1.Held, v.proposedReason(), fmt.Sprintf("would %s: %s", would, message))
+	case v1alpha1.StateTraining, v1alpha1.StateEvaluating:
 		v.phase(v1alpha1.Watching, decide.ReasonRetrainOpen, message)
 	case v1alpha1.StateHeld, v1alpha1.Failed:
 		v.phase(v1alpha1.Held, reason, message)

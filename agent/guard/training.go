@@ -12,7 +12,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/leeway-dev/leeway/agent/decide"
-	"github.com/leeway-dev/leeway/agent/explain"
 	"github.com/leeway-dev/leeway/agent/journal"
 	"github.com/leeway-dev/leeway/agent/retrain"
 	"github.com/leeway-dev/leeway/agent/v1alpha1"
@@ -22,10 +21,14 @@ import (
 // the track of trainings: should starting it take its time, the other track goes
 // on.
 func (v *visit) startTraining(ctx context.Context, d *v1alpha1.ModelDecision) error {
-	if v.guard.Spec.Retrain == nil {
+	switch {
+	case v.unnamed(d) && evaluates(d):
+		return v.endTraining(ctx, d, v1alpha1.Superseded, ReasonSuperseded, "superseded", "the guard names nothing to evaluate with any more")
+	case v.unnamed(d):
 		return v.endTraining(ctx, d, v1alpha1.StateHeld, decide.ReasonNoRetrain, "", "the guard names nothing to train with any more")
 	}
-	d.Status.State = v1alpha1.StateTraining
+	state, phase := underWay(d)
+	d.Status.State = state
 	name, err := v.trigger(d).Start(ctx, v.order(d))
 	var trouble *retrain.Trouble
 	switch {
@@ -37,15 +40,15 @@ func (v *visit) startTraining(ctx context.Context, d *v1alpha1.ModelDecision) er
 		return err
 	}
 	d.Status.Job = name
-	message := fmt.Sprintf("%s trains a new version of %s", called(name), d.Spec.Model)
+	message := does(d, name)
 	journal.Step(d, journal.JobStarted, v.Now(), message)
 	if err := v.journal.Write(ctx, d); err != nil {
 		return err
 	}
-	v.log.Info("training", zap.String("decision", d.Name), zap.String("job", name))
+	v.log.Info("training", zap.String("decision", d.Name), zap.String("action", d.Spec.Action), zap.String("job", name))
 	v.event(d, corev1.EventTypeNormal, journal.JobStarted, message)
 	v.show(d, message)
-	v.showTraining(d, training)
+	v.showTraining(d, phase)
 	return nil
 }
 
@@ -75,6 +78,8 @@ func (v *visit) look(ctx context.Context, d *v1alpha1.ModelDecision) error {
 		return v.tooLate(ctx, d, s.Message)
 	case s.State == retrain.Running:
 		return nil
+	case evaluates(d):
+		return v.measured(ctx, d, s.State, s.Message)
 	}
 	return v.registered(ctx, d, s.State, s.Message)
 }
@@ -98,9 +103,10 @@ func (v *visit) troubled(ctx context.Context, d *v1alpha1.ModelDecision, trouble
 	if trouble.Refused {
 		reason = decide.ReasonTriggerRefused
 	}
-	v.showTraining(d, training)
+	_, phase := underWay(d)
+	v.showTraining(d, phase)
 	v.tellTraining(reason, trouble.Error())
-	v.condition(conditionTrained, metav1.ConditionUnknown, string(reason), explain.Advised(trouble.Error(), string(reason), maxMessage))
+	v.conditionTrack(d, metav1.ConditionUnknown, reason, trouble.Error())
 	if was := v.stored.Status.Retrain; was == nil || was.Decision != d.Name || was.Reason != string(reason) {
 		v.log.Warn("training", zap.String("decision", d.Name), zap.String("reason", string(reason)), zap.Error(trouble))
 		v.event(d, corev1.EventTypeWarning, string(reason), trouble.Error())
@@ -109,12 +115,15 @@ func (v *visit) troubled(ctx context.Context, d *v1alpha1.ModelDecision, trouble
 }
 
 func (v *visit) late(d *v1alpha1.ModelDecision) bool {
-	return v.now.Sub(trainingSince(d)) > v.retrainTimeout()
+	return v.now.Sub(trainingSince(d)) > v.timeout(d)
 }
 
 func (v *visit) tooLate(ctx context.Context, d *v1alpha1.ModelDecision, message string) error {
-	return v.endTraining(ctx, d, v1alpha1.StateHeld, decide.ReasonRetrainTimeout, "",
-		fmt.Sprintf("%s, for longer than %s", message, v.retrainTimeout()))
+	reason := decide.ReasonRetrainTimeout
+	if evaluates(d) {
+		reason = decide.ReasonEvaluationTimeout
+	}
+	return v.endTraining(ctx, d, v1alpha1.StateHeld, reason, "", fmt.Sprintf("%s, for longer than %s", message, v.timeout(d)))
 }
 
 // trainingSince is when a training was begun with.
@@ -127,16 +136,22 @@ func postponed(d *v1alpha1.ModelDecision) bool {
 	return journal.Last(d, journal.JobStart, journal.JobPostponed) == journal.JobPostponed
 }
 
-// trigger is what trains: the one that it was begun with, else the guard's.
+// trigger is what trains: the one that it was begun with, else the guard's. A Job
+// evaluates.
 func (v *visit) trigger(d *v1alpha1.ModelDecision) Trigger {
+	if evaluates(d) {
+		return v.jobs()
+	}
 	if byWorkflow(d.Status.Job) || d.Status.Job == "" && v.guard.Spec.Retrain.GitHub != nil {
 		if v.GitHub == nil {
 			return noTrigger{}
 		}
 		return v.GitHub
 	}
-	return retrain.Jobs{Client: v.Client, Live: v.Live}
+	return v.jobs()
 }
+
+func (v *visit) jobs() retrain.Jobs { return retrain.Jobs{Client: v.Client, Live: v.Live} }
 
 // byWorkflow says that a name is a workflow's run: Jobs have no slash in theirs.
 func byWorkflow(name string) bool { return strings.Contains(name, "/") }
@@ -152,13 +167,16 @@ func called(name string) string {
 func (v *visit) order(d *v1alpha1.ModelDecision) retrain.Order {
 	o := retrain.Order{
 		Namespace: d.Namespace, Decision: d.Name, Model: d.Spec.Model, Parent: d.Spec.From,
-		From: v.trainFrom(d), To: d.Spec.DecidedAt.Time, Timeout: v.retrainTimeout(),
+		From: v.trainFrom(d), To: d.Spec.DecidedAt.Time, Timeout: v.timeout(d), Candidates: d.Spec.Asked,
 		Notes: journal.Count(d, journal.JobStart) - journal.Count(d, journal.JobPostponed),
 	}
-	if r := v.guard.Spec.Retrain; r != nil {
-		o.GitHub = r.GitHub
-		if r.From != nil {
-			o.CronJob = r.From.CronJob
+	switch g := v.guard.Spec; {
+	case evaluates(d) && g.Evaluate != nil:
+		o.CronJob = g.Evaluate.From.CronJob
+	case !evaluates(d) && g.Retrain != nil:
+		o.GitHub = g.Retrain.GitHub
+		if g.Retrain.From != nil {
+			o.CronJob = g.Retrain.From.CronJob
 		}
 	}
 	if !postponed(d) {

@@ -141,7 +141,7 @@ func newWorld(t *testing.T, change ...func(*v1alpha1.ModelGuard)) *world {
 		}).Build()
 	w.register(0, "")
 	w.deploy("1", "kubectl-client-side-apply")
-	w.cronJob()
+	w.cronJob("churn-retrain")
 	w.shows["1"] = shown{requests: 5000, p99: 0.02}
 	w.source = w
 	w.loop = w.newLoop(w.client)
@@ -189,7 +189,7 @@ func theGuard() *v1alpha1.ModelGuard {
 			Match:    v1alpha1.Match{Window: d(15 * time.Second), MinSamples: 100, Tolerance: "0.2"},
 			Verify:   v1alpha1.Verify{For: d(15 * time.Second), GoodAfter: d(20 * time.Second)},
 			Limits:   v1alpha1.Limits{Cooldown: d(5 * time.Second), ChangesPerDay: 20, RetrainsPerWeek: 5, ReturnAfter: d(time.Minute)},
-			Retrain:  &v1alpha1.Retrain{From: &v1alpha1.RetrainSource{CronJob: "churn-retrain"}, Timeout: d(time.Hour)},
+			Retrain:  &v1alpha1.Retrain{From: &v1alpha1.JobSource{CronJob: "churn-retrain"}, Timeout: d(time.Hour)},
 			Gate:     []v1alpha1.GateRule{{Metric: "mae", Max: "1.05", RelativeTo: "live"}},
 		},
 	}
@@ -316,10 +316,10 @@ func (w *world) rollOut() {
 	}
 }
 
-func (w *world) cronJob() {
+func (w *world) cronJob(name string) {
 	w.t.Helper()
 	suspend := true
-	c := &batchv1.CronJob{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "churn-retrain", UID: "cron-1"}}
+	c := &batchv1.CronJob{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: name, UID: "cron-1"}}
 	c.Spec = batchv1.CronJobSpec{Suspend: &suspend, Schedule: "@yearly"}
 	c.Spec.JobTemplate.Spec.Template.Spec.Containers = []corev1.Container{{Name: "train", Image: "trainer"}}
 	if err := w.client.Create(w.t.Context(), c); err != nil {

@@ -47,6 +47,10 @@ func fitSpec(s *v1alpha1.ModelDecisionSpec) {
 	for i := range s.Alerts {
 		s.Alerts[i].Summary = cut(s.Alerts[i].Summary, maxMessage)
 	}
+	s.Asked = first(s.Asked, maxCandidates)
+	if s.Evaluation != nil {
+		s.Evaluation.Message = cut(s.Evaluation.Message, maxMessage)
+	}
 	if s.Match != nil {
 		for len(s.Match.Candidates) > maxCandidates && lessCandidates(s) {
 		}

@@ -89,7 +89,7 @@ func TestSteps(t *testing.T) {
 		t.Error("has what was not written")
 	}
 	for state, want := range map[v1alpha1.DecisionState]bool{
-		"": true, v1alpha1.StateActing: true, v1alpha1.StateVerifying: true, v1alpha1.StateTraining: true, v1alpha1.AwaitingApproval: true,
+		"": true, v1alpha1.StateActing: true, v1alpha1.StateVerifying: true, v1alpha1.StateTraining: true, v1alpha1.StateEvaluating: true, v1alpha1.AwaitingApproval: true,
 		v1alpha1.Proposed: false, v1alpha1.Done: false, v1alpha1.StateHeld: false, v1alpha1.Superseded: false, v1alpha1.Failed: false,
 	} {
 		d.Status.State = state

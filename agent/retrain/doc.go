@@ -12,6 +12,9 @@
 // run by hand. Its name follows from the decision alone, so however often a
 // leader is killed and resumed, the same decision starts the same Job once.
 //
+// An evaluation is started and looked at like a training by a Job. What it found is
+// in the last words of its pod (LastWords, package evaluation below).
+//
 // The live profile goes into the Job as a file, by an annotation of the pod
 // template and a downward API volume. A ConfigMap would need the right to
 // create ConfigMaps in the namespace, which is the right to feed any pod in it;

@@ -29,7 +29,7 @@ const (
 	maxName       = 63
 )
 
-// Jobs trains by Jobs.
+// Jobs trains and evaluates by Jobs.
 type Jobs struct {
 	Client client.Writer
 	// Live reads past the cache.
@@ -59,7 +59,7 @@ func (j Jobs) Start(ctx context.Context, o Order) (string, error) {
 	}
 	var cron batchv1.CronJob
 	if err := j.Live.Get(ctx, client.ObjectKey{Namespace: o.Namespace, Name: o.CronJob}, &cron); err != nil {
-		return "", refused(fmt.Errorf("read cronjob %s/%s to train from: %w", o.Namespace, o.CronJob, err))
+		return "", refused(fmt.Errorf("read cronjob %s/%s to make a job from: %w", o.Namespace, o.CronJob, err))
 	}
 	job := job(&cron, o, o.Profile(ctx))
 	err := j.Client.Create(ctx, job)
@@ -131,7 +131,7 @@ func job(cron *batchv1.CronJob, o Order, profile []byte) *batchv1.Job {
 	}
 	t := &j.Spec.Template
 	t.Labels = with(t.Labels, LabelDecision, name)
-	env := make([]corev1.EnvVar, 0, 6)
+	env := make([]corev1.EnvVar, 0, 7)
 	for _, in := range o.Inputs() {
 		env = append(env, corev1.EnvVar{Name: in[0], Value: in[1]})
 	}

@@ -23,8 +23,10 @@ import (
 func cluster(t *testing.T) client.Client {
 	t.Helper()
 	s := runtime.NewScheme()
-	if err := batchv1.AddToScheme(s); err != nil {
-		t.Fatal(err)
+	for _, add := range []func(*runtime.Scheme) error{batchv1.AddToScheme, corev1.AddToScheme} {
+		if err := add(s); err != nil {
+			t.Fatal(err)
+		}
 	}
 	suspend := true
 	cron := &batchv1.CronJob{ObjectMeta: metav1.ObjectMeta{Namespace: "ml", Name: "churn-retrain", UID: "c1"}}

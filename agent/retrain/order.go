@@ -2,12 +2,14 @@ package retrain
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/leeway-dev/leeway/agent/v1alpha1"
 )
 
-// Order says what to train, and by what: CronJob or GitHub.
+// Order says what to train, or which versions to evaluate, and by what: CronJob or
+// GitHub.
 type Order struct {
 	Namespace string
 	CronJob   string
@@ -16,6 +18,9 @@ type Order struct {
 	Decision string
 	Model    string
 	Parent   string
+	// Candidates are the versions that an evaluation measures beside the parent; none:
+	// it is a training.
+	Candidates []string
 	// From and To bound the live rows that the decision rests on; To is when it
 	// was made.
 	From, To time.Time
@@ -37,13 +42,17 @@ type Order struct {
 
 // Inputs are what a training is told: the names as in its environment.
 func (o Order) Inputs() [][2]string {
-	return [][2]string{
+	in := [][2]string{
 		{"LEEWAY_DECISION", o.Decision},
 		{"LEEWAY_MODEL", o.Model},
 		{"LEEWAY_PARENT_VERSION", o.Parent},
 		{"LEEWAY_WINDOW_FROM", o.From.UTC().Format(time.RFC3339)},
 		{"LEEWAY_WINDOW_TO", o.To.UTC().Format(time.RFC3339)},
 	}
+	if len(o.Candidates) > 0 {
+		in = append(in, [2]string{"LEEWAY_CANDIDATES", strings.Join(o.Candidates, ",")})
+	}
+	return in
 }
 
 // Status is where a training stands.

@@ -28,8 +28,8 @@ const (
 type Line struct {
 	Decision string    `json:"decision"`
 	At       time.Time `json:"at"`
-	// Kind is the autonomy that the act is under: badRelease, inputDrift, retrain
-	// or default.
+	// Kind is the autonomy that the act is under: badRelease, inputDrift,
+	// conceptDrift, retrain or default.
 	Kind   string `json:"kind"`
 	Cause  string `json:"cause"`
 	Action string `json:"action"`
@@ -96,8 +96,9 @@ func New(g v1alpha1.ModelGuard, decisions []v1alpha1.ModelDecision, since, now t
 	c := Card{Guard: g.Name, Model: g.Spec.Model, Since: since}
 	said := map[int]bool{}
 	for _, d := range decisions {
-		if d.Spec.Guard != g.Name || d.Spec.DecidedAt.Time.Before(since) || !decide.Action(d.Spec.Action).Acts() {
-			continue
+		action := decide.Action(d.Spec.Action)
+		if d.Spec.Guard != g.Name || d.Spec.DecidedAt.Time.Before(since) || !action.Acts() || action == decide.Evaluate {
+			continue // an evaluation changes nothing that people could agree to
 		}
 		stay := during(g.Status.History, d)
 		c.Lines = append(c.Lines, judge(d, g.Status.History, stay, now))
@@ -105,7 +106,7 @@ func New(g v1alpha1.ModelGuard, decisions []v1alpha1.ModelDecision, since, now t
 	}
 	slices.SortFunc(c.Lines, func(a, b Line) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Decision, b.Decision)) })
 	c.Unsaid = unsaid(g.Status.History, said, since)
-	for _, name := range []string{"badRelease", "inputDrift", "retrain", "default"} {
+	for _, name := range []string{"badRelease", "inputDrift", "conceptDrift", "retrain", "default"} {
 		if k, any := sum(name, c.Lines, g.Spec.Autonomy); any {
 			c.Kinds = append(c.Kinds, k)
 		}

@@ -141,3 +141,15 @@ func TestRaise(t *testing.T) {
 		})
 	}
 }
+
+// An evaluation changes nothing that people could agree to; what it led to does.
+func TestConceptDrift(t *testing.T) {
+	g := guard(stays("1", 0.0, "2", 1.0, "1", 5.0))
+	g.Spec.Autonomy.ConceptDrift = v1alpha1.Approve
+	card := scorecard.New(g, []v1alpha1.ModelDecision{
+		decision(2, "concept_drift", "evaluate", "2", ""), decision(3, "concept_drift", "rollback", "2", "1"),
+	}, at(0), at(10))
+	if len(card.Lines) != 1 || card.Lines[0].Action != "rollback" || len(card.Kinds) != 1 || card.Kinds[0].Name != "conceptDrift" || card.Kinds[0].Level != v1alpha1.Approve {
+		t.Errorf("%+v", card)
+	}
+}

@@ -40,7 +40,7 @@ type ModelDecisionSpec struct {
 
 	// Cause is the diagnosis.
 	Cause string `json:"cause"`
-	// Action is rollback, retrain, redeploy or hold.
+	// Action is rollback, evaluate, retrain, redeploy or hold.
 	Action string `json:"action"`
 	// Reason is the word for why this action.
 	Reason string `json:"reason"`
@@ -69,6 +69,12 @@ type ModelDecisionSpec struct {
 	Load *LoadEvidence `json:"load,omitempty"`
 	// Match is the ranked list of the registry, the best first.
 	Match *MatchEvidence `json:"match,omitempty"`
+	// Asked are the versions that an evaluation is to measure.
+	// +kubebuilder:validation:MaxItems=20
+	Asked []string `json:"asked,omitempty"`
+	// Evaluation is what the last one of the version in service came to, where
+	// quality fell.
+	Evaluation *EvaluationEvidence `json:"evaluation,omitempty"`
 	// Baseline is what the active version showed before the change, for verify.
 	Baseline *Baseline `json:"baseline,omitempty"`
 	// Grounds are what else it rests on.
@@ -199,6 +205,37 @@ type ExcludedVersion struct {
 	Reason  string `json:"reason"`
 }
 
+// EvaluationEvidence is what an evaluation came to. All numbers are decimal.
+type EvaluationEvidence struct {
+	// Decision that asked for it, when, and when it ended.
+	Decision string           `json:"decision,omitempty"`
+	AskedAt  metav1.MicroTime `json:"askedAt"`
+	EndedAt  metav1.MicroTime `json:"endedAt"`
+	// Failed is the word for why nothing was measured, and Message the sentence.
+	Failed string `json:"failed,omitempty"`
+	// +kubebuilder:validation:MaxLength=512
+	Message string `json:"message,omitempty"`
+	// Rows that all versions were measured on, and by what: mae, log_loss, error or
+	// loss.
+	Rows int64  `json:"rows,omitempty"`
+	Loss string `json:"loss,omitempty"`
+	// Live is the mean loss of the version in service.
+	Live string `json:"live,omitempty"`
+	// Versions that were measured beside it, the one that gains most first.
+	// +kubebuilder:validation:MaxItems=20
+	Versions []MeasuredVersion `json:"versions,omitempty"`
+}
+
+// MeasuredVersion is what one version showed.
+type MeasuredVersion struct {
+	Version string `json:"version"`
+	// Mean loss, and by how much less it is than that of the version in service: the
+	// mean over the rows, with its standard error.
+	Mean          string `json:"mean"`
+	Gain          string `json:"gain"`
+	StandardError string `json:"standardError"`
+}
+
 // ColumnShares compares the bins of one column: today, the version in service
 // and the version chosen are each on the bins of the version chosen.
 type ColumnShares struct {
@@ -229,7 +266,7 @@ type Baseline struct {
 
 // DecisionState is where a decision stands.
 //
-// +kubebuilder:validation:Enum=Proposed;AwaitingApproval;Acting;Verifying;Training;Done;Held;Superseded;Failed
+// +kubebuilder:validation:Enum=Proposed;AwaitingApproval;Acting;Verifying;Training;Evaluating;Done;Held;Superseded;Failed
 type DecisionState string
 
 // The states of a decision. Done, Held, Superseded and Failed are final;
@@ -240,6 +277,7 @@ const (
 	StateActing      DecisionState = "Acting"
 	StateVerifying   DecisionState = "Verifying"
 	StateTraining    DecisionState = "Training"
+	StateEvaluating  DecisionState = "Evaluating"
 	Done             DecisionState = "Done"
 	StateHeld        DecisionState = "Held"
 	Superseded       DecisionState = "Superseded"
@@ -262,10 +300,12 @@ type ModelDecisionStatus struct {
 	VerifiedBy string `json:"verifiedBy,omitempty"`
 	// ApprovedBy is the name of who approved it.
 	ApprovedBy string `json:"approvedBy,omitempty"`
-	// Job started by a retraining, or the run of a workflow
+	// Job started by a retraining or an evaluation, or the run of a workflow
 	// (OWNER/NAME/actions/runs/NUMBER), and the version that it registered.
 	Job     string `json:"job,omitempty"`
 	Version string `json:"version,omitempty"`
+	// Evaluation is what an evaluation measured.
+	Evaluation *EvaluationEvidence `json:"evaluation,omitempty"`
 	// Before is what the verdict compared with: the baseline, after a drift with
 	// the error of labels that came in since the change.
 	Before *Baseline `json:"before,omitempty"`

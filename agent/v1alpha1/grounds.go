@@ -74,4 +74,5 @@ type PolicyEvidence struct {
 	RetrainsPerWeek int32           `json:"retrainsPerWeek"`
 	ReturnAfter     metav1.Duration `json:"returnAfter"`
 	CanRetrain      bool            `json:"canRetrain,omitempty"`
+	CanEvaluate     bool            `json:"canEvaluate,omitempty"`
 }

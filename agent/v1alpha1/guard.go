@@ -42,6 +42,9 @@ type ModelGuardSpec struct {
 	// +kubebuilder:default={}
 	Limits  Limits   `json:"limits,omitempty"`
 	Retrain *Retrain `json:"retrain,omitempty"`
+	// Evaluate says how other versions are measured when quality fell and inputs did
+	// not change. Without it a version is trained at once.
+	Evaluate *Evaluate `json:"evaluate,omitempty"`
 	// Gate holds what a retrained version must show before it is deployed.
 	// +kubebuilder:validation:MaxItems=16
 	Gate []GateRule `json:"gate,omitempty"`
@@ -95,6 +98,10 @@ type Autonomy struct {
 	BadRelease AutonomyLevel `json:"badRelease,omitempty"`
 	InputDrift AutonomyLevel `json:"inputDrift,omitempty"`
 	Retrain    AutonomyLevel `json:"retrain,omitempty"`
+	// ConceptDrift is about evaluations, and about going back to a version that one
+	// found better. An evaluation changes nothing in service, so under Approve nobody
+	// is asked to start it.
+	ConceptDrift AutonomyLevel `json:"conceptDrift,omitempty"`
 }
 
 // Match says which live rows the registry is asked about, and how near is near.
@@ -142,15 +149,23 @@ type Limits struct {
 //
 // +kubebuilder:validation:XValidation:rule="has(self.from) != has(self.github)",message="give exactly one of from and github"
 type Retrain struct {
-	From   *RetrainSource  `json:"from,omitempty"`
+	From   *JobSource      `json:"from,omitempty"`
 	GitHub *GitHubWorkflow `json:"github,omitempty"`
 	// Timeout of one training.
 	// +kubebuilder:default="6h"
 	Timeout metav1.Duration `json:"timeout,omitempty"`
 }
 
-// RetrainSource is what a Job is made from.
-type RetrainSource struct {
+// Evaluate says how versions are measured on rows whose truth is known: by a Job.
+type Evaluate struct {
+	From JobSource `json:"from"`
+	// Timeout of one evaluation.
+	// +kubebuilder:default="1h"
+	Timeout metav1.Duration `json:"timeout,omitempty"`
+}
+
+// JobSource is what a Job is made from.
+type JobSource struct {
 	// CronJob is the name of a suspended CronJob, started as
 	// "kubectl create job --from" does.
 	// +kubebuilder:validation:MinLength=1
@@ -280,18 +295,19 @@ type DecisionRef struct {
 	Name string `json:"name"`
 }
 
-// RetrainStatus is where the retrain track stands.
+// RetrainStatus is where the retrain track stands. Evaluations are on it, too.
 type RetrainStatus struct {
 	// Decision that asked for it.
 	Decision string `json:"decision,omitempty"`
-	// Phase is Training, Gating, Done or Held.
+	// Phase is Evaluating, Training, Gating, Done or Held.
 	Phase string `json:"phase,omitempty"`
 	// Reason is the word for why it is held, how it was done, or, while it goes on,
 	// why it can't be started or looked at.
 	Reason string `json:"reason,omitempty"`
 	// Message is what was last heard of it.
 	Message string `json:"message,omitempty"`
-	// Job that trains, or the run of a workflow: OWNER/NAME/actions/runs/NUMBER.
+	// Job that trains or evaluates, or the run of a workflow:
+	// OWNER/NAME/actions/runs/NUMBER.
 	Job       string            `json:"job,omitempty"`
 	StartedAt *metav1.MicroTime `json:"startedAt,omitempty"`
 	// Version that the training registered.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/leeway-dev/leeway/agent/backtest"
 	"github.com/leeway-dev/leeway/agent/decide"
+	"github.com/leeway-dev/leeway/agent/evidence"
 	"github.com/leeway-dev/leeway/agent/v1alpha1"
 )
 
@@ -125,7 +126,10 @@ func nearest(d *v1alpha1.ModelDecisionSpec) string {
 // would says how far it would have gone.
 func would(d *v1alpha1.ModelDecisionSpec) string {
 	action := d.Action
-	if d.To != "" && decide.Action(d.Action).Acts() {
+	switch {
+	case d.Action == string(decide.Evaluate):
+		action += " (not run here)"
+	case d.To != "" && decide.Action(d.Action).Acts():
 		action += " to " + d.To
 	}
 	if !decide.Action(d.Action).Acts() {
@@ -135,6 +139,9 @@ func would(d *v1alpha1.ModelDecisionSpec) string {
 	case v1alpha1.Auto:
 		return action
 	case v1alpha1.Approve:
+		if evidence.Alone(d.Autonomy, decide.Action(d.Action)) {
+			return action
+		}
 		return action + ", if approved"
 	}
 	return "would " + action

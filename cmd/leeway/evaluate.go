@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/leeway-dev/leeway/agent/retrain/evaluation"
 	"github.com/leeway-dev/leeway/registry/evaluate"
 	"github.com/leeway-dev/leeway/registry/v1alpha1"
 )
@@ -20,6 +21,7 @@ const holdout = "holdout"
 
 func newEvaluate(a *app) *cobra.Command {
 	var f format
+	var g against
 	cmd := &cobra.Command{
 		Use:   "evaluate FILE",
 		Short: "Measure versions by what they predicted for rows whose truth is known",
@@ -29,11 +31,26 @@ changes nothing: "leeway register --evaluate FILE" keeps what this prints.
 FILE is CSV, also gzip, with a header: the column "actual"; a column for each
 version, named by its number, or "self" for the one that is to be registered;
 and, if there are any, the columns "dataset" and "time". Numbers are measured by
-mae and rmse, probabilities of class 1 by log_loss and error, classes by error.`,
+mae and rmse, probabilities of class 1 by log_loss and error, classes by error.
+
+With --against or --report versions are compared with the one in service, row by
+row: by how much less each loses in the mean, and the standard error of that, the
+larger of two: that of independent rows, and that of the means of blocks of rows in
+the order of the file. So write the rows in the order of time. With --losses columns
+hold what each row cost, and there is no column "actual". --report leaves what was
+found for Leeway, in a Job that it started from spec.evaluate.`,
 		Example: `  leeway evaluate predictions.csv
-  leeway evaluate predictions.csv.gz -o json`,
+  leeway evaluate predictions.csv.gz -o json
+  leeway evaluate predictions.csv --against 3
+  leeway evaluate predictions.csv --report`,
 		Args: exactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if cmd.Flags().Changed("against") || g.report != "" {
+				return g.run(a, f, args[0])
+			}
+			if g.losses || g.block != 0 {
+				return usage("--losses and --block are for comparing: give --against or --report")
+			}
 			sets, err := a.readPredictions(args[0])
 			if err != nil {
 				return err
@@ -57,6 +74,13 @@ mae and rmse, probabilities of class 1 by log_loss and error, classes by error.`
 		},
 	}
 	f.addTo(cmd)
+	g.decision, g.asked = a.env("LEEWAY_DECISION"), splitEnv(a.env("LEEWAY_CANDIDATES"))
+	fs := cmd.Flags()
+	fs.StringVar(&g.version, "against", a.env("LEEWAY_PARENT_VERSION"), "`VERSION` in service, to compare the others with (env LEEWAY_PARENT_VERSION)")
+	fs.BoolVar(&g.losses, "losses", false, "columns hold the loss on each row, not what was predicted")
+	fs.Int64Var(&g.block, "block", 0, "`ROWS` that make one block, such as those of a day; by default 20 to 40 blocks are made of all")
+	fs.StringVar(&g.report, "report", "", "leave a report for the decision that started this Job in `FILE`; without one in the container's termination message")
+	fs.Lookup("report").NoOptDefVal = evaluation.Path
 	return cmd
 }
 

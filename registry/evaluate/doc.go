@@ -14,4 +14,7 @@
 // A version whose column is empty in every row of a data set was not evaluated
 // on it. Empty in some rows is an error: versions that were measured on
 // different rows can't be compared.
+//
+// Compare holds versions against one of them, row by row, with the standard error of
+// how much less each loses: what a decision to change versions needs to know.
 package evaluate

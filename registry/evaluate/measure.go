@@ -30,9 +30,11 @@ type errorsOf struct {
 const smallest = 2.220446049250313e-16
 
 func (t *tally) add(f *reader, row []string) error {
-	truth := strings.TrimSpace(row[f.actual])
-	if truth == "" {
-		return fmt.Errorf("column %q is empty", actualColumn)
+	truth := ""
+	if !f.losses {
+		if truth = strings.TrimSpace(row[f.actual]); truth == "" {
+			return fmt.Errorf("column %q is empty", actualColumn)
+		}
 	}
 	y, number := parse(truth)
 	t.notNumbers = t.notNumbers || !number
@@ -48,12 +50,25 @@ func (t *tally) add(f *reader, row []string) error {
 			continue
 		}
 		p, ok := parse(said)
-		e.add(truth, said, y, p, ok && number, ok)
+		switch {
+		case !f.losses:
+			f.now[i] = e.add(truth, said, y, p, ok && number, ok)
+		case !ok:
+			return fmt.Errorf("column %q: %.40q is no number", c.name, said)
+		default:
+			e.rows++
+			e.absolute += p
+			f.now[i][absolute] = p
+		}
+	}
+	if live := f.live(); live >= 0 {
+		f.pair(f.now, live)
 	}
 	return nil
 }
 
-func (e *errorsOf) add(truth, said string, y, p float64, both, number bool) {
+// add counts one prediction, and returns what it lost.
+func (e *errorsOf) add(truth, said string, y, p float64, both, number bool) (l losses) {
 	e.rows++
 	e.notNumbers = e.notNumbers || !number
 	e.notRatio = e.notRatio || !number || p < 0 || p > 1
@@ -61,22 +76,38 @@ func (e *errorsOf) add(truth, said string, y, p float64, both, number bool) {
 	if !both {
 		if truth != said {
 			e.different++
+			l[wrong] = 1
 		}
-		return
+		return l
 	}
 	if y != p {
 		e.different++
+		l[wrong] = 1
 	}
-	e.absolute += math.Abs(p - y)
+	l[absolute] = math.Abs(p - y)
+	e.absolute += l[absolute]
 	e.square += (p - y) * (p - y)
 	right := p
 	if y == 0 {
 		right = 1 - p
 	}
-	e.logLoss -= math.Log(min(max(right, smallest), 1-smallest))
+	l[logLoss] = -math.Log(min(max(right, smallest), 1-smallest))
+	e.logLoss += l[logLoss]
 	if (p >= 0.5) != (y == 1) {
 		e.cut++
 	}
+	return l
+}
+
+// sum of the losses of a kind.
+func (e *errorsOf) sum(kind int) float64 {
+	switch kind {
+	case logLoss:
+		return e.logLoss
+	case wrong:
+		return float64(e.different)
+	}
+	return e.absolute
 }
 
 func parse(s string) (float64, bool) {
@@ -93,8 +124,8 @@ func (t *tally) span(at time.Time) {
 	}
 }
 
-// measured are the metrics of the kind that fits all of the file.
-func (f *reader) measured() []Set {
+// kind of losses that fits all of the file, with the name of their mean.
+func (f *reader) kind() (int, string) {
 	numbers, ratios, fractions := true, true, false
 	for _, t := range f.sets {
 		numbers, ratios = numbers && !t.notNumbers, ratios && !t.notBinary
@@ -102,6 +133,20 @@ func (f *reader) measured() []Set {
 			numbers, ratios, fractions = numbers && !e.notNumbers, ratios && !e.notRatio, fractions || e.fractions
 		}
 	}
+	switch {
+	case f.losses:
+		return absolute, "loss"
+	case ratios && fractions:
+		return logLoss, "log_loss"
+	case ratios || !numbers:
+		return wrong, "error"
+	}
+	return absolute, "mae"
+}
+
+// measured are the metrics of the kind that fits all of the file.
+func (f *reader) measured() []Set {
+	kind, name := f.kind()
 	var out []Set
 	for _, t := range f.sets {
 		s := Set{Dataset: t.name, Rows: t.rows, From: t.from, To: t.to}
@@ -111,13 +156,12 @@ func (f *reader) measured() []Set {
 			}
 			n := float64(e.rows)
 			score := Score{Version: f.versions[i].version}
+			score.Metrics = []Metric{{name, e.sum(kind) / n}}
 			switch {
-			case ratios && fractions:
-				score.Metrics = []Metric{{"log_loss", e.logLoss / n}, {"error", e.cut / n}}
-			case ratios || !numbers:
-				score.Metrics = []Metric{{"error", float64(e.different) / n}}
-			default:
-				score.Metrics = []Metric{{"mae", e.absolute / n}, {"rmse", math.Sqrt(e.square / n)}}
+			case kind == logLoss:
+				score.Metrics = append(score.Metrics, Metric{"error", e.cut / n})
+			case kind == absolute && !f.losses:
+				score.Metrics = append(score.Metrics, Metric{"rmse", math.Sqrt(e.square / n)})
 			}
 			s.Scores = append(s.Scores, score)
 		}

@@ -75,6 +75,12 @@ type reader struct {
 	sets                  []*tally
 	at                    map[string]int
 	rows                  int
+
+	losses  bool  // the columns hold losses, and there is no truth
+	against int64 // that others are compared with, 0: none
+	block   int64
+	now     []losses             // of this row, by column
+	pairs   [][kinds]differences // likewise
 }
 
 type column struct {
@@ -118,7 +124,10 @@ func (f *reader) read() ([]Set, error) {
 
 func (f *reader) header(names []string) error {
 	f.actual, f.dataset, f.time = slices.Index(names, actualColumn), slices.Index(names, datasetColumn), slices.Index(names, timeColumn)
-	if f.actual < 0 {
+	switch {
+	case f.losses && f.actual >= 0:
+		return fmt.Errorf("there is a column %q, and the others should hold losses", actualColumn)
+	case !f.losses && f.actual < 0:
 		return fmt.Errorf("there is no column %q", actualColumn)
 	}
 	seen := map[int64]bool{}
@@ -146,6 +155,7 @@ func (f *reader) header(names []string) error {
 	case len(f.versions) > MaxVersions:
 		return fmt.Errorf("%d versions, at most %d are allowed", len(f.versions), MaxVersions)
 	}
+	f.now = make([]losses, len(f.versions))
 	return nil
 }
 
