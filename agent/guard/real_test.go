@@ -233,7 +233,7 @@ spec:
         env:
         - name: MODEL_URI
           value: %s # read once, when it starts
-`, version, v.Spec.Profile.Digest, uri(version))
+`, version, v.Spec.Profile.Digest, v.Spec.Artifact.URI)
 }
 
 // apply applies the manifest in a version with a tool, and lets it roll out.
