@@ -227,6 +227,7 @@ func (w *world) registered(version string) registry.Version {
 // manifest of the model in a version, as its people have written it.
 func (w *world) manifest(version string) string {
 	w.t.Helper()
+	v := w.registered(version)
 	return fmt.Sprintf(`# What the shop calls.
 apiVersion: v1
 kind: Service
@@ -256,7 +257,7 @@ spec:
         env:
         - name: MODEL_URI
           value: %s # read once, when it starts
-`, version, w.registered(version).Spec.Profile.Digest, uri(version))
+`, version, v.Spec.Profile.Digest, v.Spec.Artifact.URI)
 }
 
 // apply brings the workload to a version with a tool, and lets it roll out.

@@ -63,14 +63,19 @@ func Environment(ctx context.Context, requirements string, progress io.Writer) (
 	return dir, os.WriteFile(done, []byte(stamp), 0o644)
 }
 
-// folder is where the environment of a file goes.
+// folder is where the environment of a file goes. A requirements.txt is called
+// after its example.
 func folder(requirements string) (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		return "", fmt.Errorf("no cache folder for Python packages: %w", err)
 	}
 	dir := filepath.Join(cache, "leeway", "python")
-	return filepath.Join(dir, strings.TrimSuffix(filepath.Base(requirements), ".txt")), os.MkdirAll(dir, 0o755)
+	name := strings.TrimSuffix(filepath.Base(requirements), ".txt")
+	if name == "requirements" {
+		name = "examples-" + filepath.Base(filepath.Dir(requirements))
+	}
+	return filepath.Join(dir, name), os.MkdirAll(dir, 0o755)
 }
 
 // stamp is all that an environment depends on.
