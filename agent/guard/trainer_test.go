@@ -96,7 +96,7 @@ func trainerWorld(t *testing.T) *world {
 		c.CanPatch = guard.Permission(own, now)
 	}
 	w.must("apply", "-f", "../../manifests/components/actor/actor.yaml")
-	w.apply("1", byHand...)
+	w.apply("1", byHand)
 	g := theGuard()
 	g.Spec.Retrain.From.CronJob = cronJob
 	g.Spec.Artifact.Allow = []string{"s3://delivery/*"}
