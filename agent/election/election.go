@@ -56,7 +56,9 @@ func (c Candidate) Run(ctx context.Context) error {
 		return nil
 	}
 	elected := make(chan context.Context, 1)
-	lock := &ownOnly{Interface: c.Lock}
+	held, lose := context.WithCancel(context.Background())
+	defer lose()
+	lock := &lease{Interface: c.Lock, duration: c.Duration, lose: lose}
 	elector, err := leaderelection.NewLeaderElector(leaderelection.LeaderElectionConfig{
 		Lock: lock, LeaseDuration: c.Duration, RenewDeadline: c.Duration * 2 / 3, RetryPeriod: c.retry(),
 		ReleaseOnCancel: true,
@@ -82,20 +84,21 @@ func (c Candidate) Run(ctx context.Context) error {
 	}()
 	select {
 	case leading := <-elected:
-		return c.lead(ctx, leading, lock.before())
+		return c.lead(ctx, leading, held, lock.before())
 	case <-ctx.Done():
 		return nil
 	}
 }
 
-// lead leads until ctx ends or the Lease is lost.
-func (c Candidate) lead(ctx, holding context.Context, led time.Time) error {
+// lead leads until ctx ends, the elector gives up, or the Lease is not held any more.
+func (c Candidate) lead(ctx, elected, held context.Context, led time.Time) error {
 	c.Logger.Info("leading", zap.String("identity", c.Lock.Identity()))
-	leading, stop := context.WithCancel(holding)
+	leading, stop := context.WithCancel(elected)
 	defer stop()
 	defer context.AfterFunc(ctx, stop)()
+	defer context.AfterFunc(held, stop)()
 	err := c.Lead(leading, led)
-	if holding.Err() != nil {
+	if elected.Err() != nil || held.Err() != nil {
 		return errors.Join(ErrLost, err)
 	}
 	return err

@@ -36,10 +36,10 @@ type replica struct {
 
 func start(t *testing.T, kube kubernetes.Interface, name string, able bool, overlap *atomic.Int32) *replica {
 	t.Helper()
-	return startWith(t, lease(t, kube, name), able, overlap)
+	return startWith(t, lock(t, kube, name), able, overlap)
 }
 
-func lease(t *testing.T, kube kubernetes.Interface, name string) resourcelock.Interface {
+func lock(t *testing.T, kube kubernetes.Interface, name string) resourcelock.Interface {
 	t.Helper()
 	lock, err := resourcelock.New(resourcelock.LeasesResourceLock, "leeway-system", "leeway-controller",
 		kube.CoreV1(), kube.CoordinationV1(), resourcelock.ResourceLockConfig{Identity: name})
@@ -222,7 +222,7 @@ func (g *gate) Update(ctx context.Context, r resourcelock.LeaderElectionRecord) 
 func TestCutOffLeaderLeavesTheLeaseAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		kube := fake.NewClientset()
-		way := &gate{Interface: lease(t, kube, "a")}
+		way := &gate{Interface: lock(t, kube, "a")}
 		old := startWith(t, way, true, new(atomic.Int32))
 		wait(time.Second)
 		if !old.leads.Load() {
@@ -230,21 +230,99 @@ func TestCutOffLeaderLeavesTheLeaseAlone(t *testing.T) {
 		}
 		way.cut.Store(true)
 		wait(duration)
-		peer := lease(t, kube, "b")
-		record, _, err := peer.Get(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		record.HolderIdentity = "b"
-		if err := peer.Update(t.Context(), *record); err != nil {
-			t.Fatal(err)
-		}
+		peer := lock(t, kube, "b")
+		take(t, peer)
 		way.cut.Store(false)
 		if err := <-old.result; !errors.Is(err, election.ErrLost) {
 			t.Errorf("ended with %v, want %v", err, election.ErrLost)
 		}
-		if record, _, err = peer.Get(t.Context()); err != nil || record.HolderIdentity != "b" {
+		if record, _, err := peer.Get(t.Context()); err != nil || record.HolderIdentity != "b" {
 			t.Errorf("the Lease is held by %q (error: %v), want b", record.HolderIdentity, err)
+		}
+	})
+}
+
+// strict is a lock that overwrites nobody else's Lease, as an API server sees to by
+// resource versions; the fake one does not.
+type strict struct{ resourcelock.Interface }
+
+func (s *strict) Update(ctx context.Context, r resourcelock.LeaderElectionRecord) error {
+	there, _, err := s.Interface.Get(ctx)
+	if err == nil && there.HolderIdentity != "" && there.HolderIdentity != s.Identity() {
+		err = errors.New("conflict")
+	}
+	if err != nil {
+		return err
+	}
+	return s.Interface.Update(ctx, r)
+}
+
+// A leader that sees that the Lease is another's stops at once, and does not try for as
+// long as it would a Lease that it can't read.
+func TestSeesThatAnotherLeads(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		kube := fake.NewClientset()
+		old := startWith(t, &strict{Interface: lock(t, kube, "a")}, true, new(atomic.Int32))
+		wait(time.Second)
+		take(t, lock(t, kube, "b"))
+		wait(duration / 4) // it looks each fifth
+		if old.leads.Load() {
+			t.Error("it still leads")
+		}
+		if err := <-old.result; !errors.Is(err, election.ErrLost) {
+			t.Errorf("ended with %v, want %v", err, election.ErrLost)
+		}
+	})
+}
+
+// take has the Lease be another's.
+func take(t *testing.T, by resourcelock.Interface) {
+	t.Helper()
+	record, _, err := by.Get(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	record.HolderIdentity = by.Identity()
+	if err := by.Update(t.Context(), *record); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// stuck is a lock whose renewals, once it is, neither return nor end with their context:
+// as for a process that is stopped.
+type stuck struct {
+	resourcelock.Interface
+	from atomic.Bool
+	on   chan struct{}
+}
+
+func (s *stuck) Update(ctx context.Context, r resourcelock.LeaderElectionRecord) error {
+	if s.from.Load() {
+		<-s.on
+	}
+	return s.Interface.Update(ctx, r)
+}
+
+// Nobody leads for longer than the Lease after it was renewed last, whatever the elector
+// does: from then on another may.
+func TestLeadsNoLongerThanTheLease(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		kube := fake.NewClientset()
+		way := &stuck{Interface: lock(t, kube, "a"), on: make(chan struct{})}
+		old := startWith(t, way, true, new(atomic.Int32))
+		wait(time.Minute)
+		if !old.leads.Load() {
+			t.Fatal("it does not lead")
+		}
+		way.from.Store(true)
+		wait(duration)
+		if old.leads.Load() {
+			t.Error("it still leads")
+		}
+		take(t, lock(t, kube, "b"))
+		close(way.on)
+		if err := <-old.result; !errors.Is(err, election.ErrLost) {
+			t.Errorf("ended with %v, want %v", err, election.ErrLost)
 		}
 	})
 }
