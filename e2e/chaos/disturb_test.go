@@ -2,6 +2,7 @@ package chaos_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -153,34 +154,40 @@ func (w *world) compareForStates(before, after map[string]float64, sum *tally) {
 func (w *world) compareSamples(ctx context.Context, told []*scene, began time.Time, sum *tally) error {
 	end := time.Now().Add(-2 * time.Second)
 	return plane.Await(ctx, 30*time.Second, func() error { // what was buffered has to arrive
-		missing, total := 0, 0
+		total := 0
+		var missing []string
 		for _, m := range told {
 			expr := fmt.Sprintf(`leeway_model_info{namespace="%s"}[%ds] @ %d`, m.namespace, int(end.Sub(began).Seconds()), end.Unix())
-			var seen [2]map[string]bool
+			var seen [2]map[string][]float64
 			for i, r := range w.replicas {
 				series, err := w.query(ctx, r, expr)
 				if err != nil {
 					return err
 				}
-				seen[i] = map[string]bool{}
+				seen[i] = map[string][]float64{}
 				for _, s := range series {
 					for _, v := range s.Values {
-						seen[i][fmt.Sprintf("%s %v", s.Metric["pod"], v[0])] = true
+						seen[i][s.Metric["pod"]] = append(seen[i][s.Metric["pod"]], v[0].(float64))
 					}
 				}
 			}
-			union := maps.Clone(seen[0])
-			maps.Copy(union, seen[1])
-			total += len(union)
-			missing += 2*len(union) - len(seen[0]) - len(seen[1])
+			for i, other := range []int{1, 0} {
+				for pod, times := range seen[other] {
+					lacks := slices.DeleteFunc(slices.Clone(times), func(t float64) bool { return slices.Contains(seen[i][pod], t) })
+					if total += len(times); len(lacks) > 0 {
+						missing = append(missing, fmt.Sprintf("replica %s lacks %d of the %d samples of pod %s/%s, %.3f to %.3f",
+							w.replicas[i].name, len(lacks), len(times), m.namespace, pod, slices.Min(lacks), slices.Max(lacks)))
+					}
+				}
+			}
 		}
-		if missing > 0 {
-			return fmt.Errorf("%d of %d samples are missing from a replica", missing, total)
+		if len(missing) > 0 {
+			return errors.New(strings.Join(missing, "; "))
 		}
 		if total == 0 {
-			return fmt.Errorf("there are no samples")
+			return errors.New("there are no samples")
 		}
-		sum.samples(total)
+		sum.samples(total / 2)
 		return nil
 	})
 }
