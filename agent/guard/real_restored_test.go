@@ -26,7 +26,7 @@ func TestRealRestored(t *testing.T) {
 		w.wantServes("1")
 		w.wantChanges(2)
 	})
-	t.Run("approved, and not yet acted upon", func(t *testing.T) {
+	t.Run("approved and not acted upon", func(t *testing.T) {
 		w := realRelease(t, byHand, func(g *v1alpha1.ModelGuard) { g.Spec.Autonomy.Default = v1alpha1.Approve })
 		w.tick(5)
 		approve := []string{"annotate", "modeldecision", w.one().Name, "leeway.dev/approved-by=ann", "--as-group=system:masters", "--as", "ann"}
