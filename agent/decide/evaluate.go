@@ -42,10 +42,10 @@ const (
 	MaxAsked = 20
 )
 
-// surely says that the gain is beyond chance.
-func (m Measured) surely() bool { return m.Gain > 0 && m.Gain > Beyond*m.StandardError }
+// Better says that the gain is beyond chance.
+func (m Measured) Better() bool { return m.Gain > 0 && m.Gain > Beyond*m.StandardError }
 
-// short is by how much a version misses that.
+// short is by how much a version misses being better.
 func (m Measured) short() float64 { return Beyond*m.StandardError - m.Gain }
 
 // evaluated turns fallen quality into what an evaluation calls for, or asks for one.
@@ -67,7 +67,7 @@ func evaluated(r Decision, e Evidence, p Policy, now time.Time) Decision {
 		return orTrain(r, p, ReasonNoneBetter, "; no other version was measured beside it")
 	case best == nil:
 		verdict := "is not better by two standard errors"
-		if near.surely() {
+		if near.Better() {
 			verdict = "may not stand in"
 		}
 		return orTrain(r, p, ReasonNoneBetter, "; of %s measured on %d labelled rows none may be gone to: the nearest, version %s, %s (%s)",
@@ -96,7 +96,7 @@ func (v *Evaluation) best(e Evidence) (best, near *Measured) {
 		if near == nil || m.short() < near.short() {
 			near = m
 		}
-		if m.surely() && exchangeable(e, m.Version) && (best == nil || m.Gain > best.Gain) {
+		if m.Better() && exchangeable(e, m.Version) && (best == nil || m.Gain > best.Gain) {
 			best = m
 		}
 	}

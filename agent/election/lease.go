@@ -16,7 +16,7 @@ var errNotOurs = errors.New("the Lease is another's")
 //
 // An elector that was stopped, as by the kernel, or cut off, and goes on, tries for all
 // of its deadline to renew a Lease that it can see is another's; meanwhile both lead.
-// So lost ends as soon as the Lease is seen to be another's, and when the last renewal
+// So leading ends as soon as the Lease is seen to be another's, and when the last renewal
 // is as old as the Lease is long, whatever the elector is doing: from then on another
 // may hold it.
 //

@@ -49,7 +49,7 @@ func measured(m v1alpha1.MeasuredVersion, loss string, chosen bool) string {
 	switch {
 	case gain <= 0:
 		return line + ": no better."
-	case gain > decide.Beyond*se:
+	case decide.Measured{Gain: gain, StandardError: se}.Better():
 		return line + fmt.Sprintf(": better, beyond %d.", decide.Beyond)
 	}
 	return line + fmt.Sprintf(": not beyond %d.", decide.Beyond)

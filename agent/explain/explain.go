@@ -127,7 +127,7 @@ func action(s v1alpha1.ModelDecisionSpec) string {
 	case decide.Train:
 		line = "To have a new version trained"
 	case decide.Evaluate:
-		line = fmt.Sprintf("To have %s measured beside %s on labelled rows", versions(s.Asked), version(s.From))
+		line = fmt.Sprintf("To have %s measured beside %s on labelled rows", Versions(s.Asked), version(s.From))
 	case decide.Hold:
 		line = "To hold: nothing was to be changed"
 	default:
@@ -145,13 +145,13 @@ func action(s v1alpha1.ModelDecisionSpec) string {
 		return line // nobody has to allow that nothing is done
 	}
 	switch s.Autonomy {
+	case v1alpha1.Observe:
+		line += " The guard is on Observe for this: it says what it would do, and does nothing."
 	case v1alpha1.Approve:
 		if decide.Action(s.Action) == decide.Evaluate {
 			return line + " The guard is on Approve for this; an evaluation changes nothing in service, so nobody is asked."
 		}
 		line += " The guard is on Approve for this: a person must agree."
-	case v1alpha1.Observe:
-		line += " The guard is on Observe for this: it says what it would do, and does nothing."
 	case v1alpha1.Auto:
 		line += " The guard is on Auto for this."
 	}
@@ -250,7 +250,8 @@ func span(d time.Duration) string {
 	return strings.TrimSuffix(d.Round(time.Minute).String(), "0s")
 }
 
-func versions(list []string) string {
+// Versions names some.
+func Versions(list []string) string {
 	if len(list) == 1 {
 		return version(list[0])
 	}

@@ -3,7 +3,6 @@ package guard
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -55,7 +54,7 @@ func (v *visit) timeout(d *v1alpha1.ModelDecision) time.Duration {
 // does says in a sentence what was started.
 func does(d *v1alpha1.ModelDecision, name string) string {
 	if evaluates(d) {
-		return fmt.Sprintf("%s measures %s beside version %s on labelled rows", called(name), named(d.Spec.Asked), d.Spec.From)
+		return fmt.Sprintf("%s measures %s beside version %s on labelled rows", called(name), explain.Versions(d.Spec.Asked), d.Spec.From)
 	}
 	return fmt.Sprintf("%s trains a new version of %s", called(name), d.Spec.Model)
 }
@@ -81,14 +80,7 @@ func (v *visit) measured(ctx context.Context, d *v1alpha1.ModelDecision, state r
 	}
 	d.Status.Evaluation = evidence.RecordedEvaluation(e)
 	return v.endTraining(ctx, d, v1alpha1.Done, decide.ReasonEvaluated, "ok",
-		fmt.Sprintf("%s and measured %s beside version %s on %d labelled rows", message, named(names), d.Spec.From, r.Rows))
-}
-
-func named(versions []string) string {
-	if len(versions) == 1 {
-		return "version " + versions[0]
-	}
-	return "versions " + strings.Join(versions, ", ")
+		fmt.Sprintf("%s and measured %s beside version %s on %d labelled rows", message, explain.Versions(names), d.Spec.From, r.Rows))
 }
 
 // conditionTrack tells on the guard how the last training, or evaluation, ended.

@@ -59,8 +59,8 @@ func (v *visit) gather(ctx context.Context) error {
 		}
 	}
 	e.Alerts, e.Onsets = v.round.alerts, v.round.onsets
-	e.Evaluation = evidence.Evaluation(v.decisions, evidence.Trouble{From: e.Active, WorkloadUID: string(v.work.UID), Since: e.RolloutSince})
 	v.evidence = e
+	v.evidence.Evaluation = evidence.Evaluation(v.decisions, v.trouble())
 	if err := v.measure(ctx); err != nil {
 		return err
 	}

@@ -140,24 +140,7 @@ func stories() map[string]story {
 			w.tick(3)
 			w.train("")
 			w.tick(3)
-			w.settle(2)
-			w.alerts = nil
-			w.settle(2)
-			w.pass(20)
-			ds := w.decisions()
-			if len(ds) != 2 {
-				t.Fatal(describe(ds))
-			}
-			w.wantState(ds[0], v1alpha1.Done, "gate_passed")
-			w.wantState(ds[1], v1alpha1.Done, "verified")
-			w.wantServes("2")
-			var jobs batchv1.JobList
-			if err := w.client.List(t.Context(), &jobs); err != nil {
-				t.Fatal(err)
-			}
-			if w.changes != 1 || len(jobs.Items) != 1 {
-				t.Errorf("%d changes and %d jobs, want one each", w.changes, len(jobs.Items))
-			}
+			w.wantChanged("gate_passed", "2")
 		}},
 		"evaluation": {12, v1alpha1.Auto, nil, func(t *testing.T, w *world, begun func()) {
 			w.mayEvaluate()
@@ -166,20 +149,7 @@ func stories() map[string]story {
 			w.tick(3)
 			w.report(w.good())
 			w.tick(3)
-			w.settle(2)
-			w.alerts = nil
-			w.settle(2)
-			w.pass(20)
-			ds := w.decisions()
-			if len(ds) != 2 {
-				t.Fatal(describe(ds))
-			}
-			w.wantState(ds[0], v1alpha1.Done, "evaluated")
-			w.wantState(ds[1], v1alpha1.Done, "verified")
-			w.wantServes("1")
-			if w.changes != 1 || len(w.jobs()) != 1 {
-				t.Errorf("%d changes and %d jobs, want one each", w.changes, len(w.jobs()))
-			}
+			w.wantChanged("evaluated", "1")
 		}},
 		"retrain on GitHub": {12, v1alpha1.Auto, &githubtest.Config{}, func(t *testing.T, w *world, begun func()) {
 			w.trainOnGitHub(t, begun)
@@ -187,6 +157,26 @@ func stories() map[string]story {
 		"retrain on an older GitHub": {12, v1alpha1.Auto, &githubtest.Config{Legacy: true}, func(t *testing.T, w *world, begun func()) {
 			w.trainOnGitHub(t, begun)
 		}},
+	}
+}
+
+// wantChanged lets the change that a Job's outcome led to come to its end, and wants it
+// to be verified, by the one change and the one Job there are.
+func (w *world) wantChanged(outcome, version string) {
+	w.t.Helper()
+	w.settle(2)
+	w.alerts = nil
+	w.settle(2)
+	w.pass(20)
+	ds := w.decisions()
+	if len(ds) != 2 {
+		w.t.Fatal(describe(ds))
+	}
+	w.wantState(ds[0], v1alpha1.Done, outcome)
+	w.wantState(ds[1], v1alpha1.Done, "verified")
+	w.wantServes(version)
+	if w.changes != 1 || len(w.jobs()) != 1 {
+		w.t.Errorf("%d changes and %d jobs, want one each", w.changes, len(w.jobs()))
 	}
 }
 

@@ -2,7 +2,6 @@ package guard
 
 import (
 	"maps"
-	"slices"
 	"sync"
 	"time"
 
@@ -20,6 +19,8 @@ type looks struct {
 	led time.Time
 	at  map[client.ObjectKey]time.Time
 }
+
+func newLooks() *looks { return &looks{at: map[client.ObjectKey]time.Time{}} }
 
 // TakeOver says until when another leader led, as far as is known. What it saw go on
 // then is taken to have gone on since.
@@ -51,10 +52,10 @@ func (k *looks) note(guard client.ObjectKey, now time.Time) {
 	k.at[guard] = now
 }
 
+// forget drops the guards that are no more.
 func (k *looks) forget(guards []v1alpha1.ModelGuard) {
+	there := names(guards)
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	maps.DeleteFunc(k.at, func(key client.ObjectKey, _ time.Time) bool {
-		return !slices.ContainsFunc(guards, func(g v1alpha1.ModelGuard) bool { return g.Namespace == key.Namespace && g.Name == key.Name })
-	})
+	maps.DeleteFunc(k.at, func(key client.ObjectKey, _ time.Time) bool { return !there[key] })
 }

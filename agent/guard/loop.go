@@ -55,7 +55,7 @@ func New(c Config) (*Loop, error) {
 		matches: newMatches(),
 		checks:  newChecks(),
 		wakes:   newWakes(),
-		looked:  &looks{at: map[types.NamespacedName]time.Time{}},
+		looked:  newLooks(),
 		busy:    map[types.NamespacedName]bool{},
 	}, nil
 }

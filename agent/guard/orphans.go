@@ -24,10 +24,7 @@ func (l *Loop) endOrphans(ctx context.Context, guards []v1alpha1.ModelGuard) err
 	if err := l.Client.List(ctx, &all, client.UnsafeDisableDeepCopy); err != nil { // they are only read
 		return fmt.Errorf("list decisions: %w", err)
 	}
-	there := map[client.ObjectKey]bool{}
-	for i := range guards {
-		there[client.ObjectKeyFromObject(&guards[i])] = true
-	}
+	there := names(guards)
 	var errs []error
 	for i := range all.Items {
 		d := &all.Items[i]
@@ -36,6 +33,14 @@ func (l *Loop) endOrphans(ctx context.Context, guards []v1alpha1.ModelGuard) err
 		}
 	}
 	return errors.Join(errs...)
+}
+
+func names(guards []v1alpha1.ModelGuard) map[client.ObjectKey]bool {
+	there := make(map[client.ObjectKey]bool, len(guards))
+	for i := range guards {
+		there[client.ObjectKeyFromObject(&guards[i])] = true
+	}
+	return there
 }
 
 func guardOf(d *v1alpha1.ModelDecision) client.ObjectKey {

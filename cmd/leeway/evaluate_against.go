@@ -81,7 +81,7 @@ func viewOf(c evaluate.Comparison, live int64) comparedView {
 	for _, v := range c.Versions {
 		view.Versions = append(view.Versions, comparedWith{
 			Version: strconv.FormatInt(v.Version, 10), Mean: v.Mean, Gain: v.Gain, StandardError: v.StandardError,
-			Better: c.Rows >= decide.MinEvaluated && v.Gain > 0 && v.Gain > decide.Beyond*v.StandardError,
+			Better: c.Rows >= decide.MinEvaluated && decide.Measured{Gain: v.Gain, StandardError: v.StandardError}.Better(),
 		})
 	}
 	return view

@@ -17,15 +17,17 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/leeway-dev/leeway/agent/decide"
 )
 
 const (
 	// MaxBytes is what Kubernetes keeps of a termination message.
 	MaxBytes = 4096
 	// MinRows are the fewest that a report may rest on.
-	MinRows = 200
+	MinRows = decide.MinEvaluated
 	// MaxVersions beside the one in service.
-	MaxVersions = 20
+	MaxVersions = decide.MaxAsked
 	// Path is where a container leaves its termination message.
 	Path = "/dev/termination-log"
 
