@@ -44,17 +44,7 @@ type repository struct {
 // that was added, and tags v1 and v2 of two runs of a pipeline.
 func newRepository(t *testing.T) *repository {
 	t.Helper()
-	venv, err := python.Environment(t.Context(), "testdata/requirements/dvc.txt", t.Output())
-	if err == nil {
-		_, err = exec.LookPath("git")
-	}
-	switch {
-	case err == nil:
-	case os.Getenv("CI") == "true":
-		t.Fatal(err)
-	default:
-		t.Skip(err)
-	}
+	venv := python.Need(t, "testdata/requirements/dvc.txt", "git")
 	top := t.TempDir()
 	build := child.Command(t.Context(), "go", "build", "-trimpath", "-o", top+"/", "./cmd/leeway")
 	build.Dir, build.Env = "../..", append(os.Environ(), "CGO_ENABLED=0")

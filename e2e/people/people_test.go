@@ -77,14 +77,8 @@ func (w *installed) refused(t *testing.T, words string, args ...string) {
 // await tries until there is no error, or time is over.
 func await(t *testing.T, patience time.Duration, try func(ctx context.Context) error) {
 	t.Helper()
-	for began := time.Now(); ; time.Sleep(200 * time.Millisecond) {
-		err := try(t.Context())
-		if err == nil {
-			return
-		}
-		if time.Since(began) > patience {
-			t.Fatalf("waited %s: %v", patience, err)
-		}
+	if err := plane.Await(t.Context(), patience, func() error { return try(t.Context()) }); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/leeway-dev/leeway/e2e/child"
+	"github.com/leeway-dev/leeway/e2e/python"
 	"github.com/leeway-dev/leeway/e2e/versitygw"
 )
 
@@ -81,7 +82,7 @@ func (m *team) push(message string) {
 }
 
 func TestDVC(t *testing.T) {
-	venv := needPython(t, "../../examples/dvc/requirements.txt")
+	venv := python.Need(t, "../../examples/dvc/requirements.txt", "git")
 	script, err := filepath.Abs("../../examples/dvc/retrain.sh")
 	if err != nil {
 		t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/leeway-dev/leeway/e2e/child"
 	"github.com/leeway-dev/leeway/e2e/plane"
+	"github.com/leeway-dev/leeway/e2e/python"
 )
 
 // mlflowQuiet keeps MLflow from asking the network, and from starting what is
@@ -62,7 +63,7 @@ func serveMLflow(t *testing.T, p *place) (url string) {
 }
 
 func TestMLflow(t *testing.T) {
-	venv := needPython(t, "../../examples/mlflow/requirements.txt")
+	venv := python.Need(t, "../../examples/mlflow/requirements.txt", "git")
 	script, err := filepath.Abs("../../examples/mlflow/retrain.py")
 	if err != nil {
 		t.Fatal(err)

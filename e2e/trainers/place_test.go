@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -18,7 +17,6 @@ import (
 
 	"github.com/leeway-dev/leeway/e2e/child"
 	"github.com/leeway-dev/leeway/e2e/plane"
-	"github.com/leeway-dev/leeway/e2e/python"
 	"github.com/leeway-dev/leeway/e2e/versitygw"
 )
 
@@ -42,24 +40,6 @@ type place struct {
 	venv    string
 	cronJob string
 	began   time.Time
-}
-
-// needPython is the environment of an example's packages, without which there is
-// nothing to test: that is a failure in CI.
-func needPython(t *testing.T, requirements string) string {
-	t.Helper()
-	venv, err := python.Environment(t.Context(), requirements, t.Output())
-	if err == nil {
-		_, err = exec.LookPath("git")
-	}
-	switch {
-	case err == nil:
-	case os.Getenv("CI") == "true":
-		t.Fatal(err)
-	default:
-		t.Skip(err)
-	}
-	return venv
 }
 
 // newPlace starts all that goes with the test; entry is what the image of the
