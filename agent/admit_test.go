@@ -33,7 +33,7 @@ func (nodeToken) Create(_ context.Context, r *authenticationv1.TokenReview, _ me
 // The engine refuses a series, or the request, or has it sent again, as the
 // authority means it.
 func TestAdmit(t *testing.T) {
-	pods := auth.NewPods(nil, nil)
+	pods := auth.NewPods(auth.PodsConfig{})
 	authority, err := auth.New(auth.Config{Tokens: nodeToken{}, Pods: pods})
 	if err != nil {
 		t.Fatal(err)

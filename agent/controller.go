@@ -50,6 +50,7 @@ type controller struct {
 	ControllerConfig
 	registry   *prometheus.Registry
 	engine     *embedded.Engine // nil with an external Prometheus
+	catchUp    *catchUp         // nil with an external Prometheus
 	source     guard.Source
 	authority  *auth.Authority
 	pods       *auth.Pods
@@ -89,6 +90,7 @@ func RunController(ctx context.Context, c ControllerConfig) (err error) {
 	if r.engine != nil {
 		g.Go(func() error { return r.engine.Run(ctx) })
 		g.Go(func() error { return r.tellOwn(ctx) })
+		g.Go(func() error { return r.catchUp.run(ctx) })
 	}
 	return ignoreEnd(g.Wait())
 }
@@ -99,9 +101,14 @@ func (r *controller) open() error {
 	if err != nil {
 		return fmt.Errorf("agent: %w", err)
 	}
-	r.pods = auth.NewPods(func(ctx context.Context, namespace, name string) (*corev1.Pod, error) {
+	pods := auth.PodsConfig{Live: func(ctx context.Context, namespace, name string) (*corev1.Pod, error) {
 		return clients.CoreV1().Pods(namespace).Get(ctx, name, metav1.GetOptions{})
-	}, nil)
+	}}
+	others := newPeers(r.ControllerConfig)
+	if len(others.all) > 0 && r.Prometheus == nil {
+		pods.Remembered = (&memory{peers: others, now: time.Now}).seen
+	}
+	r.pods = auth.NewPods(pods)
 	if r.authority, err = auth.New(auth.Config{
 		Tokens: clients.AuthenticationV1().TokenReviews(), Access: clients.AuthorizationV1().SubjectAccessReviews(),
 		Namespace: r.Namespace, Pods: r.pods, Registerer: r.registry,
@@ -142,7 +149,8 @@ func (r *controller) openSource() error {
 		return err
 	}
 	r.source = embeddedSource{r.engine}
-	return nil
+	r.catchUp = newCatchUp(r.engine, newPeers(r.ControllerConfig), time.Now(), r.Logger)
+	return r.registry.Register(r.catchUp.gauge())
 }
 
 // manage sets up what talks to Kubernetes: the cache, the Lease, the loop.
@@ -217,8 +225,11 @@ func (r *controller) candidate() (election.Candidate, error) {
 	}, nil
 }
 
-// able says whether this replica could judge now.
+// able says whether this replica could judge now, by all that it should have.
 func (r *controller) able() bool {
+	if r.catchUp != nil && r.catchUp.busy.Load() {
+		return false
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), r.LeaseDuration/3)
 	defer cancel()
 	_, err := r.source.Verdicts(ctx, time.Now())
@@ -262,6 +273,7 @@ func (r *controller) handler() http.Handler {
 	mux.HandleFunc("GET /readyz", r.ready)
 	if r.engine != nil {
 		mux.Handle("POST /api/v1/write", r.authority.Writes(r.engine.Handler()))
+		mux.Handle("GET "+snapshotPath, r.authority.Snapshots(http.HandlerFunc(r.snapshot)))
 		mux.Handle("/api/v1/", r.authority.Queries(r.engine.Handler()))
 	}
 	mux.Handle(api.Prefix, r.versions)
@@ -287,10 +299,8 @@ func (r *controller) ready(w http.ResponseWriter, req *http.Request) {
 func (r *controller) tellOwn(ctx context.Context) error {
 	to := []storage.AppendableV2{r.engine}
 	var replicas []forward.Replica
-	for _, c := range r.Controllers {
-		if c.Name != r.Pod {
-			replicas = append(replicas, forward.Replica{Name: c.Name, URL: c.URL + "/api/v1/write"})
-		}
+	for _, c := range newPeers(r.ControllerConfig).all {
+		replicas = append(replicas, forward.Replica{Name: c.Name, URL: c.URL + "/api/v1/write"})
 	}
 	w := func(to []storage.AppendableV2) error {
 		return own.New(own.Config{Gatherer: r.registry, To: to, Labels: map[string]string{"job": "leeway-controller", "pod": r.Pod, "node": r.Node},

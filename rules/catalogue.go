@@ -78,6 +78,7 @@ func Catalogue() []Metric {
 		{Name: "leeway_controller_refused_requests_total", Kind: "counter", Labels: []string{"to", "reason"}, From: "controller"},
 		{Name: "leeway_controller_series", Kind: "gauge", From: "controller"},
 		{Name: "leeway_controller_leader", Kind: "gauge", From: "controller", Max: 1},
+		{Name: "leeway_controller_catching_up", Kind: "gauge", From: "controller", Max: 1},
 		{Name: "leeway_controller_rules_current", Kind: "gauge", From: "controller", Max: 1},
 		{Name: "leeway_node_pods", Kind: "gauge", From: "node"},
 		{Name: "leeway_node_targets", Kind: "gauge", From: "node"},

@@ -61,7 +61,7 @@ func newAPIServer(t *testing.T) (*apiServer, *auth.Authority) {
 		defer s.mu.Unlock()
 		return s.now
 	}
-	s.pods, s.registry = auth.NewPods(s.pod, clock), prometheus.NewRegistry()
+	s.pods, s.registry = auth.NewPods(auth.PodsConfig{Live: s.pod, Now: clock}), prometheus.NewRegistry()
 	s.pods.Synced(func() bool { return true })
 	a, err := auth.New(auth.Config{
 		Tokens: clients.AuthenticationV1().TokenReviews(), Access: clients.AuthorizationV1().SubjectAccessReviews(),
@@ -188,6 +188,9 @@ func TestWhoMayWhat(t *testing.T) {
 		{"query without the right", a.Queries, "bob", "/", 403, "forbidden: bob may not get modelguards.leeway.dev in all namespaces"},
 		{"query by a node agent", a.Queries, "node", "/", 403, "forbidden: "},
 		{"query by a controller", a.Queries, "controller", "/", 200, agents},
+		{"copy by a controller", a.Snapshots, "controller", "/", 200, agents},
+		{"copy by a node agent", a.Snapshots, "node", "/", 403, "forbidden: "},
+		{"copy by who may query", a.Snapshots, "ann", "/", 403, "forbidden: ann is no controller of Leeway's"},
 		{"write by a node agent", a.Writes, "node", "/", 200, agents},
 		{"write by a controller", a.Writes, "controller", "/", 200, agents},
 		{"write by somebody", a.Writes, "ann", "/", 403, "forbidden: ann is not one of Leeway's agents"},

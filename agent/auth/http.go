@@ -43,6 +43,16 @@ func (a *Authority) Queries(next http.Handler) http.Handler {
 	})
 }
 
+// Snapshots guards the copies of the whole storage: they are for the other replica.
+func (a *Authority) Snapshots(next http.Handler) http.Handler {
+	return a.require("snapshots", next, func(_ *http.Request, id *Identity) error {
+		if id.role != controller {
+			return fmt.Errorf("%w: %s is no controller of Leeway's and may not copy the storage", ErrForbidden, id.User)
+		}
+		return nil
+	})
+}
+
 // Writes guards remote write. AdmitSeries has to be asked for each series.
 func (a *Authority) Writes(next http.Handler) http.Handler {
 	return a.require("writes", next, func(_ *http.Request, id *Identity) error {

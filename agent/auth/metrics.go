@@ -13,7 +13,7 @@ func newRefused() *prometheus.CounterVec {
 		Name: "leeway_controller_refused_requests_total",
 		Help: "Requests, or namespaces of one, that were refused, by what was asked for and why.",
 	}, []string{"to", "reason"})
-	for _, to := range []string{"queries", "writes", "versions", "feedback"} {
+	for _, to := range []string{"queries", "snapshots", "writes", "versions", "feedback"} {
 		for _, reason := range []string{"unauthenticated", "forbidden", "unavailable"} {
 			v.WithLabelValues(to, reason)
 		}

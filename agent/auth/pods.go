@@ -33,7 +33,7 @@ const (
 // agent's series are held against: the agent's word for which pod they are of is
 // worth as much as its token.
 type Pods struct {
-	now    func() time.Time
+	cfg    PodsConfig
 	synced atomic.Pointer[func() bool]
 
 	mu sync.RWMutex
@@ -44,10 +44,10 @@ type Pods struct {
 	here  map[place]int
 	swept time.Time
 
-	live   func(ctx context.Context, namespace, name string) (*corev1.Pod, error)
 	asking sync.Mutex
-	// missing has until when there is no such pod, limits has those of each node.
-	missing map[podName]time.Time
+	// missing has, by node and pod, until when nobody is asked again; limits has those
+	// of each node.
+	missing map[place]time.Time
 	limits  map[string]*rate.Limiter
 }
 
@@ -62,15 +62,29 @@ type pod struct {
 	gone        time.Time // zero: it is there
 }
 
-// NewPods knows of none. live reads a pod from the API server; nil: what was not
-// heard of is not there. now may be nil: time.Now.
-func NewPods(live func(ctx context.Context, namespace, name string) (*corev1.Pod, error), now func() time.Time) *Pods {
-	if now == nil {
-		now = time.Now
+// PodsConfig is where to ask about pods that nobody has heard of. All of it may be
+// zero.
+type PodsConfig struct {
+	// Live reads a pod from the API server. Nil: what was not heard of is not there.
+	Live func(ctx context.Context, namespace, name string) (*corev1.Pod, error)
+	// Remembered asks the other replicas which pods of a name they have taken samples
+	// of since a time. An error: it can't be said yet. Nil: what came and went while
+	// this one was away is not known.
+	Remembered func(ctx context.Context, namespace, name string, since time.Time) ([]Seen, error)
+	Now        func() time.Time // nil: time.Now
+}
+
+// Seen is a pod as another replica knew it.
+type Seen struct{ Node, Model, Version string }
+
+// NewPods knows of none.
+func NewPods(cfg PodsConfig) *Pods {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
 	}
 	return &Pods{
-		now: now, live: live, pods: map[podName][]*pod{}, here: map[place]int{},
-		missing: map[podName]time.Time{}, limits: map[string]*rate.Limiter{},
+		cfg: cfg, pods: map[podName][]*pod{}, here: map[place]int{},
+		missing: map[place]time.Time{}, limits: map[string]*rate.Limiter{},
 	}
 }
 
@@ -109,7 +123,7 @@ func (p *Pods) set(o any, heard bool) {
 	p.sweep()
 	known := p.find(it)
 	if known == nil {
-		known = &pod{uid: string(it.UID), node: it.Spec.NodeName, gone: p.now()}
+		known = &pod{uid: string(it.UID), node: it.Spec.NodeName, gone: p.cfg.Now()}
 		name := podName{it.Namespace, it.Name}
 		p.pods[name] = append(p.pods[name], known)
 	}
@@ -131,7 +145,7 @@ func (p *Pods) remove(o any) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if known := p.find(it); known != nil && known.gone.IsZero() {
-		known.gone = p.now()
+		known.gone = p.cfg.Now()
 		at := place{known.node, it.Namespace}
 		if p.here[at]--; p.here[at] == 0 {
 			delete(p.here, at)
@@ -150,7 +164,7 @@ func (p *Pods) find(it *corev1.Pod) *pod {
 
 // sweep forgets, once a minute, who is gone for long. The lock is held.
 func (p *Pods) sweep() {
-	now := p.now()
+	now := p.cfg.Now()
 	if now.Sub(p.swept) < time.Minute {
 		return
 	}
@@ -174,17 +188,20 @@ func (p *Pods) on(node, namespace string) bool {
 // either may be empty.
 func (p *Pods) speaks(ctx context.Context, node, namespace, name, model, version string) error {
 	known, err := p.heard(node, namespace, name, model, version)
-	if known {
+	if known && (err == nil || p.cfg.Remembered == nil) {
 		return err
 	}
-	if !p.know() {
-		return fmt.Errorf("%w: %w: not all pods have been heard of yet", ErrUnavailable, ErrUnknownPod)
+	if !known {
+		err = fmt.Errorf("%w: %s/%s on node %q", ErrUnknownPod, namespace, name, node)
+		if !p.know() {
+			return fmt.Errorf("%w: %w: not all pods have been heard of yet", ErrUnavailable, err)
+		}
 	}
-	if err := p.stranger(ctx, node, namespace, name); err != nil {
-		return err
+	if asked := p.ask(ctx, node, namespace, name, known); asked != nil {
+		return fmt.Errorf("%w: %w", asked, err)
 	}
-	if known, err = p.heard(node, namespace, name, model, version); !known { // no model's
-		return fmt.Errorf("%w: %s/%s on node %q", ErrUnknownPod, namespace, name, node)
+	if again, now := p.heard(node, namespace, name, model, version); again {
+		return now
 	}
 	return err
 }
@@ -215,30 +232,41 @@ func (p *Pods) heard(node, namespace, name, model, version string) (known bool, 
 	}
 }
 
-// stranger looks at the API server for a pod that nobody has heard of. The watch may
-// be late, or cut off: what can't be looked up now is to be sent again.
-func (p *Pods) stranger(ctx context.Context, node, namespace, name string) error {
-	unknown := fmt.Errorf("%w: %s/%s on node %q", ErrUnknownPod, namespace, name, node)
-	if p.live == nil {
-		return unknown
+// ask looks at the API server for a pod that nobody has heard of: the watch may be
+// late, or cut off. Then it asks the other replicas, for there may have been one of
+// that name, which came and went while this one was away. An error says that it
+// can't be looked up now, and is to be sent again.
+func (p *Pods) ask(ctx context.Context, node, namespace, name string, known bool) error {
+	if p.cfg.Live == nil && p.cfg.Remembered == nil {
+		return nil
 	}
-	key, now := podName{namespace, name}, p.now()
-	missing, may := p.mayAsk(node, key, now)
+	key, now := place{node, namespace + "/" + name}, p.cfg.Now()
+	missing, may := p.mayAsk(key, now)
 	switch {
 	case missing:
-		return unknown
+		return nil
+	case !may && known:
+		return nil
 	case !may:
-		return fmt.Errorf("%w: %w: node %q speaks of too many", ErrUnavailable, unknown, node)
+		return fmt.Errorf("%w: node %q speaks of too many", ErrUnavailable, node)
 	}
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	it, err := p.live(ctx, namespace, name)
-	switch {
-	case err == nil:
-		p.set(it, false)
-		return nil
-	case !apierrors.IsNotFound(err):
-		return fmt.Errorf("%w: %w: %w", ErrUnavailable, unknown, err)
+	if p.cfg.Live != nil && !known {
+		it, err := p.cfg.Live(ctx, namespace, name)
+		switch {
+		case err == nil:
+			p.set(it, false)
+		case !apierrors.IsNotFound(err):
+			return fmt.Errorf("%w: %w", ErrUnavailable, err)
+		}
+	}
+	if p.cfg.Remembered != nil {
+		seen, err := p.cfg.Remembered(ctx, namespace, name, now.Add(-goneFor))
+		if err != nil && !known {
+			return fmt.Errorf("%w: %w", ErrUnavailable, err)
+		}
+		p.recall(podName{namespace, name}, seen)
 	}
 	p.asking.Lock()
 	defer p.asking.Unlock()
@@ -246,21 +274,38 @@ func (p *Pods) stranger(ctx context.Context, node, namespace, name string) error
 		clear(p.missing)
 	}
 	p.missing[key] = now.Add(missingFor)
-	return unknown
+	return nil
+}
+
+// recall notes pods that others knew, as ones that are gone, before those that this
+// replica knows itself.
+func (p *Pods) recall(name podName, seen []Seen) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, s := range seen {
+		all := p.pods[name]
+		i := slices.IndexFunc(all, func(one *pod) bool { return one.node == s.Node && one.model == s.Model })
+		switch {
+		case i < 0:
+			p.pods[name] = slices.Insert(all, 0, &pod{node: s.Node, model: s.Model, versions: []string{s.Version}, gone: p.cfg.Now()})
+		case !slices.Contains(all[i].versions, s.Version):
+			all[i].versions = append(all[i].versions, s.Version)
+		}
+	}
 }
 
 // mayAsk says whether a pod is known to be missing, and if not, whether a node's
 // agent may have the API server asked once more.
-func (p *Pods) mayAsk(node string, key podName, now time.Time) (missing, may bool) {
+func (p *Pods) mayAsk(key place, now time.Time) (missing, may bool) {
 	p.asking.Lock()
 	defer p.asking.Unlock()
 	if until, asked := p.missing[key]; asked && now.Before(until) {
 		return true, false
 	}
-	l := p.limits[node]
+	l := p.limits[key.node]
 	if l == nil {
 		l = rate.NewLimiter(asksPerSecond, asksAtOnce)
-		p.limits[node] = l
+		p.limits[key.node] = l
 	}
 	return false, l.AllowN(now, 1)
 }

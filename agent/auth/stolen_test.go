@@ -187,6 +187,72 @@ func TestPodsComeAndGo(t *testing.T) {
 	}
 }
 
+// What came and went while this replica was away the others remember, each pod on its
+// own node. While they may come back, samples wait; what they don't know is refused.
+func TestPodsThatOthersRemember(t *testing.T) {
+	now, asked := time.Unix(1e9, 0), 0
+	var seen []auth.Seen
+	var away error
+	p := auth.NewPods(auth.PodsConfig{
+		Now: func() time.Time { return now },
+		Remembered: func(_ context.Context, namespace, name string, since time.Time) ([]auth.Seen, error) {
+			if asked++; namespace != "ml" || now.Sub(since) != 3*time.Hour {
+				t.Errorf("asked for %s/%s since %s", namespace, name, since)
+			}
+			return seen, away
+		},
+	})
+	p.Synced(func() bool { return true })
+	p.Handler().OnAdd(modelPod("ml", "churn-1", "n2", "churn", "3"), true)
+	a, err := auth.New(auth.Config{Tokens: reviewer{user(agents+"leeway-node", "node-name", "n1", "pod-name", "leeway-node-a")}, Pods: p})
+	if err != nil {
+		t.Fatal(err)
+	}
+	write := func(pod, version string) (err error) {
+		within(t, a, "node", func(ctx context.Context) {
+			err = a.AdmitSeries(ctx, labels.FromStrings("__name__", "up", "job", "leeway-sidecar", "node", "n1", "namespace", "ml", "pod", pod, "model_name", "churn", "model_version", version))
+		})
+		return err
+	}
+	away = errors.New("it is not there")
+	if err := write("churn-0", "2"); !errors.Is(err, auth.ErrUnavailable) || !errors.Is(err, auth.ErrUnknownPod) {
+		t.Errorf("while they can't be asked: %v", err)
+	}
+	if err := write("churn-1", "2"); !errors.Is(err, auth.ErrForeign) || errors.Is(err, auth.ErrUnavailable) {
+		t.Errorf("while they can't be asked about one that is on another node: %v", err)
+	}
+	now, away = now.Add(missing), nil
+	for _, pod := range []string{"churn-0", "churn-1"} {
+		if err := write(pod, "2"); !errors.Is(err, auth.ErrForeign) || errors.Is(err, auth.ErrUnavailable) {
+			t.Errorf("%s, of which they know nothing: %v", pod, err)
+		}
+	}
+	before := asked
+	for range 10 {
+		_, _ = write("churn-0", "2"), write("churn-1", "2") // both are refused
+	}
+	if asked != before {
+		t.Errorf("they were asked %d times more about the same", asked-before)
+	}
+	now, seen = now.Add(missing), []auth.Seen{{Node: "n1", Model: "churn", Version: "1"}, {Node: "n1", Model: "churn", Version: "2"}, {Node: "n3", Model: "churn", Version: "4"}}
+	for _, pod := range []string{"churn-0", "churn-1"} { // the second is on another node by now, as one of a StatefulSet may be
+		for _, version := range []string{"1", "2"} {
+			if err := write(pod, version); err != nil {
+				t.Errorf("%s of version %s, which they remember: %v", pod, version, err)
+			}
+		}
+		if err := write(pod, "4"); !errors.Is(err, auth.ErrForeign) {
+			t.Errorf("%s of version 4, which they remember on another node: %v", pod, err)
+		}
+	}
+	if err := write("churn-1", "3"); !errors.Is(err, auth.ErrForeign) {
+		t.Errorf("the version of the one that is on another node: %v", err)
+	}
+}
+
+// missing is more than it is believed that nobody knows a pod.
+const missing = 6 * time.Second
+
 // A StatefulSet gives the name of a pod to the one after it, maybe on the same node,
 // of another version; and samples of it may come before it is heard of.
 func TestPodIsMadeAgain(t *testing.T) {
@@ -251,21 +317,21 @@ func TestStrangersAreBounded(t *testing.T) {
 // its pods. Each refusal is counted.
 func TestStolenTokenReads(t *testing.T) {
 	s, a, h := stolen(t)
-	ask := func(namespace, verb string) error {
+	read := func(namespace, verb string) error {
 		r := httptest.NewRequest(http.MethodGet, "/", nil)
 		r.Header.Set("Authorization", "Bearer node")
 		return a.Versions(r, namespace, verb)
 	}
-	if err := ask("ml", "get"); err != nil {
+	if err := read("ml", "get"); err != nil {
 		t.Errorf("a version of its own pod's namespace: %v", err)
 	}
 	for _, c := range []struct{ namespace, verb string }{{"bank", "get"}, {"", "get"}, {"ml", "list"}, {"bank", "list"}, {"ml", "create"}, {"bank", "create"}} {
-		if err := ask(c.namespace, c.verb); !errors.Is(err, auth.ErrForbidden) {
+		if err := read(c.namespace, c.verb); !errors.Is(err, auth.ErrForbidden) {
 			t.Errorf("%s versions in %q: %v", c.verb, c.namespace, err)
 		}
 	}
 	h.OnDelete(modelPod("ml", "churn-a", "n1", "churn", "2"))
-	if err := ask("ml", "get"); !errors.Is(err, auth.ErrForbidden) {
+	if err := read("ml", "get"); !errors.Is(err, auth.ErrForbidden) {
 		t.Errorf("after its last pod of the namespace: %v", err)
 	}
 	for _, guard := range []func(http.Handler) http.Handler{a.Queries, a.Writes} {
@@ -282,19 +348,25 @@ func TestStolenTokenReads(t *testing.T) {
 			t.Errorf("feedback of a node agent: %v", err)
 		}
 	})
+	if code, answer := ask(a.Snapshots, "node", "/"); code != http.StatusForbidden {
+		t.Errorf("a copy of the storage: %d %s", code, answer)
+	}
 	if err := testutil.GatherAndCompare(s.registry, strings.NewReader(`
 # HELP leeway_controller_refused_requests_total Requests, or namespaces of one, that were refused, by what was asked for and why.
 # TYPE leeway_controller_refused_requests_total counter
 leeway_controller_refused_requests_total{reason="forbidden",to="feedback"} 1
 leeway_controller_refused_requests_total{reason="forbidden",to="queries"} 0
+leeway_controller_refused_requests_total{reason="forbidden",to="snapshots"} 1
 leeway_controller_refused_requests_total{reason="forbidden",to="versions"} 7
 leeway_controller_refused_requests_total{reason="forbidden",to="writes"} 0
 leeway_controller_refused_requests_total{reason="unauthenticated",to="feedback"} 0
 leeway_controller_refused_requests_total{reason="unauthenticated",to="queries"} 1
+leeway_controller_refused_requests_total{reason="unauthenticated",to="snapshots"} 0
 leeway_controller_refused_requests_total{reason="unauthenticated",to="versions"} 0
 leeway_controller_refused_requests_total{reason="unauthenticated",to="writes"} 1
 leeway_controller_refused_requests_total{reason="unavailable",to="feedback"} 0
 leeway_controller_refused_requests_total{reason="unavailable",to="queries"} 0
+leeway_controller_refused_requests_total{reason="unavailable",to="snapshots"} 0
 leeway_controller_refused_requests_total{reason="unavailable",to="versions"} 0
 leeway_controller_refused_requests_total{reason="unavailable",to="writes"} 0
 `)); err != nil {
@@ -304,7 +376,7 @@ leeway_controller_refused_requests_total{reason="unavailable",to="writes"} 0
 
 // What a series costs that a node agent writes.
 func BenchmarkAdmitSeries(b *testing.B) {
-	p := auth.NewPods(nil, nil)
+	p := auth.NewPods(auth.PodsConfig{})
 	p.Synced(func() bool { return true })
 	h := p.Handler()
 	for i := range 10_000 {

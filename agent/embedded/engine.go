@@ -49,6 +49,9 @@ type Engine struct {
 	receiver *receiver
 	metrics  *metrics
 	lookback atomic.Int64
+	newest   time.Time // of the samples that were there when it was opened
+
+	snapshotting sync.Mutex
 }
 
 // New opens the storage, which replays what an earlier run left, and reads the
@@ -76,6 +79,9 @@ func New(cfg Config) (*Engine, error) {
 			return 1
 		})
 	e.setLookback(0)
+	if err := removeSnapshots(cfg.DataDir); err != nil {
+		return nil, fmt.Errorf("embedded: %w", err)
+	}
 	if err := e.reloader.start(); err != nil {
 		return nil, fmt.Errorf("embedded: %w", err)
 	}
@@ -94,6 +100,7 @@ func (e *Engine) open() (err error) {
 			err = errors.Join(err, e.db.Close())
 		}
 	}()
+	e.newest = newestOf(e.db)
 	if err := e.metrics.register(e.cfg.Registerer); err != nil {
 		return err
 	}

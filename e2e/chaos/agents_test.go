@@ -40,6 +40,7 @@ type replica struct {
 	api     *apiGate
 	token   string // file
 	config  string // file
+	data    string // folder
 	peers   string // --controllers
 	fromOut *gate  // from its peer to it
 	nodes   *gate  // from the node to it
@@ -47,6 +48,7 @@ type replica struct {
 	held atomic.Int32 // how many want it to stay dead
 	mu   sync.Mutex
 	cmd  *exec.Cmd // which it is now
+	gone <-chan struct{}
 	born time.Time
 }
 
@@ -102,7 +104,7 @@ func (w *world) prepare(ctx context.Context, r *replica) (err error) {
 		}
 		go (*g).forward(r.listen)
 	}
-	r.token, r.config = w.path(r.name+".token"), w.path(r.name+".kubeconfig")
+	r.token, r.config, r.data = w.path(r.name+".token"), w.path(r.name+".kubeconfig"), w.path(r.name+"-data")
 	return w.bind(ctx, r.name, "leeway-controller", "https://"+r.api.Addr().String(), w.path(r.name))
 }
 
@@ -129,7 +131,7 @@ func (w *world) supervise(r *replica) {
 // live is one life of a replica.
 func (w *world) live(r *replica) error {
 	cmd := child.Command(w.ctx, w.path("leeway-agent"), "--role=controller", "--node="+nodeName, "--pod="+r.name, "--namespace="+system,
-		"--listen="+r.listen, "--data-dir="+w.path(r.name+"-data"), "--rules="+w.path("rules"), "--controllers="+r.peers, "--token-file="+r.token,
+		"--listen="+r.listen, "--data-dir="+r.data, "--rules="+w.path("rules"), "--controllers="+r.peers, "--token-file="+r.token,
 		"--scrape-interval=1s", "--decide-interval=1s", "--lease-duration="+lease.String(), "--artifact-allow=file://"+w.dir+"/*")
 	cmd.Env = append(os.Environ(), "KUBECONFIG="+r.config, "GOMEMLIMIT=400MiB")
 	gone, err := w.run(cmd, r.name+".log")
@@ -137,7 +139,7 @@ func (w *world) live(r *replica) error {
 		return err
 	}
 	r.mu.Lock()
-	r.cmd, r.born = cmd, time.Now()
+	r.cmd, r.gone, r.born = cmd, gone, time.Now()
 	r.mu.Unlock()
 	<-gone
 	return nil
@@ -185,6 +187,23 @@ func die(ctx context.Context, after time.Duration, which ...*replica) error {
 		r.held.Add(1)
 		defer r.held.Add(-1)
 		r.signal(syscall.SIGKILL)
+	}
+	return plane.Pause(ctx, after)
+}
+
+// loses kills a replica, and takes away all that it has: its peer has it too.
+func (r *replica) loses(ctx context.Context, after time.Duration) error {
+	r.held.Add(1)
+	defer r.held.Add(-1)
+	r.mu.Lock()
+	cmd, gone := r.cmd, r.gone
+	r.mu.Unlock()
+	if cmd != nil {
+		_ = cmd.Process.Kill() // it may have ended
+		<-gone
+	}
+	if err := os.RemoveAll(r.data); err != nil {
+		return err
 	}
 	return plane.Pause(ctx, after)
 }

@@ -37,6 +37,9 @@ func ways() []disturbance {
 		{"kill -9 of the follower", func(ctx context.Context, _, follower *replica, r *rand.Rand) error {
 			return die(ctx, some(r), follower)
 		}, false},
+		{"kill -9 of the follower, and its disk is lost", func(ctx context.Context, _, follower *replica, r *rand.Rand) error {
+			return follower.loses(ctx, some(r))
+		}, false},
 		{"kill -9 of both", func(ctx context.Context, leader, follower *replica, r *rand.Rand) error {
 			return die(ctx, some(r), leader, follower)
 		}, false},

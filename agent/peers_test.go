@@ -1,0 +1,240 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/storage"
+	"go.uber.org/zap/zaptest"
+	authenticationv1 "k8s.io/api/authentication/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/leeway-dev/leeway/agent/auth"
+	"github.com/leeway-dev/leeway/agent/embedded"
+	"github.com/leeway-dev/leeway/agent/feedback"
+	"github.com/leeway-dev/leeway/agent/node"
+)
+
+// controllerToken confirms any token as that of a controller.
+type controllerToken struct{}
+
+func (controllerToken) Create(_ context.Context, r *authenticationv1.TokenReview, _ metav1.CreateOptions) (*authenticationv1.TokenReview, error) {
+	r.Status = authenticationv1.TokenReviewStatus{Authenticated: true, Audiences: r.Spec.Audiences, User: authenticationv1.UserInfo{
+		Username: "system:serviceaccount:leeway-system:leeway-controller",
+		Extra:    map[string]authenticationv1.ExtraValue{"authentication.kubernetes.io/pod-name": {"leeway-controller-1"}},
+	}}
+	return r, nil
+}
+
+func openEngine(t *testing.T, dir string) *embedded.Engine {
+	t.Helper()
+	e, err := embedded.New(embedded.Config{DataDir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return e
+}
+
+// fill appends a sample a minute of leeway_model_info, of a pod.
+func fill(t *testing.T, e *embedded.Engine, pod string, from, to time.Time) {
+	t.Helper()
+	ls := labels.FromStrings("__name__", "leeway_model_info", "job", "leeway-sidecar", "namespace", "ml", "pod", pod, "node", "n1", "model_name", "churn", "model_version", "2")
+	app := e.AppenderV2(t.Context())
+	for ; from.Before(to); from = from.Add(time.Minute) {
+		if _, err := app.Append(0, ls, 0, from.UnixMilli(), 1, nil, nil, storage.AOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := app.Commit(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// replica is one that others can ask, by the routes and the rights of a controller.
+type replica struct {
+	*httptest.Server
+	away  atomic.Bool  // it answers 503
+	short atomic.Int32 // so many answers break off
+}
+
+func newReplica(t *testing.T, e *embedded.Engine) *replica {
+	t.Helper()
+	authority, err := auth.New(auth.Config{Tokens: controllerToken{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &controller{engine: e, authority: authority, registry: newRegistry(), feedback: &feedback.Handler{}, versions: http.NotFoundHandler(), ControllerConfig: ControllerConfig{Logger: zaptest.NewLogger(t)}}
+	h, r := c.handler(), &replica{}
+	r.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		switch {
+		case r.away.Load():
+			http.Error(w, "not yet", http.StatusServiceUnavailable)
+			return
+		case r.short.Add(-1) >= 0:
+			w = short{w, new(int)}
+		}
+		h.ServeHTTP(w, req)
+	}))
+	t.Cleanup(r.Close)
+	return r
+}
+
+// short is an answer that breaks off.
+type short struct {
+	http.ResponseWriter
+	n *int
+}
+
+func (s short) Write(b []byte) (int, error) {
+	if *s.n += len(b); *s.n > 20_000 {
+		return 0, errors.New("the network is gone")
+	}
+	return s.ResponseWriter.Write(b)
+}
+
+func others(t *testing.T, url string) peers {
+	t.Helper()
+	token := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(token, []byte("x\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return newPeers(ControllerConfig{
+		Pod: "leeway-controller-1", TokenFile: token,
+		Controllers: []node.Controller{{Name: "leeway-controller-0", URL: url}, {Name: "leeway-controller-1", URL: "http://127.0.0.1:1"}},
+	})
+}
+
+func samples(t *testing.T, e *embedded.Engine, now time.Time) int {
+	t.Helper()
+	v, err := e.Query(t.Context(), `sum(count_over_time(leeway_model_info[1d]))`, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(v) == 0 {
+		return 0
+	}
+	return int(v[0].F)
+}
+
+// A replica whose volume was lost, or that was away for long, copies what it has
+// missed, over a way that breaks off and a peer that is away at first, and doesn't
+// stand for election meanwhile.
+func TestCatchUp(t *testing.T) {
+	now := time.Now().Truncate(time.Minute)
+	peer := openEngine(t, t.TempDir())
+	fill(t, peer, "churn-a", now.Add(-10*time.Hour), now)
+	for _, c := range []struct {
+		name string
+		has  time.Duration // it was there until so long ago; 0: never
+		cut  int32
+		busy bool
+		want int
+	}{
+		{"lost volume", 0, 0, true, 600},
+		{"away for hours", 8 * time.Hour, 0, true, 600},
+		{"broken off", 0, 1, true, 600},
+		{"away for minutes", 10 * time.Minute, 0, false, 590},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			server := newReplica(t, peer)
+			server.short.Store(c.cut)
+			dir := t.TempDir()
+			if c.has > 0 {
+				before, err := embedded.New(embedded.Config{DataDir: dir})
+				if err != nil {
+					t.Fatal(err)
+				}
+				fill(t, before, "churn-a", now.Add(-10*time.Hour), now.Add(-c.has))
+				if err := before.Close(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			e := openEngine(t, dir)
+			up := newCatchUp(e, others(t, server.URL), now, zaptest.NewLogger(t))
+			if up.busy.Load() != c.busy {
+				t.Errorf("catching up: %t before it has begun", !c.busy)
+			}
+			r := &controller{engine: e, catchUp: up, source: embeddedSource{e}, ControllerConfig: ControllerConfig{LeaseDuration: time.Minute}}
+			if c.busy && r.able() {
+				t.Error("it would stand for election")
+			}
+			if err := up.run(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if got := samples(t, e, now); got != c.want {
+				t.Errorf("%d samples; want %d", got, c.want)
+			}
+			if up.busy.Load() {
+				t.Error("it is never done")
+			}
+		})
+	}
+}
+
+// A peer that is away is asked again and again; meanwhile this one may lead.
+func TestCatchUpWaits(t *testing.T) {
+	now := time.Now().Truncate(time.Minute)
+	peer := openEngine(t, t.TempDir())
+	fill(t, peer, "churn-a", now.Add(-time.Hour), now)
+	server := newReplica(t, peer)
+	server.away.Store(true)
+	e := openEngine(t, t.TempDir())
+	up := newCatchUp(e, others(t, server.URL), now, zaptest.NewLogger(t))
+	ended := make(chan error, 1)
+	go func() { ended <- up.run(t.Context()) }()
+	for up.busy.Load() {
+		time.Sleep(10 * time.Millisecond)
+	}
+	server.away.Store(false)
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if got := samples(t, e, now); got != 60 {
+		t.Errorf("%d samples; want 60", got)
+	}
+}
+
+// While another replica may come back, it can't be said whether it remembers a pod;
+// after that nobody does.
+func TestOthersRemember(t *testing.T) {
+	now := time.Now().Truncate(time.Minute)
+	peer := openEngine(t, t.TempDir())
+	fill(t, peer, "churn-a", now.Add(-2*time.Hour), now.Add(-time.Hour))
+	server := newReplica(t, peer)
+	clock := now
+	m := &memory{peers: others(t, server.URL), now: func() time.Time { return clock }}
+	since := now.Add(-3 * time.Hour)
+	want := []auth.Seen{{Node: "n1", Model: "churn", Version: "2"}}
+	for pod, want := range map[string][]auth.Seen{"churn-a": want, "churn-b": nil, `"} or {x="`: nil} {
+		if got, err := m.seen(t.Context(), "ml", pod, since); err != nil || !slices.Equal(got, want) {
+			t.Errorf("%s: %v, %v; want %v", pod, got, err, want)
+		}
+	}
+	if got, err := m.seen(t.Context(), "ml", "churn-a", now.Add(-30*time.Minute)); err != nil || len(got) > 0 {
+		t.Errorf("one that is gone for long: %v, %v", got, err)
+	}
+	server.Close()
+	for _, c := range []struct {
+		after time.Duration
+		err   bool
+	}{{0, true}, {time.Second, true}, {10 * time.Second, true}, {16 * time.Second, false}, {time.Hour, false}} {
+		clock = now.Add(c.after)
+		if got, err := m.seen(t.Context(), "ml", "churn-a", since); (err != nil) != c.err || len(got) > 0 {
+			t.Errorf("%s after the other went away: %v, %v", c.after, got, err)
+		}
+	}
+}
