@@ -35,6 +35,7 @@ import (
 	"github.com/leeway-dev/leeway/agent/node/forward"
 	"github.com/leeway-dev/leeway/agent/node/own"
 	"github.com/leeway-dev/leeway/agent/nominate"
+	"github.com/leeway-dev/leeway/agent/peer"
 	"github.com/leeway-dev/leeway/agent/reference"
 	"github.com/leeway-dev/leeway/agent/retrain/github"
 	"github.com/leeway-dev/leeway/registry"
@@ -50,7 +51,7 @@ type controller struct {
 	ControllerConfig
 	registry   *prometheus.Registry
 	engine     *embedded.Engine // nil with an external Prometheus
-	catchUp    *catchUp         // nil with an external Prometheus
+	catchUp    *peer.CatchUp    // nil with an external Prometheus
 	source     guard.Source
 	authority  *auth.Authority
 	pods       *auth.Pods
@@ -90,7 +91,7 @@ func RunController(ctx context.Context, c ControllerConfig) (err error) {
 	if r.engine != nil {
 		g.Go(func() error { return r.engine.Run(ctx) })
 		g.Go(func() error { return r.tellOwn(ctx) })
-		g.Go(func() error { return r.catchUp.run(ctx) })
+		g.Go(func() error { return r.catchUp.Run(ctx) })
 	}
 	return ignoreEnd(g.Wait())
 }
@@ -104,9 +105,8 @@ func (r *controller) open() error {
 	pods := auth.PodsConfig{Live: func(ctx context.Context, namespace, name string) (*corev1.Pod, error) {
 		return clients.CoreV1().Pods(namespace).Get(ctx, name, metav1.GetOptions{})
 	}}
-	others := newPeers(r.ControllerConfig)
-	if len(others.all) > 0 && r.Prometheus == nil {
-		pods.Remembered = (&memory{peers: others, now: time.Now}).seen
+	if others := r.peers(); len(others.All) > 0 && r.Prometheus == nil {
+		pods.Remembered = peer.NewMemory(others, nil).Seen
 	}
 	r.pods = auth.NewPods(pods)
 	if r.authority, err = auth.New(auth.Config{
@@ -149,8 +149,21 @@ func (r *controller) openSource() error {
 		return err
 	}
 	r.source = embeddedSource{r.engine}
-	r.catchUp = newCatchUp(r.engine, newPeers(r.ControllerConfig), time.Now(), r.Logger)
-	return r.registry.Register(r.catchUp.gauge())
+	r.catchUp, err = peer.NewCatchUp(peer.CatchUpConfig{
+		Engine: r.engine, Peers: r.peers(), Now: time.Now(), Registerer: r.registry, Logger: r.Logger,
+	})
+	return err
+}
+
+// peers are the other replicas.
+func (r *controller) peers() peer.Peers {
+	p := peer.Peers{TokenFile: r.TokenFile}
+	for _, c := range r.Controllers {
+		if c.Name != r.Pod {
+			p.All = append(p.All, forward.Replica{Name: c.Name, URL: c.URL})
+		}
+	}
+	return p
 }
 
 // manage sets up what talks to Kubernetes: the cache, the Lease, the loop.
@@ -227,7 +240,7 @@ func (r *controller) candidate() (election.Candidate, error) {
 
 // able says whether this replica could judge now, by all that it should have.
 func (r *controller) able() bool {
-	if r.catchUp != nil && r.catchUp.busy.Load() {
+	if r.catchUp != nil && r.catchUp.Busy() {
 		return false
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), r.LeaseDuration/3)
@@ -273,7 +286,7 @@ func (r *controller) handler() http.Handler {
 	mux.HandleFunc("GET /readyz", r.ready)
 	if r.engine != nil {
 		mux.Handle("POST /api/v1/write", r.authority.Writes(r.engine.Handler()))
-		mux.Handle("GET "+snapshotPath, r.authority.Snapshots(http.HandlerFunc(r.snapshot)))
+		mux.Handle("GET "+peer.SnapshotPath, r.authority.Snapshots(peer.Snapshots(r.engine, r.Logger)))
 		mux.Handle("/api/v1/", r.authority.Queries(r.engine.Handler()))
 	}
 	mux.Handle(api.Prefix, r.versions)
@@ -299,8 +312,8 @@ func (r *controller) ready(w http.ResponseWriter, req *http.Request) {
 func (r *controller) tellOwn(ctx context.Context) error {
 	to := []storage.AppendableV2{r.engine}
 	var replicas []forward.Replica
-	for _, c := range newPeers(r.ControllerConfig).all {
-		replicas = append(replicas, forward.Replica{Name: c.Name, URL: c.URL + "/api/v1/write"})
+	for _, other := range r.peers().All {
+		replicas = append(replicas, forward.Replica{Name: other.Name, URL: other.URL + "/api/v1/write"})
 	}
 	w := func(to []storage.AppendableV2) error {
 		return own.New(own.Config{Gatherer: r.registry, To: to, Labels: map[string]string{"job": "leeway-controller", "pod": r.Pod, "node": r.Node},

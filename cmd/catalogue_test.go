@@ -22,6 +22,7 @@ import (
 	"github.com/leeway-dev/leeway/agent/node"
 	"github.com/leeway-dev/leeway/agent/node/buffer"
 	"github.com/leeway-dev/leeway/agent/node/forward"
+	"github.com/leeway-dev/leeway/agent/peer"
 	"github.com/leeway-dev/leeway/agent/reference"
 	"github.com/leeway-dev/leeway/registry"
 	"github.com/leeway-dev/leeway/rules"
@@ -85,6 +86,8 @@ func registries(t *testing.T) map[string]*prometheus.Registry {
 	engine, err := embedded.New(embedded.Config{DataDir: t.TempDir(), Registerer: all["controller"]})
 	must(err)
 	t.Cleanup(func() { must(engine.Close()) })
+	_, err = peer.NewCatchUp(peer.CatchUpConfig{Engine: engine, Registerer: all["controller"]})
+	must(err)
 	_, err = auth.New(auth.Config{Registerer: all["controller"]})
 	must(err)
 	_, err = feedback.New(feedback.Config{Registerer: all["controller"]})

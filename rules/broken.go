@@ -1,6 +1,9 @@
 package rules
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // brokenKinds are what an upstream pipeline fills when it breaks, by kind: the
 // word in the label kind, the bins, and how a person says it. Values just
@@ -55,12 +58,19 @@ func brokenColumns(v Values) []group {
 		reference.rules = append(reference.rules, rule{record: t.names["reference"], labels: labels, expr: t.sprint(`sum by ($F) (
   max by ($B) ($ratio{bin=~"$bins"})
 )`)})
-		g.rules = append(g.rules, rule{record: t.names["bad"], labels: labels, expr: t.sprint(`sum by ($F) (increase($raw{bin=~"$bins"}[$w]))
+		g.rules = append(g.rules, rule{record: t.names["bad"], labels: labels, expr: atMostAll(t.sprint(`sum by ($F) (increase($raw{bin=~"$bins"}[$w]))
 /
-($N > 0)`)})
+($N > 0)`))})
 	}
 	g.rules = append(g.rules, brokenAlert(v, t))
 	return []group{reference, g}
+}
+
+// atMostAll is a share of what an earlier rule of the group counted. Where rows came
+// between the two, it may be more than all of them, which has no standard error:
+// what is wrong with every row would go unseen.
+func atMostAll(share string) string {
+	return "clamp_max(\n  " + strings.ReplaceAll(share, "\n", "\n  ") + ",\n  1\n)"
 }
 
 // unhurried is how often to evaluate what a rule is measured against, which
@@ -177,7 +187,7 @@ $read >= $minRows`),
 		rules: []rule{
 			{record: t.names["read"], expr: t.sprint(`sum by ($K) (increase($captures{result=~"observed|learned|unparsable"}[$w]))`)},
 			{record: t.names["bad"], expr: t.sprint(`sum by ($K) (increase($captures{result="unparsable"}[$w]))`)},
-			{record: t.names["share"], expr: t.sprint("$bad / ($read > 0)")},
+			{record: t.names["share"], expr: atMostAll(t.sprint("$bad / ($read > 0)"))},
 			{record: t.names["baseline"], expr: t.sprint("$own\nor\n") + othersRatio(t, "dayBad", "dayRead", "minRows")},
 			alert.rule(v),
 		},

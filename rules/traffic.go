@@ -60,7 +60,7 @@ $requests >= $min`),
 		rules: []rule{
 			{record: t.names["requests"], expr: t.sprint("sum by ($K) (increase($count[$w]))")},
 			{record: t.names["errors"], expr: t.sprint(`sum by ($K) (increase($count{code="5xx"}[$w]))`)},
-			{record: t.names["ratio"], expr: t.sprint("$errors / ($requests > 0)")},
+			{record: t.names["ratio"], expr: atMostAll(t.sprint("$errors / ($requests > 0)"))},
 			{
 				comment: "The versions that served before it: all of the model, less itself.",
 				record:  t.names["previous"],

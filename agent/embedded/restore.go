@@ -43,14 +43,17 @@ type Restored struct {
 // Newest is the newest sample that an earlier run of this replica left, or zero.
 func (e *Engine) Newest() time.Time { return e.newest }
 
-// newestOf is the newest sample of a storage, or zero.
+// newestOf is the newest sample of a storage, or zero. A block of samples that came
+// late doesn't say: it ends when two hours of the clock do.
 func newestOf(db *tsdb.DB) time.Time {
 	newest := int64(math.MinInt64)
 	if db.Head().NumSeries() > 0 {
 		newest = db.Head().MaxTime()
 	}
 	for _, b := range db.Blocks() {
-		newest = max(newest, b.MaxTime()-1)
+		if m := b.Meta(); !m.Compaction.FromOutOfOrder() {
+			newest = max(newest, m.MaxTime-1)
+		}
 	}
 	if newest == math.MinInt64 {
 		return time.Time{}
@@ -175,11 +178,11 @@ func (in *incoming) settle(dir string) (meta tsdb.BlockMeta, err error) {
 	if err := json.Unmarshal(b, &meta); err != nil {
 		return meta, fmt.Errorf("%s: %w", metaFile, err)
 	}
-	switch latest := in.engine.cfg.Now().Add(maxAhead); {
+	switch now := in.engine.cfg.Now(); {
 	case meta.ULID != in.block:
 		return meta, fmt.Errorf("%s is of block %s", metaFile, meta.ULID)
-	case meta.MinTime >= meta.MaxTime || meta.MaxTime > latest.UnixMilli():
-		return meta, fmt.Errorf("it is from %d to %d, in milliseconds; now is %d", meta.MinTime, meta.MaxTime, in.engine.cfg.Now().UnixMilli())
+	case meta.MinTime >= meta.MaxTime || meta.MaxTime > now.Add(maxAhead).UnixMilli()+tsdb.DefaultBlockDuration:
+		return meta, fmt.Errorf("it is from %d to %d, in milliseconds; now is %d", meta.MinTime, meta.MaxTime, now.UnixMilli())
 	}
 	meta.Compaction.SetOutOfOrder()
 	if b, err = json.MarshalIndent(meta, "", "\t"); err != nil {

@@ -120,6 +120,9 @@ func (d *demo) brokenInput(ctx context.Context, s *scene, _ *api) error {
 	if err := pause(ctx, 35*time.Second); err != nil { // the act clock sees it too by now
 		return err
 	}
+	if _, err := d.held(ctx, time.Second, "broken_input"); err != nil {
+		return err
+	}
 	d.say("  The pipeline is mended.")
 	d.replay.Without("")
 	mended := time.Now()

@@ -1,4 +1,4 @@
-package agent
+package peer_test
 
 import (
 	"context"
@@ -20,8 +20,8 @@ import (
 
 	"github.com/leeway-dev/leeway/agent/auth"
 	"github.com/leeway-dev/leeway/agent/embedded"
-	"github.com/leeway-dev/leeway/agent/feedback"
-	"github.com/leeway-dev/leeway/agent/node"
+	"github.com/leeway-dev/leeway/agent/node/forward"
+	"github.com/leeway-dev/leeway/agent/peer"
 )
 
 // controllerToken confirms any token as that of a controller.
@@ -64,7 +64,7 @@ func fill(t *testing.T, e *embedded.Engine, pod string, from, to time.Time) {
 	}
 }
 
-// replica is one that others can ask, by the routes and the rights of a controller.
+// replica is one that others can ask, by the rights of a controller.
 type replica struct {
 	*httptest.Server
 	away  atomic.Bool  // it answers 503
@@ -77,8 +77,9 @@ func newReplica(t *testing.T, e *embedded.Engine) *replica {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &controller{engine: e, authority: authority, registry: newRegistry(), feedback: &feedback.Handler{}, versions: http.NotFoundHandler(), ControllerConfig: ControllerConfig{Logger: zaptest.NewLogger(t)}}
-	h, r := c.handler(), &replica{}
+	h, r := http.NewServeMux(), &replica{}
+	h.Handle("GET "+peer.SnapshotPath, authority.Snapshots(peer.Snapshots(e, zaptest.NewLogger(t))))
+	h.Handle("/api/v1/", authority.Queries(e.Handler()))
 	r.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		switch {
 		case r.away.Load():
@@ -106,16 +107,22 @@ func (s short) Write(b []byte) (int, error) {
 	return s.ResponseWriter.Write(b)
 }
 
-func others(t *testing.T, url string) peers {
+func others(t *testing.T, url string) peer.Peers {
 	t.Helper()
 	token := filepath.Join(t.TempDir(), "token")
 	if err := os.WriteFile(token, []byte("x\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return newPeers(ControllerConfig{
-		Pod: "leeway-controller-1", TokenFile: token,
-		Controllers: []node.Controller{{Name: "leeway-controller-0", URL: url}, {Name: "leeway-controller-1", URL: "http://127.0.0.1:1"}},
-	})
+	return peer.Peers{TokenFile: token, All: []forward.Replica{{Name: "leeway-controller-0", URL: url}}}
+}
+
+func catchUp(t *testing.T, e *embedded.Engine, url string, now time.Time) *peer.CatchUp {
+	t.Helper()
+	c, err := peer.NewCatchUp(peer.CatchUpConfig{Engine: e, Peers: others(t, url), Now: now, Logger: zaptest.NewLogger(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
 }
 
 func samples(t *testing.T, e *embedded.Engine, now time.Time) int {
@@ -135,8 +142,8 @@ func samples(t *testing.T, e *embedded.Engine, now time.Time) int {
 // stand for election meanwhile.
 func TestCatchUp(t *testing.T) {
 	now := time.Now().Truncate(time.Minute)
-	peer := openEngine(t, t.TempDir())
-	fill(t, peer, "churn-a", now.Add(-10*time.Hour), now)
+	there := openEngine(t, t.TempDir())
+	fill(t, there, "churn-a", now.Add(-10*time.Hour), now)
 	for _, c := range []struct {
 		name string
 		has  time.Duration // it was there until so long ago; 0: never
@@ -150,7 +157,7 @@ func TestCatchUp(t *testing.T) {
 		{"away for minutes", 10 * time.Minute, 0, false, 590},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			server := newReplica(t, peer)
+			server := newReplica(t, there)
 			server.short.Store(c.cut)
 			dir := t.TempDir()
 			if c.has > 0 {
@@ -164,21 +171,17 @@ func TestCatchUp(t *testing.T) {
 				}
 			}
 			e := openEngine(t, dir)
-			up := newCatchUp(e, others(t, server.URL), now, zaptest.NewLogger(t))
-			if up.busy.Load() != c.busy {
+			up := catchUp(t, e, server.URL, now)
+			if up.Busy() != c.busy {
 				t.Errorf("catching up: %t before it has begun", !c.busy)
 			}
-			r := &controller{engine: e, catchUp: up, source: embeddedSource{e}, ControllerConfig: ControllerConfig{LeaseDuration: time.Minute}}
-			if c.busy && r.able() {
-				t.Error("it would stand for election")
-			}
-			if err := up.run(t.Context()); err != nil {
+			if err := up.Run(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			if got := samples(t, e, now); got != c.want {
 				t.Errorf("%d samples; want %d", got, c.want)
 			}
-			if up.busy.Load() {
+			if up.Busy() {
 				t.Error("it is never done")
 			}
 		})
@@ -188,15 +191,15 @@ func TestCatchUp(t *testing.T) {
 // A peer that is away is asked again and again; meanwhile this one may lead.
 func TestCatchUpWaits(t *testing.T) {
 	now := time.Now().Truncate(time.Minute)
-	peer := openEngine(t, t.TempDir())
-	fill(t, peer, "churn-a", now.Add(-time.Hour), now)
-	server := newReplica(t, peer)
+	there := openEngine(t, t.TempDir())
+	fill(t, there, "churn-a", now.Add(-time.Hour), now)
+	server := newReplica(t, there)
 	server.away.Store(true)
 	e := openEngine(t, t.TempDir())
-	up := newCatchUp(e, others(t, server.URL), now, zaptest.NewLogger(t))
+	up := catchUp(t, e, server.URL, now)
 	ended := make(chan error, 1)
-	go func() { ended <- up.run(t.Context()) }()
-	for up.busy.Load() {
+	go func() { ended <- up.Run(t.Context()) }()
+	for up.Busy() {
 		time.Sleep(10 * time.Millisecond)
 	}
 	server.away.Store(false)
@@ -212,19 +215,19 @@ func TestCatchUpWaits(t *testing.T) {
 // after that nobody does.
 func TestOthersRemember(t *testing.T) {
 	now := time.Now().Truncate(time.Minute)
-	peer := openEngine(t, t.TempDir())
-	fill(t, peer, "churn-a", now.Add(-2*time.Hour), now.Add(-time.Hour))
-	server := newReplica(t, peer)
+	there := openEngine(t, t.TempDir())
+	fill(t, there, "churn-a", now.Add(-2*time.Hour), now.Add(-time.Hour))
+	server := newReplica(t, there)
 	clock := now
-	m := &memory{peers: others(t, server.URL), now: func() time.Time { return clock }}
+	m := peer.NewMemory(others(t, server.URL), func() time.Time { return clock })
 	since := now.Add(-3 * time.Hour)
 	want := []auth.Seen{{Node: "n1", Model: "churn", Version: "2"}}
 	for pod, want := range map[string][]auth.Seen{"churn-a": want, "churn-b": nil, `"} or {x="`: nil} {
-		if got, err := m.seen(t.Context(), "ml", pod, since); err != nil || !slices.Equal(got, want) {
+		if got, err := m.Seen(t.Context(), "ml", pod, since); err != nil || !slices.Equal(got, want) {
 			t.Errorf("%s: %v, %v; want %v", pod, got, err, want)
 		}
 	}
-	if got, err := m.seen(t.Context(), "ml", "churn-a", now.Add(-30*time.Minute)); err != nil || len(got) > 0 {
+	if got, err := m.Seen(t.Context(), "ml", "churn-a", now.Add(-30*time.Minute)); err != nil || len(got) > 0 {
 		t.Errorf("one that is gone for long: %v, %v", got, err)
 	}
 	server.Close()
@@ -233,7 +236,7 @@ func TestOthersRemember(t *testing.T) {
 		err   bool
 	}{{0, true}, {time.Second, true}, {10 * time.Second, true}, {16 * time.Second, false}, {time.Hour, false}} {
 		clock = now.Add(c.after)
-		if got, err := m.seen(t.Context(), "ml", "churn-a", since); (err != nil) != c.err || len(got) > 0 {
+		if got, err := m.Seen(t.Context(), "ml", "churn-a", since); (err != nil) != c.err || len(got) > 0 {
 			t.Errorf("%s after the other went away: %v, %v", c.after, got, err)
 		}
 	}

@@ -1,0 +1,56 @@
+package peer
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/leeway-dev/leeway/agent/auth"
+	"github.com/leeway-dev/leeway/agent/embedded"
+)
+
+// SnapshotPath is where a controller gives its storage, from ?since= on, in
+// milliseconds since 1970, as a tar stream (embedded.Snapshot).
+const SnapshotPath = "/leeway/v1/snapshot"
+
+// Snapshots serves SnapshotPath: it gives the storage to a replica that was away. It
+// asks for no token: the caller puts that in front.
+func Snapshots(e *embedded.Engine, log *zap.Logger) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { give(e, log, w, req) })
+}
+
+func give(e *embedded.Engine, log *zap.Logger, w http.ResponseWriter, req *http.Request) {
+	since, err := strconv.ParseInt(req.FormValue("since"), 10, 64)
+	if err != nil {
+		http.Error(w, "since: milliseconds since 1970 are wanted", http.StatusBadRequest)
+		return
+	}
+	s, err := e.Snapshot(req.Context(), time.UnixMilli(since))
+	switch {
+	case errors.Is(err, embedded.ErrBusy):
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		return
+	case err != nil:
+		log.Error("give a snapshot", zap.Error(err))
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	defer func() {
+		if err := s.Close(); err != nil {
+			log.Error("remove a snapshot", zap.Error(err))
+		}
+	}()
+	who := ""
+	if id := auth.From(req.Context()); id != nil {
+		who = id.Pod
+	}
+	log.Info("another replica copies what it has missed", zap.String("replica", who), zap.Int64("bytes", s.Bytes))
+	w.Header().Set("Content-Type", "application/x-tar")
+	if err := s.Write(w); err != nil {
+		log.Warn("a snapshot was not taken whole", zap.String("replica", who), zap.Error(err))
+		panic(http.ErrAbortHandler) // so that the other side sees that it isn't whole
+	}
+}
