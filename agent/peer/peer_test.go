@@ -100,6 +100,8 @@ type short struct {
 	n *int
 }
 
+func (s short) Unwrap() http.ResponseWriter { return s.ResponseWriter }
+
 func (s short) Write(b []byte) (int, error) {
 	if *s.n += len(b); *s.n > 20_000 {
 		return 0, errors.New("the network is gone")

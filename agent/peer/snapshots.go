@@ -2,6 +2,7 @@ package peer
 
 import (
 	"errors"
+	"io"
 	"net/http"
 	"strconv"
 	"time"
@@ -49,8 +50,22 @@ func give(e *embedded.Engine, log *zap.Logger, w http.ResponseWriter, req *http.
 	}
 	log.Info("another replica copies what it has missed", zap.String("replica", who), zap.Int64("bytes", s.Bytes))
 	w.Header().Set("Content-Type", "application/x-tar")
-	if err := s.Write(w); err != nil {
+	w.Header().Set("Connection", "close") // its deadline is not for others
+	if err := s.Write(patient{w, http.NewResponseController(w)}); err != nil {
 		log.Warn("a snapshot was not taken whole", zap.String("replica", who), zap.Error(err))
 		panic(http.ErrAbortHandler) // so that the other side sees that it isn't whole
 	}
+}
+
+// patient is an answer that may take as long as it wants, but not stand still.
+type patient struct {
+	io.Writer
+	control *http.ResponseController
+}
+
+func (p patient) Write(b []byte) (int, error) {
+	if err := p.control.SetWriteDeadline(time.Now().Add(quietFor)); err != nil {
+		return 0, err
+	}
+	return p.Writer.Write(b)
 }
