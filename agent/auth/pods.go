@@ -20,7 +20,7 @@ const (
 	// goneFor is how long a pod that was deleted is remembered: for as long as
 	// samples of it may wait in a node agent's buffer, and be taken by the TSDB.
 	goneFor = 3 * time.Hour
-	// missingFor is how long it is believed that there is no pod of a name.
+	// missingFor is how long it is believed that nobody knows a pod on a node.
 	missingFor = 5 * time.Second
 	// maxStrangers bounds how many of these are remembered.
 	maxStrangers = 4096
@@ -45,15 +45,20 @@ type Pods struct {
 	swept time.Time
 
 	asking sync.Mutex
-	// missing has, by node and pod, until when nobody is asked again; limits has those
-	// of each node.
-	missing map[place]time.Time
+	// missing has until when nobody is asked again; limits has those of each node.
+	missing map[claim]time.Time
 	limits  map[string]*rate.Limiter
 }
 
 type podName struct{ namespace, name string }
 
 type place struct{ node, namespace string }
+
+// claim is that a pod is on a node.
+type claim struct {
+	node string
+	pod  podName
+}
 
 type pod struct {
 	uid         string
@@ -84,7 +89,7 @@ func NewPods(cfg PodsConfig) *Pods {
 	}
 	return &Pods{
 		cfg: cfg, pods: map[podName][]*pod{}, here: map[place]int{},
-		missing: map[place]time.Time{}, limits: map[string]*rate.Limiter{},
+		missing: map[claim]time.Time{}, limits: map[string]*rate.Limiter{},
 	}
 }
 
@@ -191,18 +196,39 @@ func (p *Pods) speaks(ctx context.Context, node, namespace, name, model, version
 	if known && (err == nil || p.cfg.Remembered == nil) {
 		return err
 	}
-	if !known {
+	ask := []func(context.Context, podName, time.Time) error{p.lookUp, p.recall}
+	if known {
+		ask = ask[1:]
+	} else {
 		err = fmt.Errorf("%w: %s/%s on node %q", ErrUnknownPod, namespace, name, node)
 		if !p.know() {
 			return fmt.Errorf("%w: %w: not all pods have been heard of yet", ErrUnavailable, err)
 		}
 	}
-	if asked := p.ask(ctx, node, namespace, name, known); asked != nil {
-		return fmt.Errorf("%w: %w", asked, err)
+	key, now := claim{node, podName{namespace, name}}, p.cfg.Now()
+	switch missing, may := p.mayAsk(key, now); {
+	case missing, !may && known:
+		return err
+	case !may:
+		return fmt.Errorf("%w: %w: node %q speaks of too many", ErrUnavailable, err, node)
 	}
-	if again, now := p.heard(node, namespace, name, model, version); again {
-		return now
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	for _, ask := range ask {
+		switch failed := ask(ctx, key.pod, now); {
+		case failed != nil && known:
+			return err
+		case failed != nil:
+			return fmt.Errorf("%w: %w: %w", ErrUnavailable, err, failed)
+		}
+		if again, denied := p.heard(node, namespace, name, model, version); again {
+			if denied == nil {
+				return nil
+			}
+			err = denied
+		}
 	}
+	p.missed(key, now)
 	return err
 }
 
@@ -232,54 +258,32 @@ func (p *Pods) heard(node, namespace, name, model, version string) (known bool, 
 	}
 }
 
-// ask looks at the API server for a pod that nobody has heard of: the watch may be
-// late, or cut off. Then it asks the other replicas, for there may have been one of
-// that name, which came and went while this one was away. An error says that it
-// can't be looked up now, and is to be sent again.
-func (p *Pods) ask(ctx context.Context, node, namespace, name string, known bool) error {
-	if p.cfg.Live == nil && p.cfg.Remembered == nil {
+// lookUp looks at the API server for a pod that nobody has heard of: the watch may be
+// late, or cut off.
+func (p *Pods) lookUp(ctx context.Context, name podName, _ time.Time) error {
+	if p.cfg.Live == nil {
 		return nil
 	}
-	key, now := place{node, namespace + "/" + name}, p.cfg.Now()
-	missing, may := p.mayAsk(key, now)
-	switch {
-	case missing:
+	it, err := p.cfg.Live(ctx, name.namespace, name.name)
+	if apierrors.IsNotFound(err) {
 		return nil
-	case !may && known:
-		return nil
-	case !may:
-		return fmt.Errorf("%w: node %q speaks of too many", ErrUnavailable, node)
 	}
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
-	defer cancel()
-	if p.cfg.Live != nil && !known {
-		it, err := p.cfg.Live(ctx, namespace, name)
-		switch {
-		case err == nil:
-			p.set(it, false)
-		case !apierrors.IsNotFound(err):
-			return fmt.Errorf("%w: %w", ErrUnavailable, err)
-		}
+	if err == nil {
+		p.set(it, false)
 	}
-	if p.cfg.Remembered != nil {
-		seen, err := p.cfg.Remembered(ctx, namespace, name, now.Add(-goneFor))
-		if err != nil && !known {
-			return fmt.Errorf("%w: %w", ErrUnavailable, err)
-		}
-		p.recall(podName{namespace, name}, seen)
-	}
-	p.asking.Lock()
-	defer p.asking.Unlock()
-	if len(p.missing) >= maxStrangers {
-		clear(p.missing)
-	}
-	p.missing[key] = now.Add(missingFor)
-	return nil
+	return err
 }
 
-// recall notes pods that others knew, as ones that are gone, before those that this
-// replica knows itself.
-func (p *Pods) recall(name podName, seen []Seen) {
+// recall asks the other replicas about pods that came and went while this one was
+// away, and notes them as ones that are gone, before those that it knows itself.
+func (p *Pods) recall(ctx context.Context, name podName, now time.Time) error {
+	if p.cfg.Remembered == nil {
+		return nil
+	}
+	seen, err := p.cfg.Remembered(ctx, name.namespace, name.name, now.Add(-goneFor))
+	if err != nil {
+		return err
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, s := range seen {
@@ -287,16 +291,27 @@ func (p *Pods) recall(name podName, seen []Seen) {
 		i := slices.IndexFunc(all, func(one *pod) bool { return one.node == s.Node && one.model == s.Model })
 		switch {
 		case i < 0:
-			p.pods[name] = slices.Insert(all, 0, &pod{node: s.Node, model: s.Model, versions: []string{s.Version}, gone: p.cfg.Now()})
+			p.pods[name] = slices.Insert(all, 0, &pod{node: s.Node, model: s.Model, versions: []string{s.Version}, gone: now})
 		case !slices.Contains(all[i].versions, s.Version):
 			all[i].versions = append(all[i].versions, s.Version)
 		}
 	}
+	return nil
 }
 
-// mayAsk says whether a pod is known to be missing, and if not, whether a node's
-// agent may have the API server asked once more.
-func (p *Pods) mayAsk(key place, now time.Time) (missing, may bool) {
+// missed notes that nobody knows of a claim.
+func (p *Pods) missed(key claim, now time.Time) {
+	p.asking.Lock()
+	defer p.asking.Unlock()
+	if len(p.missing) >= maxStrangers {
+		clear(p.missing)
+	}
+	p.missing[key] = now.Add(missingFor)
+}
+
+// mayAsk says whether nobody is known to know of a claim, and if not, whether a
+// node's agent may have the API server and the others asked once more.
+func (p *Pods) mayAsk(key claim, now time.Time) (missing, may bool) {
 	p.asking.Lock()
 	defer p.asking.Unlock()
 	if until, asked := p.missing[key]; asked && now.Before(until) {

@@ -12,6 +12,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/storage"
+
 	"github.com/leeway-dev/leeway/agent/embedded"
 )
 
@@ -293,4 +296,49 @@ func FuzzRestore(f *testing.F) {
 			t.Errorf("took %+v", res)
 		}
 	})
+}
+
+// What a copy costs both sides, by the series in the head, of 60 samples each.
+func BenchmarkSnapshot(b *testing.B) {
+	for _, series := range []int{1_000, 10_000, 100_000} {
+		b.Run(fmt.Sprintf("series=%d", series), func(b *testing.B) {
+			open := func() *embedded.Engine {
+				e, err := embedded.New(embedded.Config{DataDir: b.TempDir()})
+				if err != nil {
+					b.Fatal(err)
+				}
+				b.Cleanup(func() { _ = e.Close() })
+				return e
+			}
+			from, now := open(), time.Now()
+			for minute := range 60 {
+				app := from.AppenderV2(b.Context())
+				for i := range series {
+					ls := labels.FromStrings("__name__", "m_total", "pod", fmt.Sprint("pod-", i))
+					if _, err := app.Append(0, ls, 0, now.Add(time.Duration(minute-60)*time.Minute).UnixMilli(), float64(i+minute), nil, nil, storage.AOptions{}); err != nil {
+						b.Fatal(err)
+					}
+				}
+				if err := app.Commit(); err != nil {
+					b.Fatal(err)
+				}
+			}
+			var size int64
+			b.ReportAllocs()
+			for b.Loop() {
+				s, err := from.Snapshot(b.Context(), time.Time{})
+				if err != nil {
+					b.Fatal(err)
+				}
+				r, w := io.Pipe()
+				go func() { w.CloseWithError(s.Write(w)) }()
+				res, err := open().Restore(b.Context(), r)
+				if err := errors.Join(err, s.Close()); err != nil {
+					b.Fatal(err)
+				}
+				size = res.Bytes
+			}
+			b.ReportMetric(float64(size)/float64(series), "B/series")
+		})
+	}
 }
