@@ -23,6 +23,9 @@ const (
 	// atOnce is how many disturbances one telling of the stories has at most: it
 	// has to come to its end some time.
 	atOnce = 12
+	// inWorld is how many there are before all begins anew: series of pods that are
+	// gone stay in memory for hours, and rules of every second read past them.
+	inWorld = 60
 	// bound is within which every decision ends, from the last disturbance.
 	bound = 2 * time.Minute
 )
@@ -30,32 +33,43 @@ const (
 // TestChaos tells all stories side by side, again and again, and disturbs the
 // controllers at random moments from when the trouble begins.
 func TestChaos(t *testing.T) {
-	w := newWorld(t)
-	sum := &tally{}
-	r := rand.New(rand.NewPCG(*seed, 0))
-	w.say("seed %d, %d disturbances", *seed, *disturbances)
-	for round := 1; round == 1 || sum.disturbances() < *disturbances; round++ {
-		left := min(atOnce, *disturbances-sum.disturbances())
-		if _, err := w.tell(t.Context(), round, sum, plot{
-			during: func(ctx, whole context.Context) {
-				for range left {
-					if plane.Pause(ctx, time.Duration(r.Int64N(int64(4*time.Second)))) != nil {
-						return
-					}
-					w.disturb(ctx, whole, r, sum)
+	sum, r := &tally{}, rand.New(rand.NewPCG(*seed, 0))
+	for n, ok := 1, true; ok && (n == 1 || sum.disturbances() < *disturbances); n++ {
+		ok = t.Run(fmt.Sprintf("world %d", n), func(t *testing.T) {
+			w := newWorld(t)
+			w.say("seed %d, %d disturbances", *seed, *disturbances)
+			until := min(*disturbances, sum.disturbances()+inWorld)
+			for round := 1; round == 1 || sum.disturbances() < until; round++ {
+				if err := w.disturbed(t.Context(), round, until, r, sum); err != nil {
+					t.Error(err)
+					break
 				}
-			},
-			approved: func(ctx context.Context, m *scene) {
-				if left > 0 {
-					w.dieWhileApproved(ctx, m, time.Duration(rand.N(int64(1500*time.Millisecond))), sum)
-				}
-			},
-		}); err != nil {
-			t.Error(err)
-			break
-		}
+			}
+			w.report(t, sum)
+		})
 	}
-	w.report(t, sum)
+}
+
+// disturbed tells the stories once, with no more disturbances than there are to be
+// in all.
+func (w *world) disturbed(ctx context.Context, round, until int, r *rand.Rand, sum *tally) error {
+	left := min(atOnce, until-sum.disturbances())
+	_, err := w.tell(ctx, round, sum, plot{
+		during: func(ctx, whole context.Context) {
+			for range left {
+				if plane.Pause(ctx, time.Duration(r.Int64N(int64(4*time.Second)))) != nil {
+					return
+				}
+				w.disturb(ctx, whole, r, sum)
+			}
+		},
+		approved: func(ctx context.Context, m *scene) {
+			if left > 0 {
+				w.dieWhileApproved(ctx, m, time.Duration(rand.N(int64(1500*time.Millisecond))), sum)
+			}
+		},
+	})
+	return err
 }
 
 func (w *world) report(t *testing.T, sum *tally) {
