@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,14 +35,17 @@ type CatchUp struct {
 	engine *embedded.Engine
 	peers  Peers
 	log    *zap.Logger
+	every  time.Duration
 	busy   atomic.Bool
 }
 
-// CatchUpConfig of a CatchUp. All must be set but Registerer.
+// CatchUpConfig of a CatchUp. All must be set but Every and Registerer.
 type CatchUpConfig struct {
-	Engine     *embedded.Engine
-	Peers      Peers
-	Now        time.Time
+	Engine *embedded.Engine
+	Peers  Peers
+	Now    time.Time
+	// Every is how often it is looked whether samples have come all the time; 0 is 10 s.
+	Every      time.Duration
 	Registerer prometheus.Registerer
 	Logger     *zap.Logger
 }
@@ -49,7 +53,7 @@ type CatchUpConfig struct {
 // NewCatchUp also finds out whether there is something to do, and registers the
 // metric that says so.
 func NewCatchUp(cfg CatchUpConfig) (*CatchUp, error) {
-	c := &CatchUp{engine: cfg.Engine, peers: cfg.Peers, log: cfg.Logger}
+	c := &CatchUp{engine: cfg.Engine, peers: cfg.Peers, log: cfg.Logger, every: cmp.Or(cfg.Every, 10*time.Second)}
 	c.busy.Store(len(cfg.Peers.All) > 0 && cfg.Now.Sub(cfg.Engine.Newest()) > awayFor)
 	if cfg.Registerer == nil {
 		return c, nil
@@ -68,30 +72,65 @@ func NewCatchUp(cfg CatchUpConfig) (*CatchUp, error) {
 // not stand for election.
 func (c *CatchUp) Busy() bool { return c.busy.Load() }
 
-// Run asks every other replica until it has answered once.
+// Run copies what was missed before this run of the replica, and again whenever it
+// was stopped, or cut off from all nodes, for as long. It returns when ctx ends.
 func (c *CatchUp) Run(ctx context.Context) error {
-	if !c.Busy() {
+	if len(c.peers.All) == 0 {
 		return nil
 	}
+	var copied, last time.Time
+	if c.Busy() {
+		copied = c.since(ctx, c.engine.Newest())
+	}
+	tick := time.NewTicker(c.every)
+	defer tick.Stop()
+	for {
+		newest := newestOf(c.engine.Sources())
+		// What the agents' buffers bring of before the copy was in it.
+		if !last.IsZero() && newest.Sub(last) > awayFor && newest.After(copied) {
+			copied = c.since(ctx, last)
+		}
+		last = newest
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+func newestOf(sources []embedded.Source) (newest time.Time) {
+	for _, s := range sources {
+		if s.Newest.After(newest) {
+			newest = s.Newest
+		}
+	}
+	return newest
+}
+
+// since asks every other replica, until it has answered once, for what this one has
+// missed since its newest sample. It returns when it began.
+func (c *CatchUp) since(ctx context.Context, newest time.Time) (began time.Time) {
 	defer c.busy.Store(false)
-	wait, left := time.Second, c.peers.All
-	for since := c.engine.Newest().Add(-lateBy); ; wait = min(2*wait, time.Minute) {
+	began = time.Now()
+	left := c.peers.All
+	for wait := time.Second; ; wait = min(2*wait, time.Minute) {
 		c.busy.Store(true)
 		var failed []forward.Replica
 		for _, peer := range left {
-			err := c.copy(ctx, peer, since)
+			err := c.copy(ctx, peer, newest.Add(-lateBy))
 			if err != nil && ctx.Err() == nil {
 				c.log.Warn("cannot copy what this replica has missed; it is tried again", zap.String("from", peer.Name), zap.Error(err), zap.Duration("in", wait))
 				failed = append(failed, peer)
 			}
 		}
 		if left = failed; len(left) == 0 || ctx.Err() != nil {
-			return nil
+			return began
 		}
 		c.busy.Store(false) // they may be gone for good
 		select {
 		case <-ctx.Done():
-			return nil
+			return began
 		case <-time.After(wait):
 		}
 	}

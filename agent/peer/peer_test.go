@@ -1,6 +1,7 @@
 package peer_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net/http"
@@ -12,7 +13,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/golang/snappy"
 	"github.com/prometheus/prometheus/model/labels"
+	writev2 "github.com/prometheus/prometheus/prompb/io/prometheus/write/v2"
 	"github.com/prometheus/prometheus/storage"
 	"go.uber.org/zap/zaptest"
 	authenticationv1 "k8s.io/api/authentication/v1"
@@ -120,7 +123,7 @@ func others(t *testing.T, url string) peer.Peers {
 
 func catchUp(t *testing.T, e *embedded.Engine, url string, now time.Time) *peer.CatchUp {
 	t.Helper()
-	c, err := peer.NewCatchUp(peer.CatchUpConfig{Engine: e, Peers: others(t, url), Now: now, Logger: zaptest.NewLogger(t)})
+	c, err := peer.NewCatchUp(peer.CatchUpConfig{Engine: e, Peers: others(t, url), Now: now, Every: 5 * time.Millisecond, Logger: zaptest.NewLogger(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,18 +143,18 @@ func samples(t *testing.T, e *embedded.Engine, now time.Time) int {
 }
 
 // A replica whose volume was lost, or that was away for long, copies what it has
-// missed, over a way that breaks off and a peer that is away at first, and doesn't
-// stand for election meanwhile.
+// missed, over a way that breaks off and a peer that is away at first, and is busy
+// until it has.
 func TestCatchUp(t *testing.T) {
 	now := time.Now().Truncate(time.Minute)
 	there := openEngine(t, t.TempDir())
 	fill(t, there, "churn-a", now.Add(-10*time.Hour), now)
 	for _, c := range []struct {
-		name string
-		has  time.Duration // it was there until so long ago; 0: never
-		cut  int32
-		busy bool
-		want int
+		name  string
+		has   time.Duration // it was there until so long ago; 0: never
+		short int32         // so many answers break off
+		busy  bool
+		want  int
 	}{
 		{"lost volume", 0, 0, true, 600},
 		{"away for hours", 8 * time.Hour, 0, true, 600},
@@ -160,7 +163,7 @@ func TestCatchUp(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			server := newReplica(t, there)
-			server.short.Store(c.cut)
+			server.short.Store(c.short)
 			dir := t.TempDir()
 			if c.has > 0 {
 				before, err := embedded.New(embedded.Config{DataDir: dir})
@@ -177,17 +180,29 @@ func TestCatchUp(t *testing.T) {
 			if up.Busy() != c.busy {
 				t.Errorf("catching up: %t before it has begun", !c.busy)
 			}
-			if err := up.Run(t.Context()); err != nil {
-				t.Fatal(err)
+			run(t, up)
+			for up.Busy() || samples(t, e, now) == 0 {
+				time.Sleep(time.Millisecond)
 			}
 			if got := samples(t, e, now); got != c.want {
 				t.Errorf("%d samples; want %d", got, c.want)
 			}
-			if up.Busy() {
-				t.Error("it is never done")
-			}
 		})
 	}
+}
+
+// run runs until the test ends.
+func run(t *testing.T, up *peer.CatchUp) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- up.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // A peer that is away is asked again and again; meanwhile this one may lead.
@@ -199,17 +214,61 @@ func TestCatchUpWaits(t *testing.T) {
 	server.away.Store(true)
 	e := openEngine(t, t.TempDir())
 	up := catchUp(t, e, server.URL, now)
-	ended := make(chan error, 1)
-	go func() { ended <- up.Run(t.Context()) }()
+	run(t, up)
 	for up.Busy() {
-		time.Sleep(10 * time.Millisecond)
+		time.Sleep(time.Millisecond)
 	}
 	server.away.Store(false)
-	if err := <-ended; err != nil {
-		t.Error(err)
+	for deadline := time.Now().Add(10 * time.Second); samples(t, e, now) != 60; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d samples; want 60", samples(t, e, now))
+		}
 	}
-	if got := samples(t, e, now); got != 60 {
-		t.Errorf("%d samples; want 60", got)
+}
+
+// A replica that was stopped for hours, and goes on, copies as one that was away.
+func TestCatchUpAfterAStop(t *testing.T) {
+	now := time.Now().Truncate(time.Minute)
+	there := openEngine(t, t.TempDir())
+	fill(t, there, "churn-a", now.Add(-3*time.Hour), now)
+	server := newReplica(t, there)
+	e := openEngine(t, t.TempDir())
+	fill(t, e, "churn-a", now.Add(-3*time.Hour), now.Add(-150*time.Minute))
+	up := catchUp(t, e, server.URL, time.Time{}) // nothing was to be copied when it began
+	push(t, e, now.Add(-150*time.Minute))
+	run(t, up)
+	time.Sleep(50 * time.Millisecond) // some looks
+	if got := samples(t, e, now); got != 30 {
+		t.Fatalf("%d samples before; want 30", got)
+	}
+	push(t, e, now) // the first that comes after the stop
+	for deadline := time.Now().Add(10 * time.Second); samples(t, e, now) != 180; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d samples; want 180", samples(t, e, now))
+		}
+	}
+}
+
+// push writes a sample as a node agent does.
+func push(t *testing.T, e *embedded.Engine, at time.Time) {
+	t.Helper()
+	symbols := writev2.NewSymbolTable()
+	req := writev2.Request{Timeseries: []writev2.TimeSeries{{
+		LabelsRefs: symbols.SymbolizeLabels(labels.FromStrings("__name__", "up", "job", "leeway-node", "node", "n1"), nil),
+		Samples:    []writev2.Sample{{Value: 1, Timestamp: at.UnixMilli()}},
+	}}}
+	req.Symbols = symbols.Symbols()
+	raw, err := req.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := httptest.NewRequest(http.MethodPost, "/api/v1/write", bytes.NewReader(snappy.Encode(nil, raw)))
+	r.Header.Set("Content-Type", "application/x-protobuf;proto=io.prometheus.write.v2.Request")
+	r.Header.Set("Content-Encoding", "snappy")
+	w := httptest.NewRecorder()
+	e.Handler().ServeHTTP(w, r)
+	if w.Code/100 != 2 {
+		t.Fatalf("%d %s", w.Code, w.Body)
 	}
 }
 

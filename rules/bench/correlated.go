@@ -35,7 +35,7 @@ func (b *bench) correlated(ctx context.Context) error {
 		kind    string
 		budget  float64
 		models  float64
-	}{{20, "continuous", 100, 20}, {20, "continuous", 10, 60}, {20, "continuous", 1, 200}, {20, "discrete", 10, 60}, {500, "continuous", 10, 12}} {
+	}{{20, "continuous", 100, 20}, {20, "continuous", 10, 60}, {20, "continuous", 1, 200}, {20, "discrete", 10, 60}, {500, "continuous", 10, 12}, {500, "discrete", 10, 12}} {
 		if b.columns > 0 && s.columns != b.columns {
 			continue
 		}
