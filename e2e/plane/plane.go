@@ -16,7 +16,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
@@ -55,10 +54,10 @@ type Plane struct {
 }
 
 type part struct {
-	name string
-	cmd  *exec.Cmd
-	said *child.Output
-	stop context.CancelFunc
+	name  string
+	said  *child.Output
+	stop  context.CancelFunc
+	ended <-chan struct{}
 }
 
 // Start builds the programs and starts them. They end with Close, or with this
@@ -157,7 +156,7 @@ func (p *Plane) startServer(ctx context.Context, etcd string, o Options) error {
 	if err := p.start("kube-apiserver", args...); err != nil {
 		return err
 	}
-	return answers(ctx, p.URL+"/readyz")
+	return answers(ctx, p.URL+"/readyz", p.parts[len(p.parts)-1].ended)
 }
 
 func (p *Plane) start(name string, args ...string) error {
@@ -168,7 +167,12 @@ func (p *Plane) start(name string, args ...string) error {
 		stop()
 		return err
 	}
-	p.parts = append(p.parts, part{name, cmd, said, stop})
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = cmd.Wait() // most are killed
+	}()
+	p.parts = append(p.parts, part{name, said, stop, ended})
 	return nil
 }
 
@@ -176,7 +180,7 @@ func (p *Plane) start(name string, args ...string) error {
 func (p *Plane) Close() {
 	for i := len(p.parts) - 1; i >= 0; i-- {
 		p.parts[i].stop()
-		_ = p.parts[i].cmd.Wait() // it is killed
+		<-p.parts[i].ended
 	}
 }
 
@@ -211,8 +215,8 @@ func FreePort() (string, error) {
 	return l.Addr().String(), l.Close()
 }
 
-// answers waits for a server to say that it is ready.
-func answers(ctx context.Context, url string) error {
+// answers waits for a server to say that it is ready, for as long as it runs.
+func answers(ctx context.Context, url string, ended <-chan struct{}) error {
 	c := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
 	defer c.CloseIdleConnections()
 	for deadline := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {
@@ -229,7 +233,14 @@ func answers(ctx context.Context, url string) error {
 			}
 			err = fmt.Errorf("it answers %s", answer.Status)
 		}
-		if ctx.Err() != nil || time.Now().After(deadline) {
+		select {
+		case <-ended:
+			return fmt.Errorf("%s: its program has ended", url)
+		case <-ctx.Done():
+			return fmt.Errorf("%s: %w", url, err)
+		default:
+		}
+		if time.Now().After(deadline) {
 			return fmt.Errorf("%s: %w", url, err)
 		}
 	}
