@@ -13,6 +13,9 @@ import (
 
 var everyWrite = flag.Bool("every-write", false, "kill the leader at every write of every kind of decision: an hour")
 
+// writesInWorld is how many writes there are before all begins anew, as inWorld.
+const writesInWorld = 3
+
 // TestKilledAtEveryWrite reads from the audit log what a leader writes for each
 // story when nothing disturbs it. Then it tells the stories again, and kills
 // the leader at the first of these writes, at the second and so on: just before
@@ -21,36 +24,50 @@ func TestKilledAtEveryWrite(t *testing.T) {
 	if !*everyWrite {
 		t.Skip("takes an hour; -every-write runs it")
 	}
-	w := newWorld(t)
 	sum := &tally{}
-	told, err := w.tell(t.Context(), 0, sum, plot{})
-	if err != nil {
-		t.Fatal(err)
-	}
 	writes, most := map[string][]string{}, 0
-	for _, m := range told {
-		writes[m.name] = w.audit.journal(m.namespace)
-		most = max(most, len(writes[m.name]))
-		w.say("%s is %d writes: %s", m.name, len(writes[m.name]), strings.Join(writes[m.name], ", "))
-		if len(writes[m.name]) < 4 {
-			t.Errorf("%d writes of %s are too few to be all", len(writes[m.name]), m.name)
+	t.Run("undisturbed", func(t *testing.T) {
+		w := newWorld(t)
+		told, err := w.tell(t.Context(), 0, sum, plot{})
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
-	for n := 1; n <= most && !t.Failed(); n++ {
-		for i, after := range []bool{false, true} {
-			w.say("killed %s write %d", map[bool]string{false: "before", true: "after"}[after], n)
-			if _, err := w.tell(t.Context(), 2*n+i, sum, plot{before: func(told []*scene) {
-				for _, m := range told {
-					if n <= len(writes[m.name]) {
-						w.killAt(m, n, after, sum)
-					}
-				}
-			}}); err != nil {
-				t.Fatal(err)
+		for _, m := range told {
+			writes[m.name] = w.audit.journal(m.namespace)
+			most = max(most, len(writes[m.name]))
+			w.say("%s is %d writes: %s", m.name, len(writes[m.name]), strings.Join(writes[m.name], ", "))
+			if len(writes[m.name]) < 4 {
+				t.Errorf("%d writes of %s are too few to be all", len(writes[m.name]), m.name)
 			}
 		}
+	})
+	for from := 1; from <= most && !t.Failed(); from += writesInWorld {
+		to := min(from+writesInWorld-1, most)
+		t.Run(fmt.Sprintf("writes %d to %d", from, to), func(t *testing.T) {
+			w := newWorld(t)
+			for n := from; n <= to && !t.Failed(); n++ {
+				w.killedAtWrite(t, n, writes, sum)
+			}
+			w.report(t, sum)
+		})
 	}
-	w.report(t, sum)
+}
+
+// killedAtWrite tells the stories twice: the leader is killed before the n-th write of
+// each, and after.
+func (w *world) killedAtWrite(t *testing.T, n int, writes map[string][]string, sum *tally) {
+	for i, after := range []bool{false, true} {
+		w.say("killed %s write %d", map[bool]string{false: "before", true: "after"}[after], n)
+		if _, err := w.tell(t.Context(), 2*n+i, sum, plot{before: func(told []*scene) {
+			for _, m := range told {
+				if n <= len(writes[m.name]) {
+					w.killAt(m, n, after, sum)
+				}
+			}
+		}}); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // ofDecisions are the writes that belong to a decision: it, its journal, what it
