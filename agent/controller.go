@@ -61,6 +61,7 @@ type controller struct {
 	store      func(namespace string) (registry.Store, error)
 	versions   http.Handler // the registry's HTTP API
 	wake       func(namespace, model string)
+	rulesSince time.Time // zero: they are evaluated elsewhere
 }
 
 // +kubebuilder:rbac:groups=authentication.k8s.io,resources=tokenreviews,verbs=create,roleName=leeway-controller
@@ -148,7 +149,7 @@ func (r *controller) openSource() error {
 	}); err != nil {
 		return err
 	}
-	r.source = embeddedSource{r.engine}
+	r.source, r.rulesSince = embeddedSource{r.engine}, time.Now()
 	r.catchUp, err = peer.NewCatchUp(peer.CatchUpConfig{
 		Engine: r.engine, Peers: r.peers(), Now: time.Now(), Registerer: r.registry, Logger: r.Logger,
 	})
@@ -274,7 +275,7 @@ func (r *controller) loop() (*guard.Loop, error) {
 			recorder.Eventf(object, nil, kind, reason, "Decide", "%s", message)
 		},
 		Registerer: r.registry, Logger: r.Logger, Interval: r.DecideInterval,
-		Stale: 5 * r.ScrapeInterval, TrafficWindow: max(8*r.ScrapeInterval, 10*time.Second),
+		RulesSince: r.rulesSince, Stale: 5 * r.ScrapeInterval, TrafficWindow: max(8*r.ScrapeInterval, 10*time.Second),
 	})
 }
 

@@ -132,6 +132,47 @@ func TestNobodyLooked(t *testing.T) {
 	}
 }
 
+// Time in which nobody looked is not quiet: a release that was bad from its start is
+// not excused because both controllers were away when that showed. One that was seen
+// to be clean before is.
+func TestNobodySawTheRelease(t *testing.T) {
+	for _, test := range []struct {
+		settled, seen, away, rules time.Duration // ago; 0: all the time
+		cause                      decide.Cause
+	}{
+		{40 * second, 39 * second, 35 * second, 10 * second, decide.BadRelease},
+		{40 * second, 0, 35 * second, 10 * second, decide.BadRelease}, // the first request was seen after it
+		{40 * second, 39 * second, 0, 10 * second, decide.Serving},
+		{40 * second, 39 * second, 35 * second, 0, decide.Serving}, // of the one that took over
+		{5 * minute, 4 * minute, 35 * second, 10 * second, decide.Serving},
+	} {
+		e := released(test.settled, true)
+		e.SettledAt, e.RolloutSince, e.History[0].SettledAt = ago(test.settled), ago(test.settled+10*second), ago(test.settled)
+		e.Alerts = nil
+		if test.seen > 0 {
+			e.History[0].SeenSince = map[decide.AlertCause]time.Time{decide.AlertErrors: ago(test.seen)}
+		}
+		if test.away > 0 {
+			e.Unwatched = ago(test.away)
+		}
+		if test.rules > 0 {
+			e.RulesSince = ago(test.rules)
+		}
+		back := ago(8 * second)
+		for range 2 { // whoever judges again what was judged finds the same
+			e.History[0] = decide.Track(e, back)
+		}
+		e.Unwatched = time.Time{}
+		if test.seen == 0 {
+			e.History[0].SeenSince = map[decide.AlertCause]time.Time{decide.AlertErrors: back}
+		}
+		e.Alerts = []decide.Alert{on("5", alert(decide.AlertErrors, 5*second, "5xx"))}
+		if got := decide.Diagnose(e, policy(), now); got.Cause != test.cause {
+			t.Errorf("%+v: got %s: %s", test, got.Cause, got.Message)
+		}
+	}
+}
+
 // While nothing can be seen an alert that went on is taken to go on: the time is no
 // clean window, and the release is not excused when the alert comes back.
 func TestBlindIsNotQuiet(t *testing.T) {

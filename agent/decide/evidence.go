@@ -52,6 +52,9 @@ type Evidence struct {
 	// Unwatched is since when nobody has looked until now: both controllers were away,
 	// or one took over from the other. Zero where a look follows another.
 	Unwatched time.Time
+	// RulesSince is since when the rules are evaluated that Alerts are of: an alert
+	// that began before is not known. Zero: all the time.
+	RulesSince time.Time
 	// FleetGuards are all guards of the cluster, FleetActing those of the others
 	// that are acting now.
 	FleetGuards, FleetActing int
@@ -76,14 +79,15 @@ type Served struct {
 	SettledAt time.Time
 	// ReplacedAt is zero while it is active.
 	ReplacedAt time.Time
-	// SeenSince is, by cause, when there first was something to judge by: the
-	// first labels, for quality. Absent: since it settled.
+	// SeenSince is, by cause, when there first was something to judge by, the first
+	// labels for quality and the first requests for errors and latency; or when
+	// somebody looked again, after nobody had. Absent: since it settled.
 	SeenSince map[AlertCause]time.Time
 	// LastAlert is when a firing alert of a cause was last seen that was eligible, or
 	// would have been had the version been settled for longer.
 	LastAlert map[AlertCause]time.Time
 	// LongestQuiet is, by cause, the longest time without such an alert that one
-	// then ended. Track keeps both.
+	// then ended, or that nobody looked any more. Track keeps both.
 	LongestQuiet map[AlertCause]time.Duration
 	// LeftFor is the cause that Leeway left it for.
 	LeftFor Cause

@@ -2,6 +2,7 @@ package decide
 
 import (
 	"maps"
+	"slices"
 	"time"
 )
 
@@ -16,6 +17,9 @@ func Track(e Evidence, now time.Time) Served {
 			if since.Sub(last) <= GoesOn {
 				s.LastAlert[cause] = now
 			}
+		}
+		if e.RulesSince.After(since) {
+			s = beginAnew(s, since, now)
 		}
 	}
 	first := map[AlertCause]time.Time{}
@@ -46,6 +50,28 @@ func Track(e Evidence, now time.Time) Served {
 		}
 		s.LongestQuiet[cause] = longestQuiet(s, cause, at)
 		s.LastAlert[cause] = now
+	}
+	return s
+}
+
+// beginAnew is a stay after a time in which no rules were evaluated either: what is
+// quiet since is so anew.
+func beginAnew(s Served, since, now time.Time) Served {
+	if s.SettledAt.IsZero() {
+		return s
+	}
+	if s.LongestQuiet == nil {
+		s.LongestQuiet = map[AlertCause]time.Duration{}
+	}
+	s.SeenSince = maps.Clone(s.SeenSince)
+	for cause, seen := range s.SeenSince { // of others there was nothing to judge by
+		from := slices.MaxFunc([]time.Time{s.SettledAt, seen, s.LastAlert[cause]}, time.Time.Compare)
+		if quiet := since.Sub(from); quiet > s.LongestQuiet[cause] {
+			s.LongestQuiet[cause] = quiet
+		}
+		if now.After(from) {
+			s.SeenSince[cause] = now
+		}
 	}
 	return s
 }

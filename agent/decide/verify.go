@@ -65,9 +65,9 @@ const (
 	latencyFactor    = 1.5
 	latencyFloor     = 0.010 // seconds
 	predictionFloor  = 0.05
-	confident        = 1.645 // standard errors: one-sided 95%
-	risk             = 0.05  // the same as a probability
-	beyondDoubt      = 1e-4  // likewise, for what is asked again and again
+	confident        = 3.09 // standard errors: one-sided 99.9%, for an undo puts back what was left for a reason
+	risk             = 0.05 // of errors, which count from a percentage point on
+	beyondDoubt      = 1e-4 // likewise, for what is asked again and again
 	progressDeadline = 10 * time.Minute
 )
 

@@ -41,11 +41,11 @@ func TestVerify(t *testing.T) {
 		{"slower, and fails hardly less", traffic(5000, 0.009, 0.020), traffic(5000, 0.001, 0.040), decide.Worse, decide.ByTraffic, "p99"},
 
 		{"labels: better", labelled(good, 1000, 13.3, 12), labelled(good, 1000, 8.9, 9), decide.OK, decide.ByLabels, "error 8.9"},
-		{"labels: worse", labelled(good, 1000, 8.9, 9), labelled(good, 1000, 13.3, 12), decide.Worse, decide.ByLabels, "95%"},
+		{"labels: worse", labelled(good, 1000, 8.9, 9), labelled(good, 1000, 13.3, 12), decide.Worse, decide.ByLabels, "99.9%"},
 		{"labels: worse by chance", labelled(good, 1000, 8.9, 9), labelled(good, 1000, 9.2, 9), decide.OK, decide.ByLabels, ""},
-		// The standard error is √(81/1000·2) = 0.4025; 1.645 of them are 0.662.
-		{"labels: just within", labelled(good, 1000, 8.9, 9), labelled(good, 1000, 9.56, 9), decide.OK, decide.ByLabels, ""},
-		{"labels: just beyond", labelled(good, 1000, 8.9, 9), labelled(good, 1000, 9.57, 9), decide.Worse, decide.ByLabels, ""},
+		// The standard error is √(81/1000·2) = 0.4025; 3.09 of them are 1.244.
+		{"labels: just within", labelled(good, 1000, 8.9, 9), labelled(good, 1000, 10.14, 9), decide.OK, decide.ByLabels, ""},
+		{"labels: just beyond", labelled(good, 1000, 8.9, 9), labelled(good, 1000, 10.15, 9), decide.Worse, decide.ByLabels, ""},
 		{"labels: no spread, equal", labelled(good, 1000, 1, 0), labelled(good, 1000, 1, 0), decide.OK, decide.ByLabels, ""},
 		{"labels: no spread, above", labelled(good, 1024, 1, 0), labelled(good, 1024, 2, 0), decide.Worse, decide.ByLabels, ""},
 		{"labels overrule predictions and p99", labelled(good, 200, 9, 9), predicting(labelled(traffic(5000, 0, 0.9), 200, 5, 9), 40, 0.5), decide.OK, decide.ByLabels, ""},

@@ -19,7 +19,7 @@ func byLabels(before, after Sample) (Verdict, bool) {
 	}
 	figures := fmt.Sprintf("error %s on %.0f labels, before %s on %.0f", number(is), after.Labels, number(was), before.Labels)
 	if is > was && !((is-was)/spread <= confident) {
-		return Verdict{Worse, ByLabels, ReasonWorse, figures + ": worse with 95% confidence"}, true
+		return Verdict{Worse, ByLabels, ReasonWorse, figures + ": worse with 99.9% confidence"}, true
 	}
 	return Verdict{OK, ByLabels, ReasonVerified, figures}, true
 }

@@ -34,7 +34,8 @@ type Reader struct {
 }
 
 // Measure reads the numbers that a diagnosis needs, and notes in the stay when
-// the active version had its first labels.
+// the active version had its first requests and its first labels: before that it was
+// not good but unknown.
 func (r Reader) Measure(ctx context.Context, e *decide.Evidence, stay *v1alpha1.ServedVersion) error {
 	var err error
 	since := min(max(r.Now.Sub(e.RolloutSince), time.Second), time.Hour)
@@ -44,7 +45,18 @@ func (r Reader) Measure(ctx context.Context, e *decide.Evidence, stay *v1alpha1.
 	if err := r.load(ctx, e); err != nil {
 		return err
 	}
+	if _, seen := stay.SeenSince[string(decide.AlertErrors)]; !seen && e.RolloutRequests > 0 {
+		r.seen(e, stay, decide.AlertErrors, decide.AlertLatency)
+	}
 	return r.firstLabels(ctx, e, stay)
+}
+
+// seen notes that there is something to judge by.
+func (r Reader) seen(e *decide.Evidence, stay *v1alpha1.ServedVersion, causes ...decide.AlertCause) {
+	for _, cause := range causes {
+		put(&stay.SeenSince, string(cause), metav1.NewMicroTime(r.Now))
+	}
+	e.History[0] = Served(*stay)
 }
 
 // Traffic looks whether requests of the active version can be counted, and says
@@ -62,8 +74,7 @@ func (r Reader) Traffic(ctx context.Context, version string) (decide.Reason, str
 	return "", "", nil
 }
 
-// firstLabels notes when the active version had its first labels: before that
-// its quality was not good but unknown.
+// firstLabels notes when the active version had its first labels.
 func (r Reader) firstLabels(ctx context.Context, e *decide.Evidence, stay *v1alpha1.ServedVersion) error {
 	if _, ok := stay.SeenSince[string(decide.AlertQuality)]; ok {
 		return nil
@@ -74,8 +85,7 @@ func (r Reader) firstLabels(ctx context.Context, e *decide.Evidence, stay *v1alp
 	if err != nil || !ok || n <= 0 {
 		return err
 	}
-	put(&stay.SeenSince, string(decide.AlertQuality), metav1.NewMicroTime(r.Now))
-	e.History[0] = Served(*stay)
+	r.seen(e, stay, decide.AlertQuality)
 	return nil
 }
 

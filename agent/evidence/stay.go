@@ -85,6 +85,11 @@ func Note(stay *v1alpha1.ServedVersion, e *decide.Evidence, p decide.Policy, now
 			put(&stay.LongestQuiet, string(cause), metav1.Duration{Duration: quiet})
 		}
 	}
+	for cause, at := range tracked.SeenSince {
+		if old := stay.SeenSince[string(cause)]; !old.Time.Equal(at) {
+			put(&stay.SeenSince, string(cause), metav1.NewMicroTime(at))
+		}
+	}
 	e.History[0] = Served(*stay)
 }
 

@@ -34,16 +34,16 @@ func TestVerdict(t *testing.T) {
 		says          string
 	}{
 		// 0.1 % and the floor of one percentage point; 1.5 times 20 ms. An error of
-		// 9.74 has a deviation of 10.96: 0.74 above 9 are 1.645·√((81 + 120)/999).
+		// 10.44 has a deviation of 11.75: 1.44 above 9 are 3.09·√((81 + 138)/999).
 		{"traffic", traffic, traffic, "It would have been undone with 1.1% failed requests or more, or a p99 of 0.03 s or more."},
 		{"errors", traffic, with(func(s *decide.Sample) { s.Errors = 500 }), "It would have stayed with 1.1% failed requests or less."},
 		{"latency", traffic, with(func(s *decide.Sample) { s.P99 = 0.1 }), "It would have stayed with a p99 of 0.03 s or less."},
 		{"errors and latency", traffic, with(func(s *decide.Sample) { s.Errors, s.P99 = 500, 0.1 }), "No one of them alone would have made it otherwise."},
 		{"predictions", traffic, predicting(1), "a p99 of 0.03 s or more, or a z of the predictions of 4 or more."},
 		{"predictions are off", traffic, predicting(8), "It would have stayed with a z of the predictions of 4 or less."},
-		{"labels", labelled(9), labelled(8), "It would have been undone with an error of 9.74 or more, or 1.1% failed"},
-		{"labels are worse", labelled(9), labelled(12), "It would have stayed with an error of 9.6 or less."},
-		{"classes", classes(100), classes(80), "It would have been undone with an error of 0.123 or more"},
+		{"labels", labelled(9), labelled(8), "It would have been undone with an error of 10.4 or more, or 1.1% failed"},
+		{"labels are worse", labelled(9), labelled(12), "It would have stayed with an error of 10.2 or less."},
+		{"classes", classes(100), classes(80), "It would have been undone with an error of 0.145 or more"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			v := decide.Compare(tt.before, tt.after)

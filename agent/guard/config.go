@@ -87,6 +87,9 @@ type Config struct {
 
 	// Interval between rounds. Zero: 5 s.
 	Interval time.Duration
+	// RulesSince is since when the source evaluates rules. Zero: all the time, as one
+	// does that is not part of a controller.
+	RulesSince time.Time
 	// Stale is how long a pod's metrics may be away before it counts as unseen,
 	// five scrapes or more. Zero: 75 s.
 	Stale time.Duration

@@ -64,7 +64,7 @@ func (v *visit) gather(ctx context.Context) error {
 	if err := v.measure(ctx); err != nil {
 		return err
 	}
-	v.evidence.Unwatched = v.looked.before(client.ObjectKeyFromObject(v.guard), v.now)
+	v.evidence.Unwatched, v.evidence.RulesSince = v.looked.before(client.ObjectKeyFromObject(v.guard), v.now), v.RulesSince
 	evidence.Note(&v.guard.Status.History[0], &v.evidence, v.policy, v.now)
 	return nil
 }

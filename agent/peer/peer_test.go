@@ -249,6 +249,33 @@ func TestCatchUpAfterAStop(t *testing.T) {
 	}
 }
 
+// What was on its way to the peer, and had come to this replica before its disk was
+// lost, is waited for.
+func TestCatchUpWaitsForWhatIsOnItsWay(t *testing.T) {
+	now := time.Now().Truncate(time.Minute)
+	there := openEngine(t, t.TempDir())
+	fill(t, there, "churn-a", now.Add(-time.Hour), now.Add(-time.Minute))
+	push(t, there, time.Now().Add(-2*time.Second))
+	server := newReplica(t, there)
+	e := openEngine(t, t.TempDir())
+	up := catchUp(t, e, server.URL, now)
+	run(t, up)
+	time.Sleep(300 * time.Millisecond)
+	if !up.Busy() {
+		t.Fatal("it didn't wait")
+	}
+	fill(t, there, "churn-a", now.Add(-time.Minute), now)
+	push(t, there, time.Now())
+	for deadline := time.Now().Add(10 * time.Second); up.Busy(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("it waits for ever")
+		}
+	}
+	if got := samples(t, e, now); got != 60 {
+		t.Errorf("%d samples; want 60", got)
+	}
+}
+
 // push writes a sample as a node agent does.
 func push(t *testing.T, e *embedded.Engine, at time.Time) {
 	t.Helper()

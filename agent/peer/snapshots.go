@@ -1,9 +1,11 @@
 package peer
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -29,6 +31,7 @@ func give(e *embedded.Engine, log *zap.Logger, w http.ResponseWriter, req *http.
 		http.Error(w, "since: milliseconds since 1970 are wanted", http.StatusBadRequest)
 		return
 	}
+	await(req.Context(), e, time.Now())
 	s, err := e.Snapshot(req.Context(), time.UnixMilli(since))
 	switch {
 	case errors.Is(err, embedded.ErrBusy):
@@ -54,6 +57,26 @@ func give(e *embedded.Engine, log *zap.Logger, w http.ResponseWriter, req *http.
 	if err := s.Write(patient{w, http.NewResponseController(w)}); err != nil {
 		log.Warn("a snapshot was not taken whole", zap.String("replica", who), zap.Error(err))
 		panic(http.ErrAbortHandler) // so that the other side sees that it isn't whole
+	}
+}
+
+// await waits until all has come that was measured before a time, for a minute at
+// most: the other replica may have had it, and lost it. A node's samples come in their
+// order; one that has been silent for long is not waited for.
+func await(ctx context.Context, e *embedded.Engine, before time.Time) {
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := before.Add(time.Minute); time.Now().Before(deadline); {
+		if !slices.ContainsFunc(e.Sources(), func(s embedded.Source) bool {
+			return s.Newest.Before(before) && before.Sub(s.Newest) < quietFor
+		}) {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
 	}
 }
 

@@ -276,10 +276,10 @@ type ServedVersion struct {
 	// LastAlert is, by cause, when an eligible alert was last seen.
 	LastAlert map[string]metav1.MicroTime `json:"lastAlert,omitempty"`
 	// LongestQuiet is, by cause, the longest time without such an alert that one
-	// then ended.
+	// then ended, or that nobody looked any more.
 	LongestQuiet map[string]metav1.Duration `json:"longestQuiet,omitempty"`
-	// SeenSince is, by cause, when there first was something to judge by; absent:
-	// since it settled.
+	// SeenSince is, by cause, when there first was something to judge by, or when
+	// somebody looked again after nobody had; absent: since it settled.
 	SeenSince map[string]metav1.MicroTime `json:"seenSince,omitempty"`
 	// LeftFor is the cause that it was left for by a decision of Leeway's.
 	LeftFor string `json:"leftFor,omitempty"`
