@@ -173,7 +173,7 @@ func TestLimits(t *testing.T) {
 		}, ""},
 		{"an earlier stay was left for drift, the latest was not", december(), func(e *decide.Evidence, p *decide.Policy) {
 			p.ReturnAfter = day
-			e.History = append(e.History, decide.Served{Version: "1", SettledAt: ago(3 * hour), ReplacedAt: ago(2 * hour), LeftFor: decide.InputDrift})
+			e.History = append(e.History, decide.Served{Version: "1", SettledAt: ago(3 * hour), ReplacedAt: ago(2 * hour), LeftFor: decide.InputDrift, SeenSince: seen(ago(3 * hour))})
 		}, ""},
 		{"a training is open, a version fits", december(), func(e *decide.Evidence, _ *decide.Policy) { e.RetrainOpen = true }, ""},
 

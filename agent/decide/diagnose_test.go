@@ -70,6 +70,11 @@ func TestDiagnose(t *testing.T) {
 		{"predecessor did not end clean", changed(young(8*second, errors), func(e *decide.Evidence) {
 			e.History[1].LastAlert = map[decide.AlertCause]time.Time{decide.AlertErrors: ago(9 * second)}
 		}), want{decide.Serving, decide.Hold, decide.ReasonServing, "", "version 3 before it"}},
+		{"nothing was ever seen of the predecessor", changed(young(8*second, errors), func(e *decide.Evidence) { e.History[1].SeenSince = nil }),
+			want{decide.Serving, decide.Hold, decide.ReasonNoGoodVersion, "", "of version 3 before it no request was ever counted"}},
+		{"lost quality, and the predecessor had no labels", changed(young(60*second, alert(decide.AlertQuality, 50*second, "")), func(e *decide.Evidence) {
+			delete(e.History[1].SeenSince, decide.AlertQuality)
+		}), want{decide.ConceptDrift, decide.Train, decide.ReasonConceptDrift, "", ""}},
 		{"predecessor was too short to tell", changed(young(8*second, errors), func(e *decide.Evidence) {
 			e.History[1].SettledAt = ago(12 * second)
 		}), want{decide.Serving, decide.Hold, decide.ReasonServing, "", "version 3 before it"}},

@@ -81,7 +81,7 @@ type Served struct {
 	ReplacedAt time.Time
 	// SeenSince is, by cause, when there first was something to judge by, the first
 	// labels for quality and the first requests for errors and latency; or when
-	// somebody looked again, after nobody had. Absent: since it settled.
+	// somebody looked again, after nobody had. Without that of errors nothing was seen.
 	SeenSince map[AlertCause]time.Time
 	// LastAlert is when a firing alert of a cause was last seen that was eligible, or
 	// would have been had the version been settled for longer.

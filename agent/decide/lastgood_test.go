@@ -15,9 +15,9 @@ func TestLastGood(t *testing.T) {
 	world := func(f func(*decide.Evidence)) decide.Evidence {
 		e := released(minute, true)
 		e.History = append(e.History[:1],
-			decide.Served{Version: "3", SettledAt: ago(10 * minute), ReplacedAt: ago(minute)},
-			decide.Served{Version: "2", SettledAt: ago(20 * minute), ReplacedAt: ago(10 * minute)},
-			decide.Served{Version: "1", SettledAt: ago(30 * minute), ReplacedAt: ago(20 * minute)})
+			decide.Served{Version: "3", SettledAt: ago(10 * minute), ReplacedAt: ago(minute), SeenSince: seen(ago(10 * minute))},
+			decide.Served{Version: "2", SettledAt: ago(20 * minute), ReplacedAt: ago(10 * minute), SeenSince: seen(ago(20 * minute))},
+			decide.Served{Version: "1", SettledAt: ago(30 * minute), ReplacedAt: ago(20 * minute), SeenSince: seen(ago(30 * minute))})
 		f(&e)
 		return e
 	}
@@ -34,6 +34,7 @@ func TestLastGood(t *testing.T) {
 			e.History[1].LastAlert = map[decide.AlertCause]time.Time{decide.AlertQuality: ago(minute)}
 		}, "3", decide.ReasonLastGood},
 		{"settled for too short", func(e *decide.Evidence) { e.History[1].SettledAt = ago(79 * second) }, "2", decide.ReasonLastGood},
+		{"never seen to answer a request", func(e *decide.Evidence) { e.History[1].SeenSince = nil }, "2", decide.ReasonLastGood},
 		{"never settled", func(e *decide.Evidence) { e.History[1].SettledAt = time.Time{} }, "2", decide.ReasonLastGood},
 		{"rejected", func(e *decide.Evidence) { e.Versions[2].Rejected = true }, "2", decide.ReasonLastGood},
 		{"retired", func(e *decide.Evidence) { e.Versions[2].Retired = true }, "2", decide.ReasonLastGood},

@@ -243,7 +243,7 @@ func TestNeverBackAndForth(t *testing.T) {
 		e.Past = append([]decide.Past{{At: at, Action: d.Action, From: e.Active, To: d.Target, Cause: d.Cause}}, e.Past...)
 		e.History[0].ReplacedAt, e.History[0].LeftFor = at, d.Cause
 		e.Active, e.SettledAt = d.Target, at.Add(minute)
-		e.History = append([]decide.Served{{Version: d.Target, SettledAt: e.SettledAt}}, e.History...)
+		e.History = append([]decide.Served{{Version: d.Target, SettledAt: e.SettledAt, SeenSince: seen(e.SettledAt)}}, e.History...)
 	}
 	if changes != 2 {
 		t.Errorf("%d changes, want one at first, and one when inputs had stayed for a week", changes)

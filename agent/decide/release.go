@@ -140,6 +140,10 @@ func serving(v view) (Diagnosis, found) {
 	case before.Version == v.Active:
 		d.Message = fmt.Sprintf("version %s has had %s since %s, and was in service before that as well: it is not the release (%s)",
 			v.Active, a.Cause, v.since(), shown(a))
+	case !before.SettledAt.IsZero() && !showed(before, a.Cause):
+		d.Reason = ReasonNoGoodVersion
+		d.Message = fmt.Sprintf("version %s has had %s since %s, and of version %s before it no request was ever counted: it is not known to be better (%s)",
+			v.Active, a.Cause, v.since(), before.Version, shown(a))
 	default:
 		d.Message = fmt.Sprintf("version %s has had %s since %s, and version %s before it did not end with a clean %s either: it is not the release (%s)",
 			v.Active, a.Cause, v.since(), before.Version, span(a.Window), shown(a))

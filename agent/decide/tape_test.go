@@ -99,6 +99,9 @@ func (t *tape) evidence() decide.Evidence {
 			Version: t.version(), SettledAt: t.when(), ReplacedAt: t.when(), LeftFor: t.cause(),
 			LastAlert: map[decide.AlertCause]time.Time{t.alertCause(): t.when()},
 		})
+		if t.yes() {
+			e.History[len(e.History)-1].SeenSince = seen(t.when())
+		}
 	}
 	if t.rarely() {
 		e.History = e.History[t.pick(len(e.History)):]

@@ -147,10 +147,19 @@ func neverClean(s Served, a Alert) bool {
 	return longestQuiet(s, a.Cause, a.ActiveAt) < a.Window+a.Window/4
 }
 
-// lastWindowClean says that a stay which is over had no alert of the cause in
-// its last window, and was settled for that long at all.
+// showed says that there ever was something in the stay to judge by: labels for
+// quality, requests for all else. Without, it had no alerts because nothing was seen.
+func showed(s Served, cause AlertCause) bool {
+	if cause != AlertQuality {
+		cause = AlertErrors
+	}
+	return !s.SeenSince[cause].IsZero()
+}
+
+// lastWindowClean says that a stay which is over showed something, had no alert of
+// the cause in its last window, and was settled for that long at all.
 func lastWindowClean(s Served, cause AlertCause, window time.Duration) bool {
-	if s.SettledAt.IsZero() || s.ReplacedAt.IsZero() || s.ReplacedAt.Sub(s.SettledAt) < window {
+	if !showed(s, cause) || s.SettledAt.IsZero() || s.ReplacedAt.IsZero() || s.ReplacedAt.Sub(s.SettledAt) < window {
 		return false
 	}
 	last := s.LastAlert[cause]

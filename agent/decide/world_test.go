@@ -40,15 +40,20 @@ func settled(active, before string) decide.Evidence {
 			{Version: "1", Compat: "a", Schema: "s"}, {Version: "2", Compat: "a", Schema: "s", Gated: true},
 			{Version: "3", Compat: "a", Schema: "s", Gated: true},
 		},
-		History:     []decide.Served{{Version: active, SettledAt: ago(10 * minute)}},
+		History:     []decide.Served{{Version: active, SettledAt: ago(10 * minute), SeenSince: seen(ago(10 * minute))}},
 		FleetGuards: 1,
 	}
 	if before != "" {
 		e.History = append(e.History, decide.Served{
-			Version: before, SettledAt: ago(70 * minute), ReplacedAt: ago(10*minute + 10*second),
+			Version: before, SettledAt: ago(70 * minute), ReplacedAt: ago(10*minute + 10*second), SeenSince: seen(ago(70 * minute)),
 		})
 	}
 	return e
+}
+
+// seen are the first requests and the first labels of a stay.
+func seen(at time.Time) map[decide.AlertCause]time.Time {
+	return map[decide.AlertCause]time.Time{decide.AlertErrors: at, decide.AlertLatency: at, decide.AlertQuality: at}
 }
 
 // released has a version 5 rolled out by a person d ago, and settled a moment

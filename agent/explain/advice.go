@@ -44,7 +44,7 @@ func Advices() []Advice {
 		{decide.ReasonInputsMoving, "Wait: inputs have not come to rest, or are on their way to a version that is there."},
 		{decide.ReasonNoneFits, "leeway match --explain says what is nearest, and by how much it misses. What was trained and does not fit today's rows stays registered."},
 		{decide.ReasonNoneBetter, "Name something to train with in spec.retrain, or train and register a version yourself: of those registered none is better on labelled rows. leeway explain has the numbers."},
-		{decide.ReasonNoGoodVersion, "Deploy a version that you trust, or register one. Versions count that were live and clean for spec.verify.goodAfter, of the same features and compat."},
+		{decide.ReasonNoGoodVersion, "Deploy a version that you trust, or register one. Versions count that were live, seen to serve and clean for spec.verify.goodAfter, of the same features and compat."},
 		{decide.ReasonFirstVersion, "Mend this version, or register and deploy another: there is none to go back to."},
 		{decide.ReasonUnregistered, "Register the version that serves (leeway register), and set the label leeway.dev/version to its number."},
 		{decide.ReasonEmptyRegistry, "Register the version that serves; check that --registry of the controllers is where you register."},

@@ -28,7 +28,8 @@ func served() decide.Evidence {
 		RolloutRequests: 1e6, FleetGuards: 1,
 		History: []decide.Served{
 			{Version: "2", SettledAt: before(10 * time.Hour)},
-			{Version: "1", SettledAt: before(100 * time.Hour), ReplacedAt: before(10*time.Hour + time.Minute)},
+			{Version: "1", SettledAt: before(100 * time.Hour), ReplacedAt: before(10*time.Hour + time.Minute),
+				SeenSince: map[decide.AlertCause]time.Time{decide.AlertErrors: before(100 * time.Hour), decide.AlertQuality: before(100 * time.Hour)}},
 		},
 	}
 	for _, v := range []string{"1", "2", "3", "4"} {

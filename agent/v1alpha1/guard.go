@@ -279,7 +279,7 @@ type ServedVersion struct {
 	// then ended, or that nobody looked any more.
 	LongestQuiet map[string]metav1.Duration `json:"longestQuiet,omitempty"`
 	// SeenSince is, by cause, when there first was something to judge by, or when
-	// somebody looked again after nobody had; absent: since it settled.
+	// somebody looked again after nobody had. Without that of errors nothing was seen.
 	SeenSince map[string]metav1.MicroTime `json:"seenSince,omitempty"`
 	// LeftFor is the cause that it was left for by a decision of Leeway's.
 	LeftFor string `json:"leftFor,omitempty"`

@@ -206,7 +206,8 @@ func diagnose(m model, alerts []evidence.Alert, now time.Time) string {
 		Load: decide.Load{Requests: rowsASecond, RequestsBefore: rowsASecond},
 		History: []decide.Served{
 			{Version: "2", SettledAt: settled},
-			{Version: "1", SettledAt: settled.Add(-24 * time.Hour), ReplacedAt: settled},
+			{Version: "1", SettledAt: settled.Add(-24 * time.Hour), ReplacedAt: settled,
+				SeenSince: map[decide.AlertCause]time.Time{decide.AlertErrors: settled, decide.AlertQuality: settled}},
 		},
 		Versions: []decide.Known{known("1"), known("2")}, FleetGuards: len(models),
 	}
