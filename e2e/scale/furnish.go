@@ -143,7 +143,7 @@ func (f *fleet) guard(m *model) *unstructured.Unstructured {
 			"model": m.name, "workload": map[string]any{"name": m.name},
 			"artifact": map[string]any{"container": "model", "env": "MODEL_URI", "allow": []any{"file://" + f.s.dir + "/*"}},
 			"autonomy": map[string]any{"default": "Auto"},
-			"verify":   map[string]any{"for": "20s", "goodAfter": "45s"},
+			"verify":   map[string]any{"for": "20s", "goodAfter": window.String()},
 			"limits":   map[string]any{"cooldown": "1s", "changesPerDay": int64(20)},
 		},
 	}}

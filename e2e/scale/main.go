@@ -52,7 +52,7 @@ func main() {
 	flag.IntVar(&p.incidents, "incidents", 50, "pods: at once, or as many as there are models to spare")
 	flag.BoolVar(&p.whole, "whole", false, "pods: send all series of a sidecar, not only those of the protocol that is spoken")
 	flag.StringVar(&o.programs, "programs", "", "folder with leeway, leeway-agent, leeway-sidecar, prometheus and kube; empty: they are built")
-	flag.DurationVar(&o.interval, "interval", 0, "between scrapes (default: series 5s, pods 10s)")
+	flag.DurationVar(&o.interval, "interval", 0, "between scrapes (default: series 5s, pods 15s)")
 	flag.IntVar(&o.columns, "columns", 50, "of each model")
 	flag.Parse()
 	o.say = func(format string, args ...any) {
@@ -105,7 +105,7 @@ func run(ctx context.Context, out io.Writer, o options, p plan) error {
 	if slices.Contains(p.parts, "pods") {
 		var all []podsResult
 		for _, n := range p.pods {
-			r, err := runPods(ctx, every(10*time.Second), n, min(p.models, n), p.incidents, p.whole)
+			r, err := runPods(ctx, every(15*time.Second), n, min(p.models, n), p.incidents, p.whole)
 			if err != nil {
 				return err
 			}

@@ -12,17 +12,14 @@ import (
 	"github.com/leeway-dev/leeway/e2e/plane"
 )
 
-// values for rules that look back on less than a minute, so that a run is one of
-// minutes. What takes hours of history to say anything is off.
+// values for the shipped rules, but for those that take hours of history to say
+// anything.
 const values = `scrapeInterval: %s
 clocks:
-  page: {enabled: true, windows: [1m], minEffectiveRows: 100, history: false, lastWeek: false, severity: warning}
+  page: {enabled: true, windows: [5m], minEffectiveRows: 100, history: false, lastWeek: false, severity: warning}
   act: {enabled: false}
   slow: {enabled: false}
-errors: {window: 40s, for: 10s, interval: 5s}
-latency: {window: 1m, for: 30s, interval: 15s}
 quality: {enabled: false}
-noData: {window: 1m, for: 30s, interval: 15s}
 unknown: {enabled: false}
 expectedError: {enabled: false}
 feedback: {enabled: false}
@@ -46,8 +43,12 @@ func (e *exposition) lean() *exposition {
 	return out
 }
 
+// window is that of the alert on errors: what the version before must have been
+// clean for.
+const window = 2 * time.Minute
+
 // settling is how long guards may take to be settled: all have a first visit.
-const settling = 8 * time.Minute
+const settling = 12 * time.Minute
 
 // podsResult is what one fleet showed.
 type podsResult struct {
@@ -141,7 +142,7 @@ func (f *fleet) perform(ctx context.Context, pair []*program, incidents int, res
 	})
 	all.Go(func() { f.readAll(ctx, pair) })
 	say := f.s.say
-	if err := f.settled(ctx, 60*time.Second, settling); err != nil {
+	if err := f.settled(ctx, window+time.Minute, settling); err != nil {
 		if e := failed.Load(); e != nil {
 			err = fmt.Errorf("%w; last failure: %w", err, *e)
 		}
@@ -183,7 +184,7 @@ func (f *fleet) haveIncidents(ctx context.Context, incidents int, res *podsResul
 	models := f.models
 	const alone = 3
 	for range min(alone, len(models)/2) {
-		o, err := f.incident(ctx, models[:1], 3*time.Minute)
+		o, err := f.incident(ctx, models[:1], 3*window)
 		if err != nil {
 			return err
 		}
@@ -193,7 +194,7 @@ func (f *fleet) haveIncidents(ctx context.Context, incidents int, res *podsResul
 	}
 	slices.Sort(res.single.latencies)
 	var err error
-	res.together, err = f.incident(ctx, models[:min(incidents, len(models))], 4*time.Minute)
+	res.together, err = f.incident(ctx, models[:min(incidents, len(models))], 4*window)
 	f.s.say("%d incidents: %v, %v, %d act at once", min(incidents, len(models)), res.together.latencies, res.together.actions, res.together.acting)
 	if err != nil {
 		return err
