@@ -7,8 +7,8 @@ import "time"
 //
 // It is the latest registered version, not rejected, that was settled for
 // goodAfter, was seen to serve, and had no eligible alert of the cause in its last
-// goodAfter before it was replaced. Only the latest stay of a version is asked: a version that was
-// good once and bad when last seen is not good.
+// goodAfter before it was replaced. Only the latest stay of a version is asked: a
+// version that was good once and bad when last seen is not good.
 func LastGood(e Evidence, p Policy, cause AlertCause, now time.Time) (string, Reason) {
 	asked := map[string]bool{e.Active: true}
 	for _, s := range e.History {
