@@ -49,6 +49,11 @@ func TestDecideByMatch(t *testing.T) {
 		{"served with errors at its end", func(e *decide.Evidence, _ *decide.Match, _ *decide.Policy) {
 			e.History[1].LastAlert = map[decide.AlertCause]time.Time{decide.AlertErrors: e.History[1].ReplacedAt}
 		}, want{decide.InputDrift, decide.Train, decide.ReasonNoneFits, "", "live and clean"}},
+		{"served without anybody seeing it", func(e *decide.Evidence, _ *decide.Match, _ *decide.Policy) { e.History[1].SeenSince = nil },
+			want{decide.InputDrift, decide.Train, decide.ReasonNoneFits, "", "live and clean"}},
+		{"served without labels", func(e *decide.Evidence, _ *decide.Match, _ *decide.Policy) {
+			delete(e.History[1].SeenSince, decide.AlertQuality)
+		}, want{decide.InputDrift, decide.Rollback, decide.ReasonFits, "1", ""}},
 		{"left with bad quality on its own inputs", func(e *decide.Evidence, _ *decide.Match, _ *decide.Policy) {
 			e.History[1].LastAlert = map[decide.AlertCause]time.Time{decide.AlertQuality: e.History[1].ReplacedAt}
 		}, want{decide.InputDrift, decide.Train, decide.ReasonNoneFits, "", "live and clean"}},
