@@ -62,7 +62,7 @@ type reference struct {
 
 // half are the series of the features, or those of the predictions.
 type half struct {
-	ratio, samples, clustering, bin *prometheus.Desc
+	ratio, samples, clustering, rank, bin *prometheus.Desc
 }
 
 // New makes an Exporter without versions.
@@ -84,6 +84,7 @@ func New() *Exporter {
 			ratio:      desc("leeway_"+n.name+"_reference_ratio", "Share of the training rows in a bin.", n.label, "bin"),
 			samples:    desc("leeway_"+n.name+"_reference_samples", "Training rows.", n.label),
 			clustering: desc("leeway_"+n.name+"_reference_clustering", "How much more than independent rows the training rows of a window resemble each other.", n.label, "window"),
+			rank:       desc("leeway_"+n.name+"_reference_rank", "Mean rank of the training rows in a bin among those with a value: 0 the least, 1 the greatest. Of numbers.", n.label, "bin"),
 			bin:        desc("leeway_"+n.name+"_bin_info", "1; the labels say which values a bin holds.", n.label, "bin", "lower", "upper", "category"),
 		}
 	}
@@ -128,6 +129,7 @@ func (e *Exporter) Describe(ch chan<- *prometheus.Desc) {
 		ch <- h.ratio
 		ch <- h.samples
 		ch <- h.clustering
+		ch <- h.rank
 		ch <- h.bin
 	}
 }
@@ -189,6 +191,9 @@ func (s series) column(h half, c profile.Column) {
 	s.gauge(h.samples, float64(c.Rows), c.Name)
 	for window, phi := range c.Clustering {
 		s.gauge(h.clustering, phi, c.Name, window)
+	}
+	for i, rank := range c.MeanRanks() {
+		s.gauge(h.rank, rank, c.Name, c.Bins[i].Name) // not of missing values, which is NaN
 	}
 	for _, b := range c.Bins {
 		s.gauge(h.ratio, float64(b.Count)/float64(c.Rows), c.Name, b.Name)

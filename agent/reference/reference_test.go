@@ -82,6 +82,8 @@ func TestExport(t *testing.T) {
 		"leeway_feature_reference_samples carrier 3":         4,
 		"leeway_prediction_reference_samples 3 eta":          4,
 		"leeway_feature_reference_clustering dist 3":         2.5,
+		"leeway_feature_reference_rank dist 3":               1.0/8 + 3.0/8 + 5.0/8 + 7.0/8 + 0 + 0 + 1 + 1, // four bins, under and over
+		"leeway_prediction_reference_rank 3 eta":             4,
 		"leeway_model_reference_error mae 3":                 6.1,
 		"leeway_model_training_data_end_timestamp_seconds 3": 1_700_000_000.5,
 		"leeway_feature_bin_info dist 3":                     float64(len(p.Features[0].Bins)),

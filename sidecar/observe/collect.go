@@ -1,6 +1,7 @@
 package observe
 
 import (
+	"math"
 	"strconv"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -19,7 +20,7 @@ type Collector struct {
 
 // half names the series of features, or of predictions.
 type half struct {
-	observations, ratio, samples, clustering, bin *prometheus.Desc
+	observations, ratio, samples, clustering, rank, bin *prometheus.Desc
 }
 
 // NewCollector exports o. standalone adds the reference's own series, which in a cluster come from the controller, once per version and not once per pod.
@@ -38,6 +39,7 @@ func NewCollector(o *Observer, standalone bool) *Collector {
 			ratio:        desc("leeway_"+n.name+"_reference_ratio", "Share of the reference's rows in a bin.", n.label, "bin"),
 			samples:      desc("leeway_"+n.name+"_reference_samples", "Rows of the reference.", n.label),
 			clustering:   desc("leeway_"+n.name+"_reference_clustering", "How much more than independent rows the reference's rows of a window resemble each other.", n.label, "window"),
+			rank:         desc("leeway_"+n.name+"_reference_rank", "Mean rank of the reference's rows in a bin among those with a value: 0 the least, 1 the greatest. Of numbers.", n.label, "bin"),
 			bin:          desc("leeway_"+n.name+"_bin_info", "1; the labels say which values a bin holds.", n.label, "bin", "lower", "upper", "category"),
 		}
 	}
@@ -54,6 +56,7 @@ func (c *Collector) Describe(ch chan<- *prometheus.Desc) {
 			ch <- h.ratio
 			ch <- h.samples
 			ch <- h.clustering
+			ch <- h.rank
 			ch <- h.bin
 		}
 	}
@@ -101,6 +104,11 @@ func (h half) reference(c profile.Column, ch chan<- prometheus.Metric) {
 	gauge(h.samples, float64(c.Rows), c.Name)
 	for window, phi := range c.Clustering {
 		gauge(h.clustering, phi, c.Name, window)
+	}
+	for i, rank := range c.MeanRanks() {
+		if !math.IsNaN(rank) {
+			gauge(h.rank, rank, c.Name, c.Bins[i].Name)
+		}
 	}
 	for _, b := range c.Bins {
 		if c.Rows > 0 {
