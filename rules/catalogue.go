@@ -95,6 +95,7 @@ func Catalogue() []Metric {
 			Metric{Name: "leeway_" + column.name + "_reference_ratio", Kind: "gauge", Labels: with(owned, column.label, "bin"), From: "controller", Max: 1},
 			Metric{Name: "leeway_" + column.name + "_reference_samples", Kind: "gauge", Labels: with(owned, column.label), From: "controller"},
 			Metric{Name: "leeway_" + column.name + "_reference_clustering", Kind: "gauge", Labels: with(owned, column.label, "window"), From: "controller"},
+			Metric{Name: "leeway_" + column.name + "_reference_rank", Kind: "gauge", Labels: with(owned, column.label, "bin"), From: "controller", Max: 1},
 			Metric{Name: "leeway_" + column.name + "_bin_info", Kind: "gauge", Labels: with(owned, column.label, "bin", "lower", "upper", "category"), From: "controller", Max: 1},
 		)
 	}

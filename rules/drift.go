@@ -116,6 +116,12 @@ func reference(v Values, c column) group {
   $q{bin!~"under|over|far_under|far_over|unseen|missing"} > 0
 )`),
 	})
+	for _, r := range v.Ladder() {
+		if ranked(c, r) {
+			g.rules = append(g.rules, referenceRanks(t)...)
+			break
+		}
+	}
 	return g
 }
 
@@ -133,7 +139,15 @@ func driftGroup(v Values, c column, r Rung, rungs int) group {
 	t := newText(c, r.Window, v.Clustering.Assumed)
 	t.with("shorterClustering", "leeway:"+c.kind+":clustering"+r.shorter.String())
 	t.with("covered", number(covered(r.Window, v.ScrapeInterval)))
-	rules := append(counts(t, r), statistic(t, r)...)
+	over := "$root * $tests"
+	if ranked(c, r) {
+		over += " * $parts"
+		t.with("gZ", "leeway:"+c.kind+"_drift:g_z"+t.window.String()).with("weekGZ", "leeway:"+c.kind+"_drift:week_g_z"+t.window.String())
+	}
+	rules := append(counts(t, r), statistic(t, r, over)...)
+	if ranked(c, r) {
+		rules = append(rules, rankTest(t, r)...)
+	}
 	rules = append(rules, critical(t, r, c, rungs)...)
 	rules = append(rules, distance(t)...)
 	if r.LastWeek {
@@ -206,7 +220,7 @@ func clusteringOf(t text, r Rung) string {
 //
 // where ρ = ΣR/M: 1, and half a row for each bin with rows where the training
 // data has none. Half a row in the other empty bins cancels out of the sums.
-func statistic(t text, r Rung) []rule {
+func statistic(t text, r Rung, over string) []rule {
 	out := []rule{
 		{comment: "Effective rows for a row of the training data.", record: t.names["kappa"], expr: t.sprint("$E / on ($F) $M")},
 		{comment: "Both together, bin by bin.", record: t.names["pooled"], expr: t.sprint("$p * on ($F) group_left () $kappa\n+ on ($B)\n$q0")},
@@ -250,7 +264,7 @@ $M`),
 			record:  t.names["root"],
 			expr:    rootOf(t, "$level"),
 		},
-		rule{record: t.names["z"], expr: zOf(t, "$level", "$root", "$root * $tests")},
+		rule{record: t.names["gZ"], expr: zOf(t, "$level", "$root", over)},
 	)
 }
 
@@ -262,7 +276,7 @@ func zOf(t text, y, root, over string) string {
 	if containsSpace(over) {
 		over = "(" + over + ")"
 	}
-	return t.sprint(fmt.Sprintf("%[2]s\n+ ln((clamp_min(%[1]s, 1.1) - 1) * sqrt($df / 2) / %[3]s) / %[2]s", y, root, over))
+	return t.sprint(fmt.Sprintf("%[2]s\n+ ln((clamp_min(%[1]s, 1.1) - 1) * ($df / 2) ^ 0.5 / %[3]s) / %[2]s", y, root, over))
 }
 
 func critical(t text, r Rung, c column, rungs int) []rule {

@@ -22,6 +22,7 @@ type goldenColumn struct {
 	Name       string
 	Live       []float64
 	Ratio      []float64
+	Rank       []float64 // of numbers
 	Rows       float64
 	Clustering float64
 	Want       map[string]float64
@@ -57,8 +58,12 @@ func TestStatisticsAgreeWithSciPy(t *testing.T) {
 			r.eval(end, "leeway-"+kind.name+"-reference", "leeway-"+kind.name+"-drift-1h")
 
 			agree(t, "z_critical", r.query(end, "leeway:"+kind.name+"_model_drift:z_critical1h", "model_name")["churn"], want.ZCritical)
-			for _, statistic := range []string{"df", "noise_ratio", "tests", "z", "js_distance"} {
-				got := r.query(end, "leeway:"+kind.name+"_drift:"+statistic+"1h", kind.label)
+			for _, statistic := range []string{"df", "noise_ratio", "tests", "g_z", "mean_rank", "rank_level", "rank_z", "z", "js_distance"} {
+				series := "leeway:" + kind.name + "_drift:" + statistic + "1h"
+				if statistic == "mean_rank" {
+					series = "leeway:" + kind.name + ":mean_rank1h"
+				}
+				got := r.query(end, series, kind.label)
 				for _, c := range want.Columns {
 					value, ok := got[c.Name]
 					expected, wanted := c.Want[statistic]
@@ -85,6 +90,9 @@ func goldenSamples(want golden, kind, label string, after time.Duration) []sampl
 				sample{model("leeway_"+kind+"_observations_total", "churn", label, c.Name, "bin", bin, "pod", "a"), 7 + 0.25*n*done},
 				sample{model("leeway_"+kind+"_observations_total", "churn", label, c.Name, "bin", bin, "pod", "b"), 0.75 * n * done},
 				sample{model("leeway_"+kind+"_reference_ratio", "churn", label, c.Name, "bin", bin), c.Ratio[i]})
+			if c.Rank != nil {
+				out = append(out, sample{model("leeway_"+kind+"_reference_rank", "churn", label, c.Name, "bin", bin), c.Rank[i]})
+			}
 		}
 		out = append(out,
 			sample{model("leeway_"+kind+"_reference_samples", "churn", label, c.Name), c.Rows},

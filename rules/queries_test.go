@@ -30,6 +30,7 @@ var exports = map[string]string{
 	"leeway_prediction_reference_ratio":                "output bin",
 	"leeway_feature_reference_samples":                 "feature",
 	"leeway_prediction_reference_samples":              "output",
+	"leeway_feature_reference_rank":                    "feature bin",
 	"leeway_feature_bin_info":                          "feature bin lower upper category",
 	"leeway_prediction_bin_expected_error":             "output bin metric",
 	"leeway_prediction_bin_excess_error":               "output bin",
@@ -213,6 +214,9 @@ func everything(begin time.Time, m float64) []sample {
 		add(100*n[0]*m, "leeway_prediction_observations_total", "churn", "3", "output", "y", "bin", bin)
 		add(n[1], "leeway_prediction_reference_ratio", "churn", "3", "output", "y", "bin", bin)
 		add(n[2], "leeway_prediction_bin_expected_error", "churn", "3", "output", "y", "bin", bin, "metric", "error_rate")
+	}
+	for bin, rank := range map[string]float64{"00": 0.28, "01": 0.72, "far_over": 0.94} {
+		add(rank, "leeway_feature_reference_rank", "churn", "3", "feature", "age", "bin", bin)
 	}
 	add(1, "leeway_feature_bin_info", "churn", "3", "feature", "plan", "bin", "00", "category", "gold")
 	add(100_000, "leeway_feature_reference_samples", "churn", "3", "feature", "age")

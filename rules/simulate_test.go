@@ -2,6 +2,7 @@ package rules_test
 
 import (
 	"fmt"
+	"math"
 	"testing"
 	"time"
 
@@ -22,6 +23,7 @@ func TestSimulationIsTheRule(t *testing.T) {
 	type column struct {
 		name                 string
 		live, last, training []float64
+		ranks                []float64 // of numbers
 		clustering           float64
 	}
 	var columns []column
@@ -37,6 +39,14 @@ func TestSimulationIsTheRule(t *testing.T) {
 		}
 		if i%2 == 0 {
 			c.live[i%len(c.live)] *= 3 // or nothing is beyond noise
+		}
+		if kind.Ordered {
+			c.ranks = midRanks(c.training)
+			if i%3 == 0 { // move the mean, too
+				for b := range c.live {
+					c.live[b] = math.Round(c.live[b] * (1 + 0.8*(c.ranks[b]-0.5)))
+				}
+			}
 		}
 		columns = append(columns, c)
 	}
@@ -55,6 +65,9 @@ func TestSimulationIsTheRule(t *testing.T) {
 				}
 				for b, n := range week.counts(c) {
 					bin := fmt.Sprintf("%02d", b)
+					if c.ranks != nil {
+						samples = append(samples, sample{model("leeway_feature_reference_rank", "churn", "feature", c.name, "bin", bin), c.ranks[b]})
+					}
 					samples = append(samples,
 						sample{model("leeway_feature_observations_total", "churn", "feature", c.name, "bin", bin), 1000 + done*n},
 						sample{model("leeway_feature_reference_ratio", "churn", "feature", c.name, "bin", bin), c.training[b] / training})
@@ -67,15 +80,34 @@ func TestSimulationIsTheRule(t *testing.T) {
 	of := func(name string) map[string]float64 { return r.query(end, name, "feature") }
 	y, df, z, j, last := of("leeway:feature_drift:noise_ratio1h"), of("leeway:feature_drift:df1h"), of("leeway:feature_drift:z1h"),
 		of("leeway:feature_drift:js_distance1h"), of("leeway:feature:week_noise_ratio1h")
+	ranks, lastRanks := of("leeway:feature_drift:rank_level1h"), of("leeway:feature_drift:week_rank_level1h")
 	critical := r.query(end, "leeway:feature_model_drift:z_critical1h", "model_name")["churn"]
 	agree(t, "the critical z", critical, simulate.Quantile(rung.Promised(v.Budgets.Inputs, 1)/40))
-	beyond := 0
+	beyond, byRank := 0, 0
+	hold := rung.For.Seconds() / rung.Window.Seconds()
 	for _, c := range columns {
-		s := simulate.NewColumn(c.training)
+		s, parts := simulate.NewColumn(c.training), 1.0
+		if c.ranks != nil {
+			s, parts = simulate.NewOrdered(c.training, c.ranks), 2
+		}
 		g, d := s.G(c.live, c.clustering)
+		rows := total(c.live) / c.clustering
+		discount := simulate.Discount(rows / total(c.training))
+		want := simulate.Z(g/discount, d, hold, parts)
+		rank, there := ranks[c.name]
+		if there != (c.ranks != nil && rows >= rung.MinEffectiveRows) {
+			t.Errorf("the ranks of %s are tested: %v, of %.0f effective rows", c.name, there, rows)
+		}
+		if there {
+			agree(t, "the rank of "+c.name, rank, s.Rank(c.live, c.clustering)/discount)
+			if other := simulate.Z(s.Rank(c.live, c.clustering)/discount, 1, hold, 2); other > want {
+				want = other
+				byRank++
+			}
+		}
 		agree(t, "df of "+c.name, df[c.name], d)
 		agree(t, "G of "+c.name, y[c.name], g/d)
-		agree(t, "z of "+c.name, z[c.name], simulate.Z(g/simulate.Discount(total(c.live)/c.clustering/total(c.training)), d, rung.For.Seconds()/rung.Window.Seconds()))
+		agree(t, "z of "+c.name, z[c.name], want)
 		agree(t, "the distance of "+c.name, j[c.name], s.Distance(c.live))
 		week, there := last[c.name]
 		if there != (z[c.name] > critical) {
@@ -85,11 +117,27 @@ func TestSimulationIsTheRule(t *testing.T) {
 			beyond++
 			g, _ := simulate.Between(c.live, c.last)
 			agree(t, "last week of "+c.name, week, g/d/c.clustering)
+			if _, tested := ranks[c.name]; tested {
+				agree(t, "last week's rank of "+c.name, lastRanks[c.name], s.RankBetween(c.live, c.last)/c.clustering)
+			}
 		}
+	}
+	if byRank < 3 {
+		t.Errorf("ranks say more than G of %d columns: too few to tell", byRank)
 	}
 	if beyond < 5 || beyond == len(columns) {
 		t.Errorf("%d of %d columns are beyond noise: the comparison with last week is not tried", beyond, len(columns))
 	}
+}
+
+// midRanks are the mean ranks of bins in the order of their values.
+func midRanks(counts []float64) []float64 {
+	out, below := make([]float64, len(counts)), 0.0
+	for b, n := range counts {
+		out[b] = (below + n/2) / total(counts)
+		below += n
+	}
+	return out
 }
 
 func total(counts []float64) float64 {
@@ -145,7 +193,7 @@ func TestSimulationIsTheRuleOfAnswers(t *testing.T) {
 		s := simulate.NewColumn(x.holdout)
 		g, d := s.G(x.live, clustering)
 		rows := total(x.live) / clustering
-		expected := simulate.Z(g/simulate.Discount(rows/total(x.holdout)), d, rung.For.Seconds()/rung.Window.Seconds())
+		expected := simulate.Z(g/simulate.Discount(rows/total(x.holdout)), d, rung.For.Seconds()/rung.Window.Seconds(), 1)
 		agree(t, "the critical z of "+x.name, critical[x.name], simulate.Quantile(2*rung.Promised(v.Budgets.Answers, 1)))
 		agree(t, "df of "+x.name, df[x.name], d)
 		agree(t, "G of "+x.name, y[x.name], g/d)

@@ -69,6 +69,7 @@ type Clock struct {
 	Enabled          bool       `yaml:"enabled"`
 	Windows          []Duration `yaml:"windows,flow"`
 	MinEffectiveRows float64    `yaml:"minEffectiveRows"`
+	Ranks            bool       `yaml:"ranks"`
 	History          bool       `yaml:"history"`
 	LastWeek         bool       `yaml:"lastWeek"`
 	Severity         string     `yaml:"severity"`

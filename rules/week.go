@@ -18,7 +18,11 @@ const enough = 0.2
 // lastWeek compares the window with the same window a week before: daily and
 // weekly cycles are no drift. Only where there would be an alert.
 func lastWeek(t text, r Rung) []rule {
-	return []rule{
+	over := "$weekRoot"
+	if ranked(t.column, r) {
+		over += " * $parts"
+	}
+	out := []rule{
 		{
 			comment: "Last week's rows for one of this window, where it is beyond noise.",
 			record:  t.names["weekRows"],
@@ -36,8 +40,12 @@ func lastWeek(t text, r Rung) []rule {
 				t.sprint("\n* $covered / $df\n/ ") + clusteringOf(t, r),
 		},
 		{record: t.names["weekRoot"], expr: rootOf(t, "$weekRatio")},
-		{record: t.names["weekZ"], expr: zOf(t, "$weekRatio", "$weekRoot", "$weekRoot")},
+		{record: t.names["weekGZ"], expr: zOf(t, "$weekRatio", "$weekRoot", over)},
 	}
+	if ranked(t.column, r) {
+		out = append(out, weekRanks(t)...)
+	}
+	return out
 }
 
 // clusteringGroup measures how far rows come in clusters, from the same window
@@ -47,7 +55,7 @@ func clusteringGroup(v Values, c column, r Rung) group {
 	t.with("covered", number(covered(r.Window, v.ScrapeInterval)))
 	rows := t.sprint("($N offset 1d / $N)")
 	pooled := t.sprint("$p + $p offset 1d * on ($F) group_left () " + rows)
-	return group{
+	g := group{
 		name: fmt.Sprintf("leeway-%s-clustering-%s", c.kind, r.Window), interval: clusteringInterval,
 		comment: "Clustering: the week's median of G between a window and the same window a day\nbefore, over what independent rows would show. Believed after a day.",
 		rules: []rule{
@@ -67,4 +75,8 @@ count_over_time($dayRatio[7d]) >= $minMeasured`),
 			},
 		},
 	}
+	if ranked(c, r) {
+		g.rules = append(g.rules, rankClustering(t, rows)...)
+	}
+	return g
 }

@@ -107,6 +107,7 @@ func (m model) after(t time.Duration) (out []sample) {
 		bin := fmt.Sprintf("%02d", i)
 		ofPod("leeway_feature_observations_total", rows*share, "feature", "age", "bin", bin)
 		ofVersion("leeway_feature_reference_ratio", 1/float64(len(m.bins)), "feature", "age", "bin", bin)
+		ofVersion("leeway_feature_reference_rank", (float64(i)+0.5)/float64(len(m.bins)), "feature", "age", "bin", bin)
 	}
 	ofPod("leeway_feature_observations_total", rows*m.missing, "feature", "age", "bin", "missing")
 	ofVersion("leeway_feature_reference_ratio", 0, "feature", "age", "bin", "missing")

@@ -47,7 +47,7 @@ func (b *bench) answers(ctx context.Context) error {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			mean, stderr, _ := summary(b.models(simulate.Setting{Kind: kind(p), Rows: rows, Reference: 10 * rows, Columns: 1}, false, budget, b.moreWrong))
+			mean, stderr := summary(b.models(simulate.Setting{Kind: kind(p), Rows: rows, Reference: 10 * rows, Columns: 1}, false, budget, b.moreWrong).alarms)
 			fmt.Printf(" %.2f ± %.2f |", mean, stderr)
 			least, most = min(least, mean), max(most, mean)
 		}
@@ -65,7 +65,9 @@ func (b *bench) answers(ctx context.Context) error {
 				if ctx.Err() != nil {
 					return ctx.Err()
 				}
-				mean, _, one := summary(b.models(simulate.Setting{Kind: kind(p), Rows: rows, Reference: holdout, Columns: 1}, true, budget, b.wrongAnswers))
+				models := b.models(simulate.Setting{Kind: kind(p), Rows: rows, Reference: holdout, Columns: 1}, true, budget, b.wrongAnswers)
+				mean, _ := summary(models.alarms)
+				one := models.worst()
 				fmt.Printf(" %.2f / %.1f |", mean, one)
 				highest, worst = max(highest, mean), max(worst, one)
 			}

@@ -88,6 +88,5 @@ func perModel(alarms []int, promise float64) (mean, stderr float64) {
 	for i, n := range alarms {
 		x[i] = float64(n) / promise
 	}
-	mean, stderr, _ = summary(x)
-	return mean, stderr
+	return summary(x)
 }

@@ -109,6 +109,9 @@ func (f *filler) past(ctx context.Context, ladder []rules.Rung) error {
 			if err := f.features(ctx, at, "leeway:feature:log_share"+w, -math.Log(costBins)); err != nil {
 				return err
 			}
+			if err := f.features(ctx, at, "leeway:feature:mean_rank"+w, 0); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -131,6 +134,9 @@ func (f *filler) scraped(ctx context.Context, at time.Time) error {
 		return nil // references are the same all the time
 	}
 	if err := f.bins(ctx, at, "leeway_feature_reference_ratio", func(int) float64 { return 1.0 / costBins }); err != nil {
+		return err
+	}
+	if err := f.bins(ctx, at, "leeway_feature_reference_rank", func(i int) float64 { return (float64(i%costBins) + 0.5) / costBins }); err != nil {
 		return err
 	}
 	return f.features(ctx, at, "leeway_feature_reference_samples", 100_000)

@@ -23,14 +23,15 @@ var peerHourly = []float64{1000, 10_000}
 var peerSizes = []int{100, 400, 1600}
 
 const (
-	peerCalm   = 200_000 // rows that do not change, for thresholds
-	peerWindow = 800     // rows before the change that are looked at in windows
+	peerCalm      = 200_000 // rows that do not change, for thresholds
+	peerParticles = 200     // windows of which the rarest are split, for thresholds
+	peerWindow    = 800     // rows before the change that are looked at in windows
 )
 
 // peerSpec is what peers.py is told.
 type peerSpec struct {
 	Sizes     []int `json:"sizes"`
-	Nulls     int   `json:"nulls"`
+	Particles int   `json:"particles"`
 	Reference int   `json:"reference"`
 	Before    int   `json:"before"`
 
@@ -125,7 +126,7 @@ func (b *bench) runPeers(ctx context.Context, folder string, spec peerSpec) (fin
 func (b *bench) peerStreams(ctx context.Context, folder string, changes []change) (peerSpec, findings, error) {
 	trials := max(int(b.scale*15), 3)
 	spec := peerSpec{
-		Sizes: peerSizes, Nulls: max(int(300*b.scale), 60), Reference: peerReference, Before: peerWindow,
+		Sizes: peerSizes, Particles: peerParticles, Reference: peerReference, Before: peerWindow,
 		ValueRows: peerCalm, KswinRows: max(int(3000*b.scale), 1000), KswinTrials: min(trials, 3), KswinAfter: 1000,
 	}
 	var found findings
@@ -175,7 +176,7 @@ func (b *bench) peerCalm(folder string, spec *peerSpec, c *calm, references [][]
 		return err
 	}
 	spec.Calms = append(spec.Calms, peerCalms{c.name, c.kind, between, c.real})
-	rows := make([]float64, max(peerCalm, spec.Nulls*slices.Max(peerSizes)))
+	rows := make([]float64, peerCalm)
 	for i := range rows {
 		rows[i] = c.value(r)
 	}

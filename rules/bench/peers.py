@@ -6,9 +6,9 @@ FOLDER/spec.json says what there is, COLUMN which of the columns in it are tried
 false alarms as is asked for, on rows that do not change; then it is timed. A line of JSON for each detector, setting and
 stream goes to standard output: rows from the change to the alarm for each trial (0: none), and alarms before it.
 
-Detectors that work on windows score one window after another (no overlap), the change anywhere in one. Their scores of a
-few hundred windows that do not change have a gamma distribution fitted to them, for sums of squares are nearly that: the
-threshold is its quantile at window / rows between false alarms. A p-value is its own threshold, which needs no fit.
+Detectors that work on windows score one window after another (no overlap), the change anywhere in one. Their threshold is
+what a window that does not change is beyond once in rows between false alarms / window: once in 10,000 to 200,000. That is
+measured, by splitting (see rare), of p-values too: they are as far from the truth, out there, as any approximation.
 """
 
 import importlib.metadata
@@ -21,7 +21,6 @@ import warnings
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 warnings.filterwarnings("ignore")
 logging.disable(logging.WARNING)
@@ -29,7 +28,7 @@ logging.disable(logging.WARNING)
 PACKAGE, FOLDER, COLUMNS = sys.argv[1], sys.argv[2], sys.argv[3:]
 with open(os.path.join(FOLDER, "spec.json")) as spec_file:
     SPEC = json.load(spec_file)
-SIZES, NULLS, REFERENCE = SPEC["sizes"], SPEC["nulls"], SPEC["reference"]
+SIZES, PARTICLES, REFERENCE = SPEC["sizes"], SPEC["particles"], SPEC["reference"]
 
 
 def load(name):
@@ -57,8 +56,8 @@ class Calm:
         return load(change["file"]).reshape(len(change["at"]), -1)
 
 
-# ---- Windows. A method is a name, whether its score is a p-value, whether to square the score, and a function of a
-# calm column's reference that gives a function from a list of windows to scores.
+# ---- Windows. A method is a name, whether its score is a p-value, and a function of a calm column's reference that gives a
+# function from a list of windows to scores.
 
 
 def evidently_methods(kind):
@@ -77,15 +76,15 @@ def evidently_methods(kind):
 
     if kind == "number":
         return [
-            ("Kolmogorov-Smirnov", True, False, method(stattests.ks_stat_test)),
-            ("Wasserstein", False, True, method(stattests.wasserstein_stat_test)),
-            ("Jensen-Shannon", False, True, method(stattests.jensenshannon_stat_test)),
-            ("PSI", False, False, method(stattests.psi_stat_test)),
+            ("Kolmogorov-Smirnov", True, method(stattests.ks_stat_test)),
+            ("Wasserstein", False, method(stattests.wasserstein_stat_test)),
+            ("Jensen-Shannon", False, method(stattests.jensenshannon_stat_test)),
+            ("PSI", False, method(stattests.psi_stat_test)),
         ]
     return [
-        ("chi-square", True, False, method(stattests.chi_stat_test)),
-        ("Jensen-Shannon", False, True, method(stattests.jensenshannon_stat_test)),
-        ("PSI", False, False, method(stattests.psi_stat_test)),
+        ("chi-square", True, method(stattests.chi_stat_test)),
+        ("Jensen-Shannon", False, method(stattests.jensenshannon_stat_test)),
+        ("PSI", False, method(stattests.psi_stat_test)),
     ]
 
 
@@ -121,7 +120,7 @@ def nannyml_methods(kind):
     else:
         names = [("chi-square", "chi2"), ("L-infinity", "l_infinity")]
     names += [("Jensen-Shannon", "jensen_shannon"), ("Hellinger", "hellinger")]
-    return [(title, False, name != "chi2", method(name)) for title, name in names]
+    return [(title, False, method(name)) for title, name in names]
 
 
 def alibi_methods(kind):
@@ -139,53 +138,82 @@ def alibi_methods(kind):
         return on
 
     if kind == "number":
-        return [("KSDrift", True, False, method(KSDrift)), ("CVMDrift", True, False, method(CVMDrift))]
-    return [("ChiSquareDrift", True, False, method(ChiSquareDrift))]
+        return [("KSDrift", True, method(KSDrift)), ("CVMDrift", True, method(CVMDrift))]
+    return [("ChiSquareDrift", True, method(ChiSquareDrift))]
 
 
-def windowed(calm, methods, name):
-    batch = 16 if name == "nannyml" else 1  # it takes many chunks at once
-    for title, is_p, squared, on in methods:
+KEEP = 0.15  # of the particles at each level
+MOVES = (0.5, 0.2, 0.1, 0.05)  # parts of the rows that are drawn anew between levels, one after another
+
+
+def rare(score, rows, references, size, alpha, random):
+    """The least value that at most alpha of the scores of windows of rows that do not change are beyond.
+
+    Multilevel splitting (Kahn and Harris 1951; Au and Beck 2001): of many windows those with the highest scores are kept, and
+    copied; then parts of their rows are drawn anew, which is undone where the score falls below the level. So they become
+    windows like any that are beyond the level, of which the highest are kept again, and so on. score takes the number of
+    the reference of each window, and the windows.
+    """
+    which = np.arange(PARTICLES) % references
+    windows = random.choice(rows, (PARTICLES, size))
+    scores = score(which, windows)
+    share = 1.0
+    while share * KEEP > alpha:
+        level = least(scores, KEEP)
+        beyond = scores > level
+        if not beyond.any():  # no score is higher
+            return level
+        share *= beyond.mean()
+        chosen = random.choice(np.flatnonzero(beyond), PARTICLES)
+        which, windows, scores = which[chosen], windows[chosen], scores[chosen]
+        for part in MOVES:
+            drawn = np.where(random.random(windows.shape) < part, random.choice(rows, windows.shape), windows)
+            anew = score(which, drawn)
+            better = anew > level
+            windows[better], scores[better] = drawn[better], anew[better]
+    return least(scores, alpha / share)
+
+
+def least(scores, share):
+    """The least score that no more than a share is beyond; but one that some are, if there is one."""
+    values, counts = np.unique(scores, return_counts=True)
+    beyond = 1 - np.cumsum(counts) / len(scores)
+    return values[min(np.searchsorted(-beyond, -share), max(len(values) - 2, 0))]
+
+
+def windowed(calm, methods):
+    for title, is_p, on in methods:
         prepared = [on(r) for r in calm.references]
+        scale = (lambda s: -np.log(np.maximum(s, 1e-300))) if is_p else (lambda s: s)
+
+        def scores(which, windows):
+            out = np.empty(len(windows))
+            for k in np.unique(which):
+                out[which == k] = scale(np.array(prepared[k](list(windows[which == k])), float))
+            return out
+
         for size in SIZES:
-            alpha = size / calm.between
-
-            def scores(k, windows):
-                out = np.array(prepared[k](windows), float)
-                return out**2 if squared else out
-
-            if is_p:
-                threshold, beyond = alpha, lambda s: s <= threshold
-                setting = f"p < {alpha:.1g}"
-            else:
-                each = max(NULLS // len(prepared), 1)
-                nulls = []
-                for k in range(len(prepared)):
-                    rows = calm.rows[k * each * size : (k + 1) * each * size].reshape(-1, size)
-                    nulls.extend(scores(k, list(rows)))
-                mean, variance = np.mean(nulls), np.var(nulls)
-                threshold = stats.gamma.isf(alpha, mean * mean / variance, scale=variance / mean)
-                beyond = lambda s: s > threshold
-                setting = f"score > {np.sqrt(threshold) if squared else threshold:.3g}"
+            random = np.random.default_rng(size)
+            threshold = rare(scores, calm.rows, len(prepared), size, size / calm.between, random)
+            setting = f"p < {np.exp(-threshold):.1g}" if is_p else f"score > {threshold:.3g}"
             for change in calm.changes:
                 delays, early = [], 0
                 for k, (at, rows) in enumerate(zip(change["at"], calm.streams(change))):
                     begin = max((at - SPEC["before"]) // size, 0) * size
-                    windows = [rows[i : i + size] for i in range(begin, len(rows) - size + 1, size)]
-                    delay, i, step = 0, 0, batch  # so that little is scored after the alarm
-                    while i < len(windows) and delay == 0:
-                        for j, hit in enumerate(beyond(scores(k % len(prepared), windows[i : i + step]))):
-                            end = begin + (i + j + 1) * size
-                            if hit and end <= at:
-                                early += 1
-                            elif hit:
-                                delay = end - at
+                    delay, step, k = 0, 16 * size, np.full(16, k % len(prepared))
+                    while begin + size <= len(rows) and delay == 0:  # 16 at once, so that little is scored after the alarm
+                        windows = rows[begin : begin + step]
+                        windows = windows[: len(windows) // size * size].reshape(-1, size)
+                        for hit in scores(k[: len(windows)], windows) > threshold:
+                            begin += size
+                            early += hit and begin <= at
+                            if hit and begin > at:
+                                delay = begin - at
                                 break
-                        i += step
                     delays.append(delay)
                 emit(
-                    change=change["name"], package=name, detector=title, values=False,
-                    setting=setting, variant="", size=size, delays=delays, early=early,
+                    change=change["name"], package=PACKAGE, detector=title, values=False,
+                    setting=setting, variant="", size=size, delays=delays, early=int(early),
                 )  # fmt: skip
 
 
@@ -330,5 +358,5 @@ for calm_spec in (c for c in SPEC["calms"] if c["name"] in COLUMNS):
         sequential(calm)
         kswin(calm)
     else:
-        windowed(calm, METHODS[PACKAGE](calm.kind), PACKAGE)
+        windowed(calm, METHODS[PACKAGE](calm.kind))
     print(f"{PACKAGE}: {calm.name}: {time.process_time() - began:.0f} s of processor time", file=sys.stderr, flush=True)

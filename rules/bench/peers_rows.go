@@ -60,8 +60,8 @@ func (c *calm) text(x float64) string {
 	return "c" + strconv.Itoa(int(x))
 }
 
-// binner makes the bins that a profile of the training rows has.
-func (c *calm) binner(reference []float64) (*profile.Binner, error) {
+// profiled is the column as a profile of the training rows has it.
+func (c *calm) profiled(reference []float64) (profile.Column, error) {
 	var text bytes.Buffer
 	text.WriteString("x\n")
 	for _, x := range reference {
@@ -73,9 +73,9 @@ func (c *calm) binner(reference []float64) (*profile.Binner, error) {
 	}
 	p, _, err := dataset.FromCSV(c.name, &text, dataset.Options{Types: map[string]profile.Type{"x": kind}})
 	if err != nil {
-		return nil, err
+		return profile.Column{}, err
 	}
-	return profile.NewBinner(p.Features[0])
+	return p.Features[0], nil
 }
 
 func (c *calm) bin(b *profile.Binner, x float64) int {
@@ -100,45 +100,66 @@ func plain(b *profile.Binner) int {
 	return n
 }
 
-// judged is what the rules make of a column: its bins, into which of them a value
-// goes, and the windows. Answers, right and wrong, have two bins; the others those
-// of a profile of the training rows.
-func (b *bench) judged(c *calm, reference []float64) (bins int, bin func(float64) int, rungOf func(rules.Rung) simulate.Rung, err error) {
-	if c.kind == wrong {
-		return 2, func(x float64) int { return int(x) }, b.wrongAnswers, nil
+// judged is what the rules make of a column.
+type judged struct {
+	counts []float64 // rows of the training data by bin
+	ranks  []float64 // mean rank of each bin; nil: they have no order
+	bin    func(float64) int
+	rung   func(rules.Rung) simulate.Rung
+}
+
+func (j judged) column() *simulate.Column {
+	if j.ranks == nil {
+		return simulate.NewColumn(j.counts)
 	}
-	binner, err := c.binner(reference)
-	if err != nil {
-		return 0, nil, nil, err
+	return simulate.NewOrdered(j.counts, j.ranks)
+}
+
+// judged has two bins for answers, right and wrong; else those of a profile of the
+// training rows.
+func (b *bench) judged(c *calm, reference []float64) (judged, error) {
+	j := judged{counts: make([]float64, 2), bin: func(x float64) int { return int(x) }, rung: b.wrongAnswers}
+	if c.kind != wrong {
+		column, err := c.profiled(reference)
+		if err != nil {
+			return j, err
+		}
+		binner, err := profile.NewBinner(column)
+		if err != nil {
+			return j, err
+		}
+		kind := simulate.Kind{Shares: make([]float64, plain(binner))}
+		j = judged{
+			counts: make([]float64, len(column.Bins)), ranks: column.MeanRanks(),
+			bin:  func(x float64) int { return c.bin(binner, x) },
+			rung: func(r rules.Rung) simulate.Rung { return b.whole(r, kind) },
+		}
 	}
-	kind := simulate.Kind{Shares: make([]float64, plain(binner))}
-	return len(binner.Ratios()), func(x float64) int { return c.bin(binner, x) },
-		func(r rules.Rung) simulate.Rung { return b.whole(r, kind) }, nil
+	for _, x := range reference {
+		j.counts[j.bin(x)]++
+	}
+	return j, nil
 }
 
 // replayed is when the ladder of the rules sees the change, at so many rows an
 // hour: the delay in rows, 0 if never, and alarms before it.
 func (b *bench) replayed(random simulate.Random, c *calm, t trial, hourly float64) (delay, early int, err error) {
-	bins, bin, rungOf, err := b.judged(c, t.reference)
+	j, err := b.judged(c, t.reference)
 	if err != nil {
 		return 0, 0, err
 	}
-	reference := make([]float64, bins)
-	for _, x := range t.reference {
-		reference[bin(x)]++
-	}
-	rows := simulate.ChangedRows{Hourly: hourly, Change: t.change, Bins: make([]int, len(t.rows)), Past: make([]float64, len(reference))}
+	rows := simulate.ChangedRows{Hourly: hourly, Change: t.change, Bins: make([]int, len(t.rows)), Past: make([]float64, len(j.counts))}
 	for i, x := range t.rows {
-		rows.Bins[i] = bin(x)
+		rows.Bins[i] = j.bin(x)
 		if i < t.change {
 			rows.Past[rows.Bins[i]] += 1 / float64(t.change)
 		}
 	}
 	var ladder []simulate.Clocked
 	for _, r := range b.ladder {
-		ladder = append(ladder, inTime(r, rungOf(r)))
+		ladder = append(ladder, inTime(r, j.rung(r)))
 	}
-	for _, a := range simulate.Detect(random, ladder, simulate.NewColumn(reference), 1, rows) {
+	for _, a := range simulate.Detect(random, ladder, j.column(), 1, rows) {
 		if a.False > 0 {
 			early++
 		}
@@ -157,16 +178,12 @@ func (b *bench) delivered(c *calm, hourly float64) (float64, error) {
 	for i := range rows {
 		rows[i] = c.value(r)
 	}
-	bins, bin, rungOf, err := b.judged(c, rows)
+	j, err := b.judged(c, rows)
 	if err != nil {
 		return 0, err
 	}
-	counts := make([]float64, bins)
-	for _, x := range rows {
-		counts[bin(x)]++
-	}
-	kind := simulate.Kind{Name: c.name}
-	for _, n := range counts {
+	kind := simulate.Kind{Name: c.name, Ordered: j.ranks != nil} // what has rows is in the order of the values
+	for _, n := range j.counts {
 		if n > 0 {
 			kind.Shares = append(kind.Shares, n/float64(len(rows)))
 		}
@@ -177,7 +194,7 @@ func (b *bench) delivered(c *calm, hourly float64) (float64, error) {
 	if c.kind == wrong {
 		budget = b.values.Budgets.Answers
 	}
-	mean, _, _ := summary(some.models(simulate.Setting{Kind: kind, Rows: hourly, Reference: peerReference, Columns: 1}, true, budget, rungOf))
+	mean, _ := summary(some.models(simulate.Setting{Kind: kind, Rows: hourly, Reference: peerReference, Columns: 1}, true, budget, j.rung).alarms)
 	if mean == 0 {
 		return 0, fmt.Errorf("%s: no false alarm in all that was drawn: allow more with -scale", c.name)
 	}

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/leeway-dev/leeway/registry/profile"
 )
 
 // A change of the kinds that are drawn is what its name says, and not there
@@ -82,7 +84,11 @@ func TestNewCategoryIsUnseen(t *testing.T) {
 	}
 	r := rand.New(rand.NewPCG(1, 2))
 	one := c.trial(r, c.calm.training(r))
-	binner, err := c.calm.binner(one.reference)
+	column, err := c.calm.profiled(one.reference)
+	if err != nil {
+		t.Fatal(err)
+	}
+	binner, err := profile.NewBinner(column)
 	if err != nil {
 		t.Fatal(err)
 	}

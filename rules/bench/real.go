@@ -166,6 +166,9 @@ func column(c profile.Column) *simulate.Column {
 	for i, bin := range c.Bins {
 		rows[i] = float64(bin.Count)
 	}
+	if ranks := c.MeanRanks(); ranks != nil {
+		return simulate.NewOrdered(rows, ranks)
+	}
 	return simulate.NewColumn(rows)
 }
 

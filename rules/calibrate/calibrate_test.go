@@ -150,7 +150,7 @@ func TestHistoryAndValues(t *testing.T) {
 	out := string(report.Values(rules.Defaults()))
 	for _, want := range []string{
 		"# Measured from 2026-02-09 12:00 to 2026-03-01 12:00", "# ml/churn version 3: 480 hours, 600 requests an hour, 10 % errors",
-		"too few rows for page (1h wants 100) and act (24h wants 1000): unknown", "latency: {margin: 400ms}", "# errors: {maxBaseline: 0.15}",
+		"too few rows for page (1h wants 50) and act (24h wants 1000): unknown", "latency: {margin: 400ms}", "# errors: {maxBaseline: 0.15}",
 	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)

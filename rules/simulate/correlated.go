@@ -91,7 +91,7 @@ func newCorrelated(r Random, c Correlated, v *verdict) *correlated {
 	reference := make([]float64, m.drawn*bins)
 	m.rows(int(c.Reference), reference)
 	for i := range m.drawn {
-		m.column = append(m.column, NewColumn(reference[i*bins:(i+1)*bins]))
+		m.column = append(m.column, c.Kind.column(reference[i*bins:(i+1)*bins]))
 	}
 	for range v.Steps {
 		m.steps = append(m.steps, make([]float64, m.drawn*bins))
@@ -135,7 +135,7 @@ func (m *correlated) pass(windows int, out *Clumps) {
 		}
 		began, still := 0, 0
 		for i := range m.drawn {
-			if !m.exceeds(m.column[i], m.window[i*bins:(i+1)*bins], 1) {
+			if !m.exceeds(m.column[i], m.window[i*bins:(i+1)*bins], independent) {
 				m.runs[i] = 0
 				continue
 			}

@@ -86,7 +86,7 @@ func Delays(r Random, ladder []Clocked, s Shift, hourly float64, columns, traini
 			}
 			d.window(k.Window, now)
 			switch {
-			case !verdicts[i].exceeds(d.column, now, 1):
+			case !verdicts[i].exceeds(d.column, now, independent):
 				since[i] = -1
 			case since[i] < 0:
 				since[i] = at

@@ -56,7 +56,7 @@ func Detect(r Random, ladder []Clocked, c *Column, columns int, rows ChangedRows
 				continue
 			}
 			g.window(k.Window, now)
-			if !verdicts[i].exceeds(c, now, 1) {
+			if !verdicts[i].exceeds(c, now, independent) {
 				since[i] = math.MaxInt64
 				continue
 			}

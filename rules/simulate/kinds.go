@@ -6,6 +6,21 @@ import "math"
 type Kind struct {
 	Name   string
 	Shares []float64
+	// Ordered bins are of numbers, from the least to the greatest.
+	Ordered bool
+}
+
+// column is one with so many rows of the training data in each bin.
+func (k Kind) column(reference []float64) *Column {
+	if !k.Ordered {
+		return NewColumn(reference)
+	}
+	ranks, below, rows := make([]float64, len(reference)), 0.0, total(reference)
+	for b, n := range reference {
+		ranks[b] = (below + n/2) / rows
+		below += n
+	}
+	return NewOrdered(reference, ranks)
 }
 
 // Kinds are the columns that are tried: a number between deciles with bins for
@@ -17,10 +32,10 @@ func Kinds() []Kind {
 		number = append(number, 0.099)
 	}
 	return []Kind{
-		{"continuous", append(number, 0.005)},
-		{"discrete", []float64{0.35, 0.25, 0.2, 0.15, 0.05}},
-		{"skewed", zipf(20)},
-		{"binary", []float64{0.95, 0.05}},
+		{Name: "continuous", Shares: append(number, 0.005), Ordered: true},
+		{Name: "discrete", Shares: []float64{0.35, 0.25, 0.2, 0.15, 0.05}},
+		{Name: "skewed", Shares: zipf(20)},
+		{Name: "binary", Shares: []float64{0.95, 0.05}},
 	}
 }
 

@@ -15,7 +15,7 @@ type Setting struct {
 func (s Setting) Draw(r Random) *Column {
 	rows := make([]float64, len(s.Kind.Shares))
 	r.Multinomial(int(s.Reference), s.Kind.Shares, rows)
-	return NewColumn(rows)
+	return s.Kind.column(rows)
 }
 
 // Palm estimates how often the rule of one window fires on columns that do not
@@ -23,7 +23,9 @@ func (s Setting) Draw(r Random) *Column {
 //
 // A window is drawn from shares that are themselves drawn (Dirichlet), so wide
 // that one in a few is an alarm, and weighs what it is likelier by (the
-// multinomial over the Dirichlet-multinomial). What came before and comes
+// multinomial over the Dirichlet-multinomial). Where the rank test is, half of them
+// are drawn from shares that are tilted towards high or low ranks, which G hardly
+// notices, and weigh by the mixture. What came before and comes
 // after is drawn given the window, so that for is exact. An alarm is counted at
 // the one evaluation in Hold that falls into it.
 type Palm struct {
@@ -33,6 +35,7 @@ type Palm struct {
 	spread  []float64 // Dirichlet parameters
 	total   float64   // their sum
 	logs    []float64 // of the shares
+	tilted  [2]tilt   // towards low and high ranks; nil without the rank test
 	drawn   []float64
 	window  []float64
 	moved   []float64
@@ -48,8 +51,12 @@ func NewPalm(r Random, rung Rung, s Setting) *Palm {
 		window: make([]float64, bins), moved: make([]float64, bins), left: make([]float64, bins),
 	}
 	df := float64(bins - 1)
-	wider := max(p.critical(df)/df, 2) // times the variance
+	wider := max(p.critical(df, 1)/df, 2) // times the variance
 	p.total = s.Rows / (wider - 1)
+	if ordered := s.Kind.column(s.Kind.Shares); p.parts(ordered) > 1 {
+		far := math.Sqrt(p.critical(1, 2) * ordered.spread * (1/s.Rows + 1/s.Reference))
+		p.tilted = [2]tilt{ordered.tilt(-far), ordered.tilt(far)}
+	}
 	for b, share := range s.Kind.Shares {
 		p.spread[b], p.logs[b] = p.total*share, math.Log(share)
 	}
@@ -74,24 +81,82 @@ func (p *Palm) Rate(c *Column, draws int) (alarms, above float64) {
 // is in an alarm that is to be counted.
 func (p *Palm) draw(c *Column) (float64, bool) {
 	n := p.Poisson(p.setting.Rows)
-	sum := 0.0
-	for b, a := range p.spread {
-		p.drawn[b] = p.Gamma(a)
-		sum += p.drawn[b]
-		p.window[b] = 0
+	clear(p.window)
+	if p.tilted[0].shares != nil && p.Float64() < 0.5 {
+		p.Multinomial(n, p.tilted[p.IntN(2)].shares, p.window)
+	} else {
+		p.spreadOut(n)
 	}
-	for b := range p.drawn {
-		p.drawn[b] /= sum
-	}
-	p.Multinomial(n, p.drawn, p.window)
-	if !p.exceeds(c, p.window, 1) {
+	if !p.exceeds(c, p.window, independent) {
 		return 0, false
 	}
 	weight := logGamma(float64(n)+p.total) - logGamma(p.total)
 	for b, n := range p.window {
 		weight += n*p.logs[b] + logGamma(p.spread[b]) - logGamma(n+p.spread[b])
 	}
-	return math.Exp(weight), p.held(c)
+	if p.tilted[0].shares == nil {
+		return math.Exp(weight), p.held(c)
+	}
+	likelier := math.Exp(-weight) / 2
+	for _, t := range p.tilted {
+		likelier += math.Exp(t.likelier(p.window)) / 4
+	}
+	return 1 / likelier, p.held(c)
+}
+
+// spreadOut draws a window of shares that are drawn.
+func (p *Palm) spreadOut(n int) {
+	sum := 0.0
+	for b, a := range p.spread {
+		p.drawn[b] = p.Gamma(a)
+		sum += p.drawn[b]
+	}
+	for b := range p.drawn {
+		p.drawn[b] /= sum
+	}
+	p.Multinomial(n, p.drawn, p.window)
+}
+
+// tilt are shares that are moved towards higher or lower ranks, and the logarithm
+// of how many times as likely they make each bin.
+type tilt struct{ shares, logs []float64 }
+
+// tilt moves the mean rank by so much, exponentially (Siegmund 1976).
+func (c *Column) tilt(by float64) tilt {
+	tilted := func(theta float64) (t tilt, mean float64) {
+		sum := 0.0
+		for b, p := range c.share {
+			t.shares = append(t.shares, p*math.Exp(theta*c.ranks[b]))
+			sum += t.shares[b]
+		}
+		for b := range t.shares {
+			t.shares[b] /= sum
+			mean += t.shares[b] * c.ranks[b]
+			t.logs = append(t.logs, theta*c.ranks[b]-math.Log(sum))
+		}
+		return t, mean
+	}
+	low, high := -100.0, 100.0
+	for range 60 {
+		if middle := (low + high) / 2; second(tilted(middle)) < by {
+			low = middle
+		} else {
+			high = middle
+		}
+	}
+	t, _ := tilted(low)
+	return t
+}
+
+func second(_ tilt, mean float64) float64 { return mean }
+
+// likelier is the logarithm of how many times as likely a window is by the tilt.
+func (t tilt) likelier(window []float64) float64 {
+	sum := 0.0
+	for b, n := range window {
+		sum += n * t.logs[b]
+	}
+	return sum
 }
 
 // held says whether the window is in a run that becomes an alarm, begun in the
@@ -123,7 +188,7 @@ func (p *Palm) walk(c *Column, most int, steps *int) int {
 			p.moved[b] += float64(p.Poisson(p.setting.Rows*share/float64(p.Steps)) - gone)
 		}
 		*steps--
-		if !p.exceeds(c, p.moved, 1) {
+		if !p.exceeds(c, p.moved, independent) {
 			return i
 		}
 	}

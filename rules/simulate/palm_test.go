@@ -52,7 +52,7 @@ func TestZGrows(t *testing.T) {
 	for df := 1.0; df <= 64; df *= 2 {
 		before := math.Inf(-1)
 		for g := df / 2; g < 40*df; g *= 1.02 {
-			z := simulate.Z(g, df, 0.1)
+			z := simulate.Z(g, df, 0.1, 1)
 			if z < before && before > 1 || g <= df && z > 1 {
 				t.Fatalf("df %g: z %.3f at G %.2f, %.3f just below", df, z, g, before)
 			}

@@ -51,6 +51,6 @@ func Replay(rung Clocked, c *Column, columns int, rows Rows, length time.Duratio
 			out.Alarms[len(out.Alarms)-1].To = at
 		}
 	}
-	out.Unknown, out.Clustering = float64(unknown)/float64(max(seen, 1)), s.clustering
+	out.Unknown, out.Clustering = float64(unknown)/float64(max(seen, 1)), s.clustering.all
 	return out
 }

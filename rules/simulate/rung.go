@@ -13,6 +13,8 @@ type Rung struct {
 	// Floor is the least distance, MinRows the fewest effective rows. Zero: the
 	// statistic alone decides.
 	Floor, MinRows float64
+	// Ranks adds the rank test, which shares the false alarms of the window.
+	Ranks bool
 	// Factor is for columns of which only more in the last bin counts (wrong
 	// answers): its share must be beyond so many times the reference's. Zero: what
 	// differs in any way counts.
@@ -32,11 +34,12 @@ func Tests(g, df, hold float64) float64 {
 		(1/math.Sqrt(v2)-4/(3*math.Sqrt(v2)+math.Sqrt(v2+8))))
 }
 
-// Z is the normal deviate whose tail is that of G times the tests.
-func Z(g, df, hold float64) float64 {
+// Z is the normal deviate whose tail is that of G times the tests, of which there
+// are so many parts: statistics that share the false alarms.
+func Z(g, df, hold, parts float64) float64 {
 	y := max(g/df, 1.1)
 	r := math.Sqrt(df * (y - 1 - math.Log(y)))
-	return r + math.Log((y-1)*math.Sqrt(df/2)/(r*Tests(g, df, hold)))/r
+	return r + math.Log((y-1)*math.Sqrt(df/2)/(r*Tests(g, df, hold)*parts))/r
 }
 
 // Quantile is the normal deviate beyond which lies alpha, as the rules
@@ -50,7 +53,7 @@ func Quantile(alpha float64) float64 {
 type verdict struct {
 	Rung
 	z float64
-	g []float64 // that is critical, by degrees of freedom; 0: not known yet
+	g [2][]float64 // that is critical, by parts and degrees of freedom; 0: not known yet
 }
 
 func newVerdict(r Rung, columns int) *verdict {
@@ -61,46 +64,67 @@ func newVerdict(r Rung, columns int) *verdict {
 	return &verdict{Rung: r, z: Quantile(alpha)}
 }
 
-// critical is the greatest G that is no alarm.
-func (v *verdict) critical(df float64) float64 {
-	for len(v.g) <= int(df) {
-		v.g = append(v.g, 0)
+// critical is the greatest G that is no alarm, for one of so many parts.
+func (v *verdict) critical(df, parts float64) float64 {
+	known := &v.g[int(parts)-1]
+	for len(*known) <= int(df) {
+		*known = append(*known, 0)
 	}
-	if v.g[int(df)] == 0 {
+	g := &(*known)[int(df)]
+	if *g == 0 {
 		low, high := 1.1*df, 1.1*df+1
-		for Z(high, df, v.For) < v.z {
+		for Z(high, df, v.For, parts) < v.z {
 			high *= 2
 		}
 		for range 60 {
-			if middle := (low + high) / 2; Z(middle, df, v.For) < v.z {
+			if middle := (low + high) / 2; Z(middle, df, v.For, parts) < v.z {
 				low = middle
 			} else {
 				high = middle
 			}
 		}
-		v.g[int(df)] = high
+		*g = high
 	}
-	return v.g[int(df)]
+	return *g
+}
+
+// parts is how many tests of a column share the false alarms of the window.
+func (v *verdict) parts(c *Column) float64 {
+	if v.Ranks && c.ranked() {
+		return 2
+	}
+	return 1
 }
 
 // Discount is what G is divided by when there are so many effective rows for a
 // row of the training data.
 func Discount(rows float64) float64 { return 1 + min(max(rows-0.1, 0), 1) }
 
+// clusterings are those that each test divides the rows by.
+type clusterings struct{ all, rank float64 }
+
+// independent rows.
+var independent = clusterings{1, 1}
+
 // exceeds says whether the rule's expression has the column.
-func (v *verdict) exceeds(c *Column, counts []float64, clustering float64) bool {
-	rows := total(counts) / clustering
-	if rows < v.MinRows || !v.rises(c, counts) {
-		return false
-	}
-	g, df := c.G(counts, clustering)
-	if g <= v.critical(df) {
-		return false
-	}
-	if g <= v.critical(df)*Discount(rows/c.rows) {
+func (v *verdict) exceeds(c *Column, counts []float64, by clusterings) bool {
+	if total(counts)/by.all < v.MinRows || !v.rises(c, counts) || !v.differs(c, counts, by.all) && !v.moved(c, counts, by.rank) {
 		return false
 	}
 	return v.Floor == 0 || c.Distance(counts) > v.Floor
+}
+
+// differs says that G is beyond its critical value.
+func (v *verdict) differs(c *Column, counts []float64, clustering float64) bool {
+	g, df := c.G(counts, clustering)
+	critical := v.critical(df, v.parts(c))
+	return g > critical && g > critical*Discount(total(counts)/clustering/c.rows)
+}
+
+// moved says that the mean rank is beyond its critical value.
+func (v *verdict) moved(c *Column, counts []float64, clustering float64) bool {
+	rows := total(counts) / clustering
+	return v.parts(c) > 1 && rows >= v.MinRows && c.Rank(counts, clustering) > v.critical(1, 2)*Discount(rows/c.rows)
 }
 
 // rises says that there is more in the last bin, where only that counts.

@@ -61,7 +61,7 @@ func Stream(r Random, rung Clocked, t Traffic, training, days int) Outcome {
 			}
 		}
 	}
-	out.Clustering = s.clustering
+	out.Clustering = s.clustering.all
 	return out
 }
 
@@ -73,19 +73,36 @@ type stream struct {
 	past       []float64 // cumulated counts, a ring of steps
 	passed     int       // steps
 	now, then  []float64
-	ratios     []float64 // of a week, sorted
-	order      []float64 // and in the order in which they came
-	clustering float64
+	noise      past // G over its degrees of freedom, from yesterday
+	moves      past // square of the deviate of the mean rank, from yesterday
+	clustering clusterings
 	effective  float64 // rows of the last window
 }
 
+// past is what was measured in a week.
+type past struct{ sorted, order []float64 }
+
+// add takes a measurement, and drops the one before so many others.
+func (p *past) add(x float64, most int) {
+	if len(p.order) == most {
+		at, _ := slices.BinarySearch(p.sorted, p.order[0])
+		p.sorted, p.order = slices.Delete(p.sorted, at, at+1), p.order[1:]
+	}
+	at, _ := slices.BinarySearch(p.sorted, x)
+	p.sorted, p.order = slices.Insert(p.sorted, at, x), append(p.order, x)
+}
+
+func (p *past) median() float64 {
+	return (p.sorted[(len(p.sorted)-1)/2] + p.sorted[len(p.sorted)/2]) / 2
+}
+
 func newStream(rung Clocked, c *Column, columns int) *stream {
-	s := &stream{rung: rung, verdict: newVerdict(rung.Rung, columns), column: c, bins: len(c.reference), clustering: 1}
+	s := &stream{rung: rung, verdict: newVerdict(rung.Rung, columns), column: c, bins: len(c.reference), clustering: independent}
 	switch {
 	case rung.Profile > 0:
-		s.clustering = rung.Profile
+		s.clustering = clusterings{rung.Profile, rung.Profile}
 	case rung.History > 0:
-		s.clustering = assumed
+		s.clustering = clusterings{assumed, assumed}
 	}
 	s.past = make([]float64, s.bins*(s.steps(week+max(rung.Window, rung.History))+2))
 	s.now, s.then = make([]float64, s.bins), make([]float64, s.bins)
@@ -124,16 +141,18 @@ func (s *stream) fires(at time.Duration) bool {
 	if !s.window(s.rung.Window, 0, s.now) {
 		return false
 	}
-	s.effective = total(s.now) / s.clustering
+	s.effective = total(s.now) / s.clustering.all
 	if !s.exceeds(s.column, s.now, s.clustering) {
 		return false
 	}
 	if !s.rung.LastWeek || !s.window(s.rung.Window, week, s.then) || total(s.then) <= enough*total(s.now) {
 		return true
 	}
-	_, df := s.column.G(s.now, s.clustering)
+	_, df := s.column.G(s.now, s.clustering.all)
 	g, _ := Between(s.now, s.then)
-	return plainZ(g/s.clustering, df) > s.z
+	parts := s.parts(s.column)
+	return plainZ(g/s.clustering.all, df, parts) > s.z ||
+		parts > 1 && total(s.now)/s.clustering.rank >= s.MinRows && plainZ(s.column.RankBetween(s.now, s.then)/s.clustering.rank, 1, parts) > s.z
 }
 
 // measure takes the clustering from the same window yesterday: the median of a
@@ -147,23 +166,22 @@ func (s *stream) measure() {
 		return
 	}
 	step := max(between, s.rung.Step)
-	if len(s.order) == int(week/step) {
-		at, _ := slices.BinarySearch(s.ratios, s.order[0])
-		s.ratios, s.order = slices.Delete(s.ratios, at, at+1), s.order[1:]
-	}
-	at, _ := slices.BinarySearch(s.ratios, g/df)
-	s.ratios, s.order = slices.Insert(s.ratios, at, g/df), append(s.order, g/df)
-	if len(s.ratios) < int(measured/step) {
+	s.noise.add(g/df, int(week/step))
+	s.moves.add(s.column.RankBetween(s.now, s.then), int(week/step))
+	if len(s.noise.order) < int(measured/step) {
 		return
 	}
-	middle := (s.ratios[(len(s.ratios)-1)/2] + s.ratios[len(s.ratios)/2]) / 2
 	_, df = s.column.G(s.now, 1)
-	s.clustering = max(middle/math.Pow(1-2/(9*df), 3), 1)
+	s.clustering.all = max(s.noise.median()/math.Pow(1-2/(9*df), 3), 1)
+	s.clustering.rank = max(s.moves.median()/medianOfSquare, 1)
 }
 
+// medianOfSquare is that of the square of a normal deviate.
+const medianOfSquare = 0.454936423119572
+
 // plainZ is z of one test, as the comparison with last week has it.
-func plainZ(g, df float64) float64 {
+func plainZ(g, df, parts float64) float64 {
 	y := max(g/df, 1.1)
 	r := math.Sqrt(df * (y - 1 - math.Log(y)))
-	return r + math.Log((y-1)*math.Sqrt(df/2)/r)/r
+	return r + math.Log((y-1)*math.Sqrt(df/2)/(r*parts))/r
 }

@@ -107,7 +107,7 @@ func (s *source) training(rows int) *Column {
 	}
 	counts := make([]float64, len(shares))
 	s.Multinomial(rows, shares, counts)
-	return NewColumn(counts)
+	return s.Kind.column(counts)
 }
 
 // next adds the rows of the step that ends at a time.

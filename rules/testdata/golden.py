@@ -6,7 +6,8 @@ Run it by hand when a case is added (numpy, scipy):
     python3 rules/testdata/golden.py > rules/testdata/golden.json
 
 G and its degrees of freedom come from scipy's own contingency table test
-(log-likelihood), the distance from scipy's jensenshannon; z, its critical value
+(log-likelihood), the distance from scipy's jensenshannon, the mean rank from its
+Mann-Whitney U of the rows themselves; z, its critical value
 and the way there are the published formulas, and are held here against scipy's
 exact tails so that a wrong formula does not pass.
 """
@@ -16,8 +17,7 @@ import sys
 
 import numpy as np
 from scipy.spatial.distance import jensenshannon
-from scipy.stats import chi2, norm
-from scipy.stats import chi2_contingency
+from scipy.stats import chi2, chi2_contingency, mannwhitneyu, norm
 
 # Per column: live counts, reference shares, reference rows, clustering.
 CASES = {
@@ -34,6 +34,7 @@ CASES = {
               [0.1] * 10, 2000000, 1),
     "no_rows": ([0, 0, 0], [0.5, 0.3, 0.2], 1000, 1),
 }
+RANKED = ["same", "shifted", "clustered"]  # numbers, their bins in order
 INVERSE_ALPHA = 2160.0  # per column: one false alarm in 90 days, one window of 1 h
 HOLD = 6 / 60  # for, as a share of the window
 
@@ -42,20 +43,8 @@ def xlogx(a):
     return a * math.log(max(a, 1e-9))
 
 
-def statistics(n, ratio, rows, clustering):
-    n = np.array(n, float)
-    ratio = np.array(ratio, float)
-    e = n / clustering
-    reference = np.where(ratio > 0, ratio * rows, np.where(e > 0, 0.5, 0.0))
-    used = e + reference > 0
-    df = max(int(used.sum()) - 1, 1)
-    if e.sum() > 0:
-        g, _, scipy_df, _ = chi2_contingency([e[used], reference[used]], correction=False, lambda_="log-likelihood")
-        assert scipy_df == df, (scipy_df, df)
-    else:
-        g = 0.0
-    y = g / df
-    level = y / (1 + min(max(e.sum() / rows - 0.1, 0), 1))  # the reference has noise that stays
+def deviate(level, df, parts):
+    """z, the way there, and the tests that the sliding window is worth."""
     c = max(level, 1.1)
     root = math.sqrt(df * (c - 1 - math.log(c)))
     z = root + math.log((c - 1) * math.sqrt(df / 2) / root) / root
@@ -70,12 +59,51 @@ def statistics(n, ratio, rows, clustering):
     exact = 1.23 * 2 * looks * (norm.pdf(v) / v - norm.sf(v))
     assert abs(tests / exact - 1) < 0.06 or v > 2, (tests, exact)
     tests = max(tests, 1)
-    slid = z - math.log(tests) / root
+    slid = z - math.log(tests * parts) / root
     if 3 < z < 6:  # a tail, times the tests
-        assert abs(norm.sf(slid) / (tests * norm.sf(z)) - 1) < 0.1, (slid, z)
+        assert abs(norm.sf(slid) / (tests * parts * norm.sf(z)) - 1) < 0.15, (slid, z)
+    return slid, tests
+
+
+def ranks(n, ratio, rows, clustering):
+    """Mean rank of each bin, that of the live rows less a half, and the square of its deviate."""
+    reference = np.rint(np.array(ratio) * rows).astype(int)
+    rank = (np.cumsum(reference) - reference / 2) / rows
+    values = np.arange(len(n))
+    u = mannwhitneyu(np.repeat(values, n), np.repeat(values, reference)).statistic
+    mean = u / (sum(n) * rows) - 0.5
+    e = sum(n) / clustering
+    return rank, mean, mean**2 / np.dot(ratio, (rank - 0.5) ** 2) / (1 / e + 1 / rows)
+
+
+def statistics(name, n, ratio, rows, clustering):
+    live = n
+    n = np.array(n, float)
+    ratio = np.array(ratio, float)
+    e = n / clustering
+    reference = np.where(ratio > 0, ratio * rows, np.where(e > 0, 0.5, 0.0))
+    used = e + reference > 0
+    df = max(int(used.sum()) - 1, 1)
+    if e.sum() > 0:
+        g, _, scipy_df, _ = chi2_contingency([e[used], reference[used]], correction=False, lambda_="log-likelihood")
+        assert scipy_df == df, (scipy_df, df)
+    else:
+        g = 0.0
+    y = g / df
+    discount = 1 + min(max(e.sum() / rows - 0.1, 0), 1)  # the reference has noise that stays
+    ranked = name in RANKED
+    slid, tests = deviate(y / discount, df, 1 + ranked)
     if n.sum() == 0:  # nothing to compare
         return {"df": df}
-    return {"df": df, "noise_ratio": y, "tests": tests, "z": slid, "js_distance": float(jensenshannon(n, ratio, base=2))}
+    want = {"df": df, "noise_ratio": y, "tests": tests, "js_distance": float(jensenshannon(n, ratio, base=2))}
+    if ranked:
+        _, want["mean_rank"], square = ranks(live, ratio, rows, clustering)
+        want["rank_level"] = square / discount
+        want["g_z"], want["rank_z"] = slid, deviate(square / discount, 1, 2)[0]
+        slid = max(slid, want["rank_z"])
+    else:
+        want["g_z"] = slid
+    return want | {"z": slid}
 
 
 def critical(columns):
@@ -91,7 +119,11 @@ json.dump(
         "inverseAlpha": INVERSE_ALPHA,
         "zCritical": critical(len(CASES)),
         "columns": [
-            dict(name=name, live=n, ratio=ratio, rows=rows, clustering=clustering, want=statistics(n, ratio, rows, clustering))
+            dict(
+                name=name, live=n, ratio=ratio, rows=rows, clustering=clustering,
+                rank=list(ranks(n, ratio, rows, clustering)[0]) if name in RANKED else None,
+                want=statistics(name, n, ratio, rows, clustering),
+            )
             for name, (n, ratio, rows, clustering) in CASES.items()
         ],
     },
