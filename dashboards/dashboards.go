@@ -69,7 +69,7 @@ func fleet(window string) (dashboard.Dashboard, error) {
 					[]query{{quantile(0.99), "{{model_name}} {{model_version}}"}}, 0},
 			}},
 			{"Quality", []panel{
-				{lines, "Drift of the worst column", "Distance to the training data, the square root of Jensen-Shannon in base 2: 0 equal, 1 disjoint. Alerts need 0.1.", plain, 12,
+				{lines, "Drift of the worst column", "Distance to the training data, the square root of Jensen-Shannon in base 2: 0 equal, 1 disjoint. Alerts need 0.08.", plain, 12,
 					[]query{{`max by (model_name, model_version) (leeway:feature_drift:js_distance` + window + `{` + selected + `})`, "{{model_name}} {{model_version}}"}}, 1},
 				{lines, "Mean absolute error", "From labels as they come in, for regressions.", plain, 12,
 					[]query{{`sum by (model_name, model_version) (rate(leeway_feedback_absolute_error_total{` + selected + `}[$__rate_interval])) / (sum by (model_name, model_version) (rate(leeway_feedback_rows_total{` + selected + `}[$__rate_interval])) > 0)`, "{{model_name}} {{model_version}}"}}, 0},

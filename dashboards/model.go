@@ -27,7 +27,7 @@ func model(window string) (dashboard.Dashboard, error) {
 			{"Inputs against the training data", []panel{
 				{lines, "How surely it drifts", "z of the two-sample G test against its critical value: noise stays below the line.", plain, 12,
 					[]query{{rule("leeway:feature_drift:z"), "{{feature}}"}, {rule("leeway:feature_model_drift:z_critical"), "critical"}}, 0},
-				{lines, "How far it drifts", "Distance to the training data, √JS in base 2. Alerts need more than 0.1 as well.", plain, 12,
+				{lines, "How far it drifts", "Distance to the training data, √JS in base 2. Alerts need more than 0.08 as well.", plain, 12,
 					[]query{{rule("leeway:feature_drift:js_distance"), "{{feature}}"}}, 1},
 				{bars, "Most drifted now", "The ten columns furthest from their training data.", plain, 8,
 					[]query{{`topk(10, ` + rule("leeway:feature_drift:js_distance") + `)`, "{{feature}}"}}, 0},
