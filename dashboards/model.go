@@ -25,7 +25,7 @@ func model(window string) (dashboard.Dashboard, error) {
 					[]query{{quantile(0.5), "p50 {{model_version}}"}, {quantile(0.99), "p99 {{model_version}}"}}, 0},
 			}},
 			{"Inputs against the training data", []panel{
-				{lines, "How surely it drifts", "z of the two-sample G test against its critical value: noise stays below the line.", plain, 12,
+				{lines, "How surely it drifts", "z of the two-sample G test, of numbers the greater of it and that of their mean rank, against its critical value: noise stays below the line.", plain, 12,
 					[]query{{rule("leeway:feature_drift:z"), "{{feature}}"}, {rule("leeway:feature_model_drift:z_critical"), "critical"}}, 0},
 				{lines, "How far it drifts", "Distance to the training data, √JS in base 2. Alerts need more than 0.08 as well.", plain, 12,
 					[]query{{rule("leeway:feature_drift:js_distance"), "{{feature}}"}}, 1},

@@ -95,10 +95,10 @@ func limit(t text, expr string, of map[string][]string) string {
 	return fmt.Sprintf(`{{ with printf "%s" %s | query }}{{ . | first | value | printf "%%.6g" }}{{ end }}`, expr, strings.Join(args, " "))
 }
 
-// binaryRows are the fewest effective rows of a binary column, however few other
+// BinaryRows are the fewest effective rows of a binary column, however few other
 // columns need: the counts of a rare bin among fewer are far from what G takes them
 // for, and a version whose training rows hold few of it by chance would alarm.
-const binaryRows = 100
+const BinaryRows = 100
 
 func driftAlert(v Values, t text, r Rung) rule {
 	t.with("floor", number(t.floor)).with("binary", number(t.binary)).with("minRows", number(r.MinEffectiveRows))
@@ -118,8 +118,8 @@ $E >= $minRows`)
 	case t.binary >= t.floor:
 		expr = t.sprint("$z > on ($K) group_left () $c\nand\n$j > $floor\nand\n$E >= $minRows")
 	}
-	if t.factor == 0 && r.MinEffectiveRows < binaryRows {
-		t.with("binaryRows", number(binaryRows))
+	if t.factor == 0 && r.MinEffectiveRows < BinaryRows {
+		t.with("binaryRows", number(BinaryRows))
 		expr += t.sprint("\nunless on ($F)\n($plain <= 2 and on ($F) $E < $binaryRows)")
 	}
 	if r.LastWeek {

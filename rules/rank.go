@@ -1,6 +1,6 @@
 package rules
 
-import "fmt"
+import "maps"
 
 // A mean that moves is one degree of freedom among the ten of a column of numbers,
 // and G asks for what all of them do by chance. So numbers have a second test, with
@@ -53,8 +53,8 @@ func rankTest(t text, r Rung) []rule {
 	if r.History {
 		effective = "(\n  $N * $covered / on ($F) last_over_time($rankClustering[2h])\n  or\n  $E\n)"
 	}
-	of := t.named(map[string]string{"level": "rankLevel", "looks": "rankLooks", "tests": "rankTests", "root": "rankRoot"})
-	of.names["df"] = "1"
+	one := t.oneDegree()
+	one.with("level", t.names["rankLevel"]).with("looks", t.names["rankLooks"]).with("tests", t.names["rankTests"])
 	out := []rule{
 		{comment: "Mean rank of the rows, less that of the training data: -0.5 to 0.5.", record: t.names["T"], expr: t.sprint("sum by ($F) ($p * $d)")},
 		{
@@ -68,16 +68,17 @@ func rankTest(t text, r Rung) []rule {
 			expr:    t.sprint("$T ^ 2 / $V * $rankE\n/ (1 + $rankE / $M)\n/ (1 + clamp_max(clamp_min($rankE / $M - 0.1, 0), 1))"),
 		},
 	}
-	out = append(out, tests(of, r)...)
+	out = append(out, tests(one, r)...)
 	return append(out,
-		rule{record: t.names["rankRoot"], expr: rootOf(of, "$level")},
-		rule{record: t.names["rankZ"], expr: zOf(of, "$level", "$root", "2 * $root * $tests")},
-		rule{
-			comment: "The greater of both.",
-			record:  t.names["z"],
-			expr:    t.sprint("$gZ >= $rankZ\nor\n$rankZ\nor\n$gZ"),
-		},
+		rule{record: t.names["rankRoot"], expr: rootOf(one, "$rankLevel")},
+		rule{record: t.names["rankZ"], expr: zOf(one, "$rankLevel", "$rankRoot", "2 * $rankRoot * $rankTests")},
+		rule{comment: "The greater of both.", record: t.names["z"], expr: greater(t, "$gZ", "$rankZ")},
 	)
+}
+
+// greater is the greater of G's value and that of ranks, where both are there.
+func greater(t text, g, rank string) string {
+	return t.sprint(g + " >= " + rank + "\nor\n" + rank + "\nor\n" + g)
 }
 
 // moved is the square of the deviate of the mean rank between a window and an earlier
@@ -88,13 +89,12 @@ func moved(t text, earlier, rows, k string) string {
 
 // weekRanks compares ranks with last week's, and takes the greater z of both tests.
 func weekRanks(t text) []rule {
-	of := t.named(map[string]string{"level": "weekRankLevel", "root": "weekRankRoot"})
-	of.names["df"] = "1"
+	one := t.oneDegree()
 	return []rule{
 		{comment: "The same of ranks.", record: t.names["weekRankLevel"], expr: moved(t, "offset 7d", "$rankE", "$weekRows")},
-		{record: t.names["weekRankRoot"], expr: rootOf(of, "$level")},
-		{record: t.names["weekRankZ"], expr: zOf(of, "$level", "$root", "2 * $root")},
-		{record: t.names["weekZ"], expr: t.sprint("$weekGZ >= $weekRankZ\nor\n$weekRankZ\nor\n$weekGZ")},
+		{record: t.names["weekRankRoot"], expr: rootOf(one, "$weekRankLevel")},
+		{record: t.names["weekRankZ"], expr: zOf(one, "$weekRankLevel", "$weekRankRoot", "2 * $weekRankRoot")},
+		{record: t.names["weekZ"], expr: greater(t, "$weekGZ", "$weekRankZ")},
 	}
 }
 
@@ -115,19 +115,8 @@ count_over_time($dayRank[7d]) >= $minMeasured`),
 	}
 }
 
-// named is the text with other series under some of its names.
-func (t text) named(series map[string]string) text {
-	of := t
-	of.names = make(map[string]string, len(t.names))
-	for name, value := range t.names {
-		of.names[name] = value
-	}
-	for name, other := range series {
-		value, ok := t.names[other]
-		if !ok {
-			panic(fmt.Sprintf("no series %s", other))
-		}
-		of.names[name] = value
-	}
-	return of
+// oneDegree is a text of its own in which there is one degree of freedom.
+func (t text) oneDegree() text {
+	t.names = maps.Clone(t.names)
+	return t.with("df", "1")
 }

@@ -41,7 +41,7 @@ func TestSimulationIsTheRule(t *testing.T) {
 			c.live[i%len(c.live)] *= 3 // or nothing is beyond noise
 		}
 		if kind.Ordered {
-			c.ranks = midRanks(c.training)
+			c.ranks = simulate.MeanRanks(c.training)
 			if i%3 == 0 { // move the mean, too
 				for b := range c.live {
 					c.live[b] = math.Round(c.live[b] * (1 + 0.8*(c.ranks[b]-0.5)))
@@ -86,9 +86,9 @@ func TestSimulationIsTheRule(t *testing.T) {
 	beyond, byRank := 0, 0
 	hold := rung.For.Seconds() / rung.Window.Seconds()
 	for _, c := range columns {
-		s, parts := simulate.NewColumn(c.training), 1.0
+		s, parts := simulate.NewOrdered(c.training, c.ranks), 1.0
 		if c.ranks != nil {
-			s, parts = simulate.NewOrdered(c.training, c.ranks), 2
+			parts = 2
 		}
 		g, d := s.G(c.live, c.clustering)
 		rows := total(c.live) / c.clustering
@@ -128,16 +128,6 @@ func TestSimulationIsTheRule(t *testing.T) {
 	if beyond < 5 || beyond == len(columns) {
 		t.Errorf("%d of %d columns are beyond noise: the comparison with last week is not tried", beyond, len(columns))
 	}
-}
-
-// midRanks are the mean ranks of bins in the order of their values.
-func midRanks(counts []float64) []float64 {
-	out, below := make([]float64, len(counts)), 0.0
-	for b, n := range counts {
-		out[b] = (below + n/2) / total(counts)
-		below += n
-	}
-	return out
 }
 
 func total(counts []float64) float64 {

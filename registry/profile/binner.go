@@ -70,11 +70,7 @@ func (b *Binner) setNumbers(bins []Bin) {
 	for len(b.thresholds) < size-1 {
 		b.thresholds = append(b.thresholds, math.NaN())
 	}
-	b.order = append(b.order, n+2, n) // far_under, under
-	for i := range n {
-		b.order = append(b.order, i)
-	}
-	b.order = append(b.order, n+1, n+3) // over, far_over
+	b.order = valueOrder(n)
 	if len(b.thresholds) == usual {
 		for i, bin := range b.order {
 			b.places[i] = uint8(bin)

@@ -188,6 +188,16 @@ func interior(t Type, bins []Bin) int {
 	return len(bins) - 3
 }
 
+// valueOrder lists the bins of a number column of so many interior ones by value,
+// from far_under to far_over.
+func valueOrder(n int) []int {
+	order := []int{n + 2, n} // far_under, under
+	for i := range n {
+		order = append(order, i)
+	}
+	return append(order, n+1, n+3) // over, far_over
+}
+
 // edgesOf lists the edges of a number column's bins, from the one between
 // far_under and under to the one between over and far_over, and the number of
 // interior bins.

@@ -11,14 +11,8 @@ func (c Column) MeanRanks() []float64 {
 	if c.Type != Number || len(c.Bins) == 0 || values <= 0 {
 		return nil
 	}
-	n := interior(Number, c.Bins)
-	order := []int{n + 2, n} // far_under, under
-	for i := range n {
-		order = append(order, i)
-	}
-	order = append(order, n+1, n+3) // over, far_over
 	ranks, below := make([]float64, len(c.Bins)), 0.0
-	for _, i := range order {
+	for _, i := range valueOrder(interior(Number, c.Bins)) {
 		count := float64(c.Bins[i].Count)
 		ranks[i] = (below + count/2) / values
 		below += count

@@ -20,15 +20,12 @@ func (b *bench) rung(r rules.Rung) simulate.Rung {
 	}
 }
 
-// binaryRows are the fewest of a binary column; see rules/alerts.go.
-const binaryRows = 100
-
 // whole adds the floor and the least effective rows.
 func (b *bench) whole(r rules.Rung, kind simulate.Kind) simulate.Rung {
 	out := b.rung(r)
 	out.MinRows, out.Floor = r.MinEffectiveRows, b.values.Floors.Inputs
 	if len(kind.Shares) <= 2 {
-		out.Floor, out.MinRows = min(out.Floor, b.values.Floors.Binary), max(out.MinRows, binaryRows)
+		out.Floor, out.MinRows = min(out.Floor, b.values.Floors.Binary), max(out.MinRows, rules.BinaryRows)
 	}
 	return out
 }
@@ -37,10 +34,10 @@ func (b *bench) whole(r rules.Rung, kind simulate.Kind) simulate.Rung {
 // own.
 type models struct {
 	*bench
-	budget  rules.Budget
-	share   float64 // columns that each stands for
-	palms   []*simulate.Palm
-	columns []*simulate.Column
+	budget      rules.Budget
+	columnsEach float64 // that one column stands for
+	palms       []*simulate.Palm
+	columns     []*simulate.Column
 	// alarms of each on the whole ladder in the time of the budget, over what is
 	// promised.
 	alarms []float64
@@ -49,7 +46,7 @@ type models struct {
 // models draws them. Rows are those of every window, or those of an hour.
 func (b *bench) models(s simulate.Setting, hourly bool, budget rules.Budget, rungOf func(rules.Rung) simulate.Rung) *models {
 	random := simulate.NewRandom(b.seed, uint64(s.Rows)+uint64(s.Columns))
-	m := &models{bench: b, budget: budget, share: float64(s.Columns)}
+	m := &models{bench: b, budget: budget, columnsEach: float64(s.Columns)}
 	for _, r := range b.ladder {
 		s := s
 		if hourly {
@@ -71,7 +68,7 @@ func (m *models) of(column *simulate.Column, draws int) float64 {
 		alarms, above := m.palms[k].Rate(column, draws)
 		windows := m.budget.Per.Seconds() / r.Window.Seconds()
 		// Above from the first, it fires once.
-		sum += (alarms*windows + min(above, 1)) * m.share / m.budget.FalseAlarms
+		sum += (alarms*windows + min(above, 1)) * m.columnsEach / m.budget.FalseAlarms
 	}
 	return sum
 }

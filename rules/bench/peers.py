@@ -200,11 +200,11 @@ def windowed(calm, methods):
                 delays, early = [], 0
                 for k, (at, rows) in enumerate(zip(change["at"], calm.streams(change))):
                     begin = max((at - SPEC["before"]) // size, 0) * size
-                    delay, step, k = 0, 16 * size, np.full(16, k % len(prepared))
-                    while begin + size <= len(rows) and delay == 0:  # 16 at once, so that little is scored after the alarm
-                        windows = rows[begin : begin + step]
-                        windows = windows[: len(windows) // size * size].reshape(-1, size)
-                        for hit in scores(k[: len(windows)], windows) > threshold:
+                    delay = 0
+                    while begin + size <= len(rows) and delay == 0:
+                        many = min((len(rows) - begin) // size, 16)  # at once, so that little is scored after the alarm
+                        windows = rows[begin : begin + many * size].reshape(many, size)
+                        for hit in scores(np.full(many, k % len(prepared)), windows) > threshold:
                             begin += size
                             early += hit and begin <= at
                             if hit and begin > at:

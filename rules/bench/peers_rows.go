@@ -108,13 +108,6 @@ type judged struct {
 	rung   func(rules.Rung) simulate.Rung
 }
 
-func (j judged) column() *simulate.Column {
-	if j.ranks == nil {
-		return simulate.NewColumn(j.counts)
-	}
-	return simulate.NewOrdered(j.counts, j.ranks)
-}
-
 // judged has two bins for answers, right and wrong; else those of a profile of the
 // training rows.
 func (b *bench) judged(c *calm, reference []float64) (judged, error) {
@@ -159,7 +152,7 @@ func (b *bench) replayed(random simulate.Random, c *calm, t trial, hourly float6
 	for _, r := range b.ladder {
 		ladder = append(ladder, inTime(r, j.rung(r)))
 	}
-	for _, a := range simulate.Detect(random, ladder, j.column(), 1, rows) {
+	for _, a := range simulate.Detect(random, ladder, simulate.NewOrdered(j.counts, j.ranks), 1, rows) {
 		if a.False > 0 {
 			early++
 		}

@@ -166,10 +166,7 @@ func column(c profile.Column) *simulate.Column {
 	for i, bin := range c.Bins {
 		rows[i] = float64(bin.Count)
 	}
-	if ranks := c.MeanRanks(); ranks != nil {
-		return simulate.NewOrdered(rows, ranks)
-	}
-	return simulate.NewColumn(rows)
+	return simulate.NewOrdered(rows, c.MeanRanks())
 }
 
 // real prints what the rules say about real streams at their own pace.

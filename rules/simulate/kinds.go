@@ -15,12 +15,18 @@ func (k Kind) column(reference []float64) *Column {
 	if !k.Ordered {
 		return NewColumn(reference)
 	}
-	ranks, below, rows := make([]float64, len(reference)), 0.0, total(reference)
-	for b, n := range reference {
+	return NewOrdered(reference, MeanRanks(reference))
+}
+
+// MeanRanks are those of the rows in each bin, of bins that go from the least to the
+// greatest: 0 to 1.
+func MeanRanks(counts []float64) []float64 {
+	ranks, below, rows := make([]float64, len(counts)), 0.0, total(counts)
+	for b, n := range counts {
 		ranks[b] = (below + n/2) / rows
 		below += n
 	}
-	return NewOrdered(reference, ranks)
+	return ranks
 }
 
 // Kinds are the columns that are tried: a number between deciles with bins for

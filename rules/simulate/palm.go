@@ -123,7 +123,7 @@ type tilt struct{ shares, logs []float64 }
 
 // tilt moves the mean rank by so much, exponentially (Siegmund 1976).
 func (c *Column) tilt(by float64) tilt {
-	tilted := func(theta float64) (t tilt, mean float64) {
+	tilted := func(theta float64) (t tilt) {
 		sum := 0.0
 		for b, p := range c.share {
 			t.shares = append(t.shares, p*math.Exp(theta*c.ranks[b]))
@@ -131,24 +131,20 @@ func (c *Column) tilt(by float64) tilt {
 		}
 		for b := range t.shares {
 			t.shares[b] /= sum
-			mean += t.shares[b] * c.ranks[b]
 			t.logs = append(t.logs, theta*c.ranks[b]-math.Log(sum))
 		}
-		return t, mean
+		return t
 	}
 	low, high := -100.0, 100.0
 	for range 60 {
-		if middle := (low + high) / 2; second(tilted(middle)) < by {
+		if middle := (low + high) / 2; c.meanRank(tilted(middle).shares) < by {
 			low = middle
 		} else {
 			high = middle
 		}
 	}
-	t, _ := tilted(low)
-	return t
+	return tilted(low)
 }
-
-func second(_ tilt, mean float64) float64 { return mean }
 
 // likelier is the logarithm of how many times as likely a window is by the tilt.
 func (t tilt) likelier(window []float64) float64 {

@@ -37,9 +37,14 @@ func Tests(g, df, hold float64) float64 {
 // Z is the normal deviate whose tail is that of G times the tests, of which there
 // are so many parts: statistics that share the false alarms.
 func Z(g, df, hold, parts float64) float64 {
+	return plainZ(g, df, Tests(g, df, hold)*parts)
+}
+
+// plainZ is Z of so many tests, whatever they come of.
+func plainZ(g, df, tests float64) float64 {
 	y := max(g/df, 1.1)
 	r := math.Sqrt(df * (y - 1 - math.Log(y)))
-	return r + math.Log((y-1)*math.Sqrt(df/2)/(r*Tests(g, df, hold)*parts))/r
+	return r + math.Log((y-1)*math.Sqrt(df/2)/(r*tests))/r
 }
 
 // Quantile is the normal deviate beyond which lies alpha, as the rules
@@ -117,14 +122,16 @@ func (v *verdict) exceeds(c *Column, counts []float64, by clusterings) bool {
 // differs says that G is beyond its critical value.
 func (v *verdict) differs(c *Column, counts []float64, clustering float64) bool {
 	g, df := c.G(counts, clustering)
-	critical := v.critical(df, v.parts(c))
-	return g > critical && g > critical*Discount(total(counts)/clustering/c.rows)
+	return g > v.critical(df, v.parts(c))*Discount(total(counts)/clustering/c.rows)
 }
+
+// ranks says that the mean rank of so many effective rows is tested.
+func (v *verdict) ranks(c *Column, rows float64) bool { return v.parts(c) > 1 && rows >= v.MinRows }
 
 // moved says that the mean rank is beyond its critical value.
 func (v *verdict) moved(c *Column, counts []float64, clustering float64) bool {
 	rows := total(counts) / clustering
-	return v.parts(c) > 1 && rows >= v.MinRows && c.Rank(counts, clustering) > v.critical(1, 2)*Discount(rows/c.rows)
+	return v.ranks(c, rows) && c.Rank(counts, clustering) > v.critical(1, 2)*Discount(rows/c.rows)
 }
 
 // rises says that there is more in the last bin, where only that counts.

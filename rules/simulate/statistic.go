@@ -15,13 +15,14 @@ type Column struct {
 	spread float64   // their variance; 0: the rank test is not for this column
 }
 
-// rankable is the least variance of ranks for the rank test: nine tenths of that
+// rankable, as in rules/rank.go, is the least variance of ranks for the rank test: nine tenths of that
 // of values that are all different. The sum of fewer distinct ones is no normal
 // deviate in a small window.
 const rankable = 0.9 / 12
 
 // NewOrdered takes the rows of the training data by bin, and the mean rank of each
-// bin (0 to 1, NaN where there is no value): of a column of numbers.
+// bin (0 to 1, NaN where there is no value), which only numbers have: nil is
+// NewColumn.
 func NewOrdered(reference, ranks []float64) *Column {
 	c := NewColumn(reference)
 	c.ranks = make([]float64, len(ranks))

@@ -152,7 +152,7 @@ func (s *stream) fires(at time.Duration) bool {
 	g, _ := Between(s.now, s.then)
 	parts := s.parts(s.column)
 	return plainZ(g/s.clustering.all, df, parts) > s.z ||
-		parts > 1 && total(s.now)/s.clustering.rank >= s.MinRows && plainZ(s.column.RankBetween(s.now, s.then)/s.clustering.rank, 1, parts) > s.z
+		s.ranks(s.column, total(s.now)/s.clustering.rank) && plainZ(s.column.RankBetween(s.now, s.then)/s.clustering.rank, 1, parts) > s.z
 }
 
 // measure takes the clustering from the same window yesterday: the median of a
@@ -176,12 +176,5 @@ func (s *stream) measure() {
 	s.clustering.rank = max(s.moves.median()/medianOfSquare, 1)
 }
 
-// medianOfSquare is that of the square of a normal deviate.
+// medianOfSquare, as in rules/rank.go, is that of the square of a normal deviate.
 const medianOfSquare = 0.454936423119572
-
-// plainZ is z of one test, as the comparison with last week has it.
-func plainZ(g, df, parts float64) float64 {
-	y := max(g/df, 1.1)
-	r := math.Sqrt(df * (y - 1 - math.Log(y)))
-	return r + math.Log((y-1)*math.Sqrt(df/2)/(r*parts))/r
-}

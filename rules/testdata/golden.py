@@ -61,7 +61,7 @@ def deviate(level, df, parts):
     tests = max(tests, 1)
     slid = z - math.log(tests * parts) / root
     if 3 < z < 6:  # a tail, times the tests
-        assert abs(norm.sf(slid) / (tests * parts * norm.sf(z)) - 1) < 0.15, (slid, z)
+        assert abs(norm.sf(slid) / (tests * parts * norm.sf(z)) - 1) < 0.1, (slid, z)
     return slid, tests
 
 
